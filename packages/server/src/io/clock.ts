@@ -1,0 +1,23 @@
+/** Time and the turns of the loop. `io/real` has the machine's, the simulator its own. */
+export interface Clock {
+  /** Milliseconds since an arbitrary start, with fractions; never goes back. The only time that decides leases and timeouts. */
+  monotonicMs(): number;
+  /** Milliseconds since 1970, whole; may jump in either direction. */
+  wallMs(): number;
+  /** Runs once, `delayMs` from now, never within the calling turn. */
+  after(delayMs: number, run: () => void): Timer;
+  /** Runs once when the events that have already arrived are handled (`setImmediate`). */
+  nextTurn(run: () => void): void;
+}
+
+export interface Timer {
+  /** No effect once it ran. */
+  cancel(): void;
+}
+
+/** Resolves after `delayMs`. */
+export function sleep(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(delayMs, resolve);
+  });
+}

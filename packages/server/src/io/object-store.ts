@@ -1,0 +1,35 @@
+/**
+ * A bucket. It may lose, delay, repeat, answer late; nothing from it is trusted without a checksum.
+ * Keys are `/`-separated, [a-zA-Z0-9._-] segments, at most 512 bytes; implementations refuse any other.
+ */
+export interface ObjectStore {
+  /**
+   * Creates an object once; `exists` when the key is taken. The pieces must not change until the promise settles;
+   * those over a SharedArrayBuffer are not copied. Resolves when the store has made it durable and confirmed
+   * `bytes` and `crc32c` of what it stored; `crc32c` is undefined when the store cannot confirm one (the caller
+   * then reads it back).
+   */
+  put(key: string, pieces: readonly Uint8Array[]): Promise<StoredObject>;
+  /** Bytes [start, end), exactly; `not-found` when the object is absent, `range` when it is shorter. */
+  read(key: string, start: number, end: number): Promise<Uint8Array>;
+  head(key: string): Promise<StoredObject | undefined>;
+  /** Keys that begin with `prefix`, sorted, after `after`; at most `countMax`. May be stale. */
+  list(prefix: string, after: string, countMax: number): Promise<readonly string[]>;
+  /** No error when it does not exist. */
+  remove(key: string): Promise<void>;
+}
+
+export type StoredObject = Readonly<{ bytes: number; crc32c: number | undefined }>;
+
+/** `unavailable`: not done; `unknown`: may have been done or may still be. Both are worth a later try. */
+export type ObjectStoreErrorCode = "exists" | "not-found" | "range" | "unavailable" | "unknown" | "full" | "denied" | "invalid-key";
+
+export class ObjectStoreError extends Error {
+  override readonly name = "ObjectStoreError";
+  readonly code: ObjectStoreErrorCode;
+
+  constructor(code: ObjectStoreErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
