@@ -1,0 +1,17 @@
+/** Batches remembered per producer, as many as a producer keeps in flight. */
+export const PRODUCER_BATCHES_MAX = 5;
+
+/** Idempotent producers remembered per partition; the least recently used is forgotten first. */
+export const PRODUCERS_MAX = 5_000;
+
+/** A producer that appended nothing for this long is forgotten. Measured in append times, never on a clock. */
+export const PRODUCER_EXPIRY_MS = 24 * 60 * 60 * 1000;
+
+/** How far the append time may jump at the first append of a leader epoch. */
+export const APPEND_TIME_JUMP_MAX_MS = 60 * 60 * 1000;
+
+/** Leader epochs remembered per partition. */
+export const EPOCHS_MAX = 65_535;
+
+/** Producers that may wait for one partition's high watermark; one more is refused with a retriable error. */
+export const WAITERS_MAX = 100_000;

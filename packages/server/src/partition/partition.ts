@@ -1,0 +1,214 @@
+import * as batch from "@tidemq/protocol/record-batch.ts";
+import { assert } from "../base/assert.ts";
+import { type ErrorCode, QueueError } from "../base/errors.ts";
+import type { TopicSettings } from "../config/topic-options.ts";
+import type { Clock } from "../io/clock.ts";
+import { assertLeaderNumbers } from "../model/partition-numbers.ts";
+import { NO_RECORDS, type RecordSlices } from "../model/record-slices.ts";
+import type { RemoteReader } from "../tier/remote-reader.ts";
+import type { Wal, WalPartition } from "../wal/wal.ts";
+import { AppendTime } from "./append-time.ts";
+import type { HeaderFold } from "./header-fold.ts";
+import { WAITERS_MAX } from "./limits.ts";
+import { type MarkWaiter, MarkWaiters } from "./mark-waiters.ts";
+
+/** What never changes of a partition. */
+export type PartitionIdentity = Readonly<{ id: number; topic: string; topicId: string; index: number }>;
+
+export type PartitionParts = Readonly<{ clock: Clock; wal: Wal; remote: RemoteReader }>;
+
+/** Filled by `append`; valid until the next call. `code` undefined = accepted, or a duplicate of what was accepted. */
+export type AppendResult = { code: ErrorCode | undefined; baseOffset: number; throttleMs: number };
+
+/** Is told when records have become readable. */
+export interface MarkListener {
+  markMoved(partition: Partition): void;
+}
+
+/**
+ * One partition that this broker leads: its positions in the WAL, its fold, its mark. Owns the assignment of offsets.
+ * All changes happen in synchronous functions.
+ */
+export class Partition {
+  readonly identity: PartitionIdentity;
+  readonly wal: WalPartition;
+  readonly leaderEpoch: number;
+  settings: TopicSettings;
+  /** The fold at `logEnd`. */
+  readonly live: HeaderFold;
+  /** The fold at `uploadedEnd`. */
+  base: HeaderFold;
+  logStart: number;
+  highWatermark: number;
+  readonly #parts: PartitionParts;
+  readonly #appendTime: AppendTime;
+  readonly #waiters = new MarkWaiters();
+  readonly #listeners = new Set<MarkListener>();
+  readonly #result: AppendResult = { code: undefined, baseOffset: -1, throttleMs: 0 };
+  #open = true;
+
+  constructor(
+    identity: PartitionIdentity,
+    start: Readonly<{
+      wal: WalPartition;
+      base: HeaderFold;
+      live: HeaderFold;
+      leaderEpoch: number;
+      logStart: number;
+      settings: TopicSettings;
+    }>,
+    parts: PartitionParts,
+  ) {
+    this.identity = identity;
+    this.wal = start.wal;
+    this.base = start.base;
+    this.live = start.live;
+    this.leaderEpoch = start.leaderEpoch;
+    this.logStart = start.logStart;
+    this.settings = start.settings;
+    this.#parts = parts;
+    this.#appendTime = new AppendTime(parts.clock, start.live.lastAppendTimeMs);
+    this.highWatermark = Math.max(start.wal.durableEnd, this.uploadedEnd);
+    this.assertNumbers();
+  }
+
+  get logEnd(): number {
+    return this.wal.logEnd;
+  }
+
+  get uploadedEnd(): number {
+    return this.wal.uploadedEnd;
+  }
+
+  /** No transactions are accepted yet, so nothing below the mark is open. */
+  get lastStable(): number {
+    return this.highWatermark;
+  }
+
+  /**
+   * Appends one batch whose header, size and checksum have been checked. Writes base offset and leader epoch into the
+   * frame, which lie outside the checksum, then copies it into the WAL. The waiter is told when the mark reaches the
+   * end of the batch; not when the result carries a code.
+   */
+  append(bytes: Uint8Array, start: number, length: number, waiter: MarkWaiter | undefined): AppendResult {
+    const result = this.#result;
+    result.code = undefined;
+    result.throttleMs = 0;
+    result.baseOffset = -1;
+    if (!this.#open) return this.#refuse("NOT_LEADER");
+    if (this.#waiters.count >= WAITERS_MAX) return this.#refuse("OVERLOADED");
+    const producerId = batch.producerId(bytes, start);
+    if (producerId >= 0 && !this.#mayFollow(bytes, start, producerId)) {
+      if (result.code === undefined) this.#awaitMark(result.baseOffset + batch.lastOffsetDelta(bytes, start) + 1, waiter);
+      return result;
+    }
+    const throttleMs = this.#parts.wal.admit(this.wal, length);
+    if (throttleMs < 0) return this.#refuse("WAL_FULL");
+    const baseOffset = this.wal.logEnd;
+    batch.setBaseOffset(bytes, start, baseOffset);
+    batch.setLeaderEpoch(bytes, start, this.leaderEpoch);
+    const appendTimeMs = this.#appendTime.next();
+    this.wal.append(bytes, start, length, baseOffset, this.leaderEpoch, appendTimeMs);
+    this.live.apply(bytes, start, appendTimeMs);
+    assert(this.live.nextOffset === this.wal.logEnd, "fold and log end apart");
+    result.baseOffset = baseOffset;
+    result.throttleMs = throttleMs;
+    this.#awaitMark(this.wal.logEnd, waiter);
+    return result;
+  }
+
+  /**
+   * Whole batches from the one that holds `offset`, all below the mark; none when `offset` is the mark or above it but
+   * within the log. At least one when `atLeastOne`, however large.
+   * @throws QueueError OFFSET_OUT_OF_RANGE, CORRUPT_RECORD, NOT_LEADER; as a rejection when it has to be read.
+   */
+  read(offset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
+    if (!this.#open) throw new QueueError("NOT_LEADER", `partition ${this.name} is not led here`);
+    if (offset < this.logStart || offset > this.logEnd) {
+      const range = `[${this.logStart}, ${this.highWatermark}]`;
+      throw new QueueError("OFFSET_OUT_OF_RANGE", `offset out of range. partition=${this.name} requested=${offset} log=${range}`);
+    }
+    if (offset >= this.highWatermark) return NO_RECORDS;
+    if (offset >= this.wal.firstOffset) return this.wal.read(offset, this.highWatermark, bytesMax, atLeastOne);
+    return this.#parts.remote.read(this.identity.id, offset, this.uploadedEnd, bytesMax, atLeastOne);
+  }
+
+  /** Roughly, from the sparse index: enough to decide whether a fetch has gathered its minimum. */
+  bytesReadable(offset: number): number {
+    return this.wal.bytesBetween(Math.max(offset, this.wal.firstOffset), this.highWatermark);
+  }
+
+  get name(): string {
+    return `${this.identity.topic}-${this.identity.index}`;
+  }
+
+  listen(listener: MarkListener): void {
+    this.#listeners.add(listener);
+  }
+
+  unlisten(listener: MarkListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** A group became durable. With factor 1 the leader alone is the in-sync set, so its durable end is the mark. */
+  durableMoved(): void {
+    if (this.wal.durableEnd <= this.highWatermark) return;
+    this.highWatermark = this.wal.durableEnd;
+    this.#waiters.reach(this.highWatermark);
+    for (const listener of this.#listeners) listener.markMoved(this);
+  }
+
+  /** A commit of [old uploadedEnd, uploadedEnd) was applied here; `base` is the fold at its end. */
+  uploadedMoved(uploadedEnd: number, base: HeaderFold): void {
+    assert(base.nextOffset === uploadedEnd, "the base belongs to another offset");
+    this.base = base;
+    this.wal.setUploadedEnd(uploadedEnd);
+    this.assertNumbers();
+  }
+
+  /** Nothing is appended or read here any more; who waits learns that the outcome is unknown. */
+  close(failure: number): void {
+    this.#open = false;
+    this.#waiters.failAll(failure);
+    for (const listener of this.#listeners) listener.markMoved(this);
+    this.#listeners.clear();
+  }
+
+  assertNumbers(): void {
+    const { logStart, uploadedEnd, lastStable, highWatermark, logEnd } = this;
+    assertLeaderNumbers({ logStart, uploadedEnd, lastStable, highWatermark, logEnd });
+  }
+
+  /** False when the batch is not to be appended: the result then says what it is. */
+  #mayFollow(bytes: Uint8Array, start: number, producerId: number): boolean {
+    const firstSequence = batch.baseSequence(bytes, start);
+    const lastDelta = batch.lastOffsetDelta(bytes, start);
+    switch (this.live.judge(producerId, batch.producerEpoch(bytes, start), firstSequence, lastDelta)) {
+      case "next":
+        return true;
+      case "duplicate":
+        this.#result.baseOffset = this.live.duplicateOffset(producerId, firstSequence, lastDelta);
+        return false;
+      case "old-duplicate":
+        this.#refuse("DUPLICATE_SEQUENCE");
+        return false;
+      case "out-of-order":
+        this.#refuse("OUT_OF_ORDER_SEQUENCE");
+        return false;
+      case "old-epoch":
+        this.#refuse("INVALID_PRODUCER_EPOCH");
+        return false;
+    }
+  }
+
+  #awaitMark(endOffset: number, waiter: MarkWaiter | undefined): void {
+    if (waiter === undefined) return;
+    if (endOffset <= this.highWatermark) waiter.reached(endOffset, 0);
+    else this.#waiters.add(endOffset, waiter);
+  }
+
+  #refuse(code: ErrorCode): AppendResult {
+    this.#result.code = code;
+    return this.#result;
+  }
+}
