@@ -1,0 +1,14 @@
+/** Largest frame, string of bytes or encoded message: the wire's lengths are signed 32 bits. */
+export const FRAME_BYTES_MAX = 0x7fff_ffff;
+
+/** Largest classic string in bytes: its length is a signed 16-bit number. */
+export const STRING_BYTES_MAX = 0x7fff;
+
+/** Structures (array elements with fields) that one message may decode to. Each costs 100–300 bytes of heap, but may be 2 bytes on the wire. */
+export const STRUCTS_MAX = 1_000_000;
+
+/** Headers of one record. Kafka has no limit of its own; this one keeps a hostile record from becoming a million objects. */
+export const RECORD_HEADERS_MAX = 100_000;
+
+/** Compressed input below this can be neither a bomb nor worth the exact check: the header of every frame format fits. */
+export const SNAPPY_RATIO_MAX = 64;
