@@ -1,0 +1,452 @@
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { assert } from "../../base/assert.ts";
+import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
+import { assertDiskPath, folderOf, ROOT } from "../../io/disk-path.ts";
+import { DiskFileState, type FileChange, type PowerLoss } from "./disk-file-state.ts";
+import { type DiskEntry, DiskNames } from "./disk-names.ts";
+import type { SimProcess } from "./process.ts";
+import type { MsRange, SimRandom } from "./random.ts";
+import type { SimWorld } from "./sim-world.ts";
+
+/** Everything that can go wrong, and how long things take. Changeable at any time; without faults by default. */
+export type SimDiskFaults = {
+  writeMs: MsRange;
+  syncMs: MsRange;
+  readMs: MsRange;
+  /** Open, list, rename, remove, sync of a folder. */
+  nameMs: MsRange;
+  /** Probability that a call fails with `io`; a failed write has written any front of itself. */
+  writeErrorRatio: number;
+  syncErrorRatio: number;
+  readErrorRatio: number;
+  /** Sum of all file sizes; beyond it `no-space`. */
+  capacityBytes: number;
+  /** Everything that would change the disk fails with `read-only`. */
+  readOnly: boolean;
+  /** Probability that a sync reports success and did nothing (for tests that must fail then). */
+  lyingSyncRatio: number;
+  /** The same for the sync of a folder. */
+  lyingFolderSyncRatio: number;
+  powerLoss: PowerLoss;
+  /** Probability that an unsynced creation, rename or removal survives a power loss. */
+  namesKeptRatio: number;
+  /** Beyond so many unsynced bytes of one file the kernel writes the oldest back by itself. */
+  unsyncedBytesMax: number;
+};
+
+export const HEALTHY_DISK: SimDiskFaults = {
+  writeMs: [0.02, 0.1],
+  syncMs: [0.1, 1],
+  readMs: [0.02, 0.2],
+  nameMs: [0.02, 0.2],
+  writeErrorRatio: 0,
+  syncErrorRatio: 0,
+  readErrorRatio: 0,
+  capacityBytes: Number.POSITIVE_INFINITY,
+  readOnly: false,
+  lyingSyncRatio: 0,
+  lyingFolderSyncRatio: 0,
+  powerLoss: { keptRatio: 0.3, tornRatio: 0.4 },
+  namesKeptRatio: 0.5,
+  unsyncedBytesMax: 16 * 1024 * 1024,
+};
+
+/**
+ * The disk of one machine; it outlives the processes that mount it. A crash of the process loses nothing that a write
+ * completed; calls in flight have then happened, in order per file, up to a random one. `losePower` loses what was not synced.
+ */
+export class SimDisk {
+  readonly world: SimWorld;
+  readonly name: string;
+  readonly faults: SimDiskFaults;
+  readonly random: SimRandom;
+  readonly names = new DiskNames();
+  /** Plain counters, for checkers. */
+  readonly counts = { writes: 0, writtenBytes: 0, syncs: 0, reads: 0, faults: 0 };
+  #mounted: SimProcess | undefined;
+  #fileIds = 0;
+
+  constructor(world: SimWorld, name: string, faults: Partial<SimDiskFaults> = {}) {
+    this.world = world;
+    this.name = name;
+    this.random = world.random.fork(`disk ${name}`);
+    this.faults = { ...HEALTHY_DISK, ...faults };
+  }
+
+  /** The disk as this process sees it. One process at a time. */
+  mount(process: SimProcess): Disk {
+    assert(this.#mounted?.alive !== true, "a data folder belongs to one process at a time");
+    this.#mounted = process;
+    return new MountedDisk(this, process);
+  }
+
+  /** The machine loses power: its process ends and every change that was not synced is kept, torn or lost. */
+  losePower(): void {
+    this.#mounted?.crash();
+    const open = this.names.files();
+    this.names.losePower(this.random, this.faults.namesKeptRatio);
+    for (const file of new Set([...open, ...this.names.files()])) file.losePower(this.random, this.faults.powerLoss);
+    this.world.trace.text(`power ${this.name}`);
+  }
+
+  /** Turns over `count` random bits in [from, to) of a file. */
+  flipBits(path: string, from: number, to: number, count = 1): void {
+    const file = this.file(path);
+    for (let flip = 0; flip < count; flip++) file.flipBit(this.random.between(from, to - 1), this.random.between(0, 7));
+  }
+
+  /** What a program would read now. */
+  contents(path: string): Uint8Array {
+    const { current } = this.file(path);
+    const bytes = new Uint8Array(current.size);
+    current.read(0, bytes);
+    return bytes;
+  }
+
+  /** For damage on demand: overwrites bytes of a file, on the platter and in the cache, without anybody's knowledge. */
+  overwrite(path: string, position: number, bytes: Uint8Array): void {
+    const file = this.file(path);
+    file.current.write(position, bytes);
+    file.durable.write(position, bytes);
+  }
+
+  file(path: string): DiskFileState {
+    return asFile(this.names.get(path), path);
+  }
+
+  newFile(): DiskFileState {
+    this.#fileIds += 1;
+    return new DiskFileState(this.#fileIds);
+  }
+
+  usedBytes(): number {
+    return this.names.files().reduce((sum, file) => sum + file.current.size, 0);
+  }
+
+  /** Fails now and then, as the faults say. */
+  mayFail(ratio: number, what: string): void {
+    if (!this.random.chance(ratio)) return;
+    this.counts.faults += 1;
+    throw new DiskError("io", `${what}: simulated input/output error, disk=${this.name}`);
+  }
+
+  mayChange(what: string): void {
+    if (this.faults.readOnly) throw new DiskError("read-only", `${what}: the file system is read-only, disk=${this.name}`);
+  }
+
+  /** Applies the change or, when it does not fit, its front. */
+  change(file: DiskFileState, change: FileChange): void {
+    const room =
+      this.faults.capacityBytes === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : this.faults.capacityBytes - this.usedBytes();
+    const { size } = file.current;
+    const end = change.kind === "write" ? change.position + change.bytes.byteLength : change.kind === "zero" ? change.to : size;
+    if (end - size <= room) {
+      file.apply(change);
+    } else {
+      file.apply(frontOf(change, Math.max(0, room + size - startOf(change))));
+      this.counts.faults += 1;
+      throw new DiskError("no-space", `no space left, disk=${this.name}`);
+    }
+    file.writeBack(this.faults.unsyncedBytesMax);
+  }
+}
+
+/** A call of the thread that has not happened yet. */
+type PendingCall = Readonly<{ happen: () => void; happenPartly: () => void }>;
+
+/** Of one open file: calls take effect in their order. */
+class CallQueue {
+  readonly pending: PendingCall[] = [];
+  lastDueMs = 0;
+}
+
+class MountedDisk implements Disk {
+  readonly #disk: SimDisk;
+  readonly #process: SimProcess;
+  /** By file, so that two handles of one file keep the order too. */
+  readonly #queues = new Map<DiskFileState, CallQueue>();
+
+  constructor(disk: SimDisk, process: SimProcess) {
+    this.#disk = disk;
+    this.#process = process;
+    process.onCrash(() => this.#finishCallsInFlight());
+  }
+
+  makeFolder(path: string): Promise<void> {
+    assertDiskPath(path);
+    return this.#nameCall(() => {
+      this.#disk.mayChange(path);
+      const segments = path.split("/");
+      for (let count = 1; count <= segments.length; count++) {
+        const folder = segments.slice(0, count).join("/");
+        const entry = this.#disk.names.get(folder);
+        if (entry === undefined) this.#disk.names.set(folder, "folder");
+        else if (entry !== "folder") throw new DiskError("exists", `${folder} is a file`);
+      }
+    });
+  }
+
+  list(path: string): Promise<readonly string[]> {
+    if (path !== ROOT) assertDiskPath(path);
+    return this.#nameCall(() => this.#disk.names.list(path));
+  }
+
+  open(path: string, mode: "create" | "write" | "read"): Promise<DiskFile> {
+    assertDiskPath(path);
+    return this.#nameCall(() => {
+      if (mode !== "read") this.#disk.mayChange(path);
+      const state = mode === "create" ? this.#create(path) : asFile(this.#disk.names.get(path), path);
+      return new SimDiskFile(this.#disk, this.#process, path, state, this.#queue(state));
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    assertDiskPath(from);
+    assertDiskPath(to);
+    return this.#nameCall(() => {
+      this.#disk.mayChange(from);
+      asFile(this.#disk.names.get(from), from);
+      this.#checkFolder(to);
+      this.#disk.names.rename(from, to);
+    });
+  }
+
+  remove(path: string): Promise<void> {
+    assertDiskPath(path);
+    return this.#nameCall(() => {
+      this.#disk.mayChange(path);
+      const entry = this.#disk.names.get(path);
+      if (entry === "folder") throw new DiskError("denied", `${path} is a folder`);
+      if (entry !== undefined) this.#disk.names.remove(path);
+    });
+  }
+
+  syncFolder(path: string): Promise<void> {
+    if (path !== ROOT) assertDiskPath(path);
+    return this.#nameCall(() => {
+      if (this.#disk.names.get(path) !== "folder") throw new DiskError("not-found", `no folder ${path}`);
+      this.#disk.mayFail(this.#disk.faults.syncErrorRatio, `sync ${path}`);
+      if (!this.#disk.random.chance(this.#disk.faults.lyingFolderSyncRatio)) this.#disk.names.sync(path);
+    });
+  }
+
+  freeBytes(): Promise<number> {
+    const capacityBytes = Math.min(this.#disk.faults.capacityBytes, Number.MAX_SAFE_INTEGER);
+    return this.#nameCall(() => Math.max(0, capacityBytes - this.#disk.usedBytes()));
+  }
+
+  #create(path: string): DiskFileState {
+    if (this.#disk.names.get(path) !== undefined) throw new DiskError("exists", `${path} exists`);
+    this.#checkFolder(path);
+    const state = this.#disk.newFile();
+    this.#disk.names.set(path, state);
+    return state;
+  }
+
+  #checkFolder(path: string): void {
+    if (this.#disk.names.get(folderOf(path)) !== "folder") throw new DiskError("not-found", `no folder for ${path}`);
+  }
+
+  #nameCall<T>(act: () => T): Promise<T> {
+    return this.#process.call(this.#disk.random.withinMs(this.#disk.faults.nameMs), act);
+  }
+
+  #queue(state: DiskFileState): CallQueue {
+    let queue = this.#queues.get(state);
+    if (queue === undefined) {
+      queue = new CallQueue();
+      this.#queues.set(state, queue);
+    }
+    return queue;
+  }
+
+  /** The kernel had got some of the calls: those take effect, one perhaps in part. Nobody is told. */
+  #finishCallsInFlight(): void {
+    for (const { pending } of this.#queues.values()) {
+      const count = this.#disk.random.between(0, pending.length);
+      for (const call of pending.slice(0, count)) ignoreErrors(call.happen);
+      if (count < pending.length) ignoreErrors((pending[count] as PendingCall).happenPartly);
+      pending.length = 0;
+    }
+  }
+}
+
+class SimDiskFile implements DiskFile {
+  readonly path: string;
+  readonly #disk: SimDisk;
+  readonly #process: SimProcess;
+  readonly #state: DiskFileState;
+  readonly #queue: CallQueue;
+  #open = true;
+
+  constructor(disk: SimDisk, process: SimProcess, path: string, state: DiskFileState, queue: CallQueue) {
+    this.path = path;
+    this.#disk = disk;
+    this.#process = process;
+    this.#state = state;
+    this.#queue = queue;
+  }
+
+  size(): Promise<number> {
+    this.#assertOpen();
+    return this.#process.call(this.#disk.random.withinMs(this.#disk.faults.readMs), () => this.#state.current.size);
+  }
+
+  read(position: number, target: Uint8Array): Promise<number> {
+    this.#assertOpen();
+    assert(Number.isSafeInteger(position) && position >= 0, "a position in a file is a whole number");
+    return this.#process.call(this.#disk.random.withinMs(this.#disk.faults.readMs), () => {
+      this.#disk.counts.reads += 1;
+      this.#disk.mayFail(this.#disk.faults.readErrorRatio, `read ${this.path}`);
+      return this.#state.current.read(position, target);
+    });
+  }
+
+  write(position: number, slices: readonly Uint8Array[], sync: boolean): Promise<void> {
+    this.#assertOpen();
+    assert(Number.isSafeInteger(position) && position >= 0, "a position in a file is a whole number");
+    const checksum = checksumOf(slices);
+    const { faults, random } = this.#disk;
+    const latencyMs = random.withinMs(faults.writeMs) + (sync ? random.withinMs(faults.syncMs) : 0);
+    const change = (): Extract<FileChange, { kind: "write" }> => {
+      assert(checksumOf(slices) === checksum, `slices changed while they were being written to ${this.path}`);
+      return { kind: "write", position, bytes: concatenate(slices) };
+    };
+    return this.#enqueue(
+      latencyMs,
+      () => {
+        this.#write(change());
+        if (sync) this.#sync();
+      },
+      () => this.#state.apply(randomFront(change(), random)),
+    );
+  }
+
+  sync(): Promise<void> {
+    this.#assertOpen();
+    return this.#enqueue(
+      this.#disk.random.withinMs(this.#disk.faults.syncMs),
+      () => this.#sync(),
+      () => {},
+    );
+  }
+
+  fill(from: number, to: number): Promise<void> {
+    this.#assertOpen();
+    assert(from <= to, "a range does not end before it starts");
+    const change: FileChange = { kind: "zero", from, to };
+    return this.#enqueue(
+      this.#disk.random.withinMs(this.#disk.faults.writeMs),
+      () => this.#write(change),
+      () => this.#state.apply(randomFront(change, this.#disk.random)),
+    );
+  }
+
+  truncate(size: number): Promise<void> {
+    this.#assertOpen();
+    return this.#enqueue(
+      this.#disk.random.withinMs(this.#disk.faults.writeMs),
+      () => this.#write({ kind: "truncate", size }),
+      () => {},
+    );
+  }
+
+  close(): Promise<void> {
+    this.#assertOpen();
+    this.#open = false;
+    return this.#enqueue(
+      0,
+      () => {},
+      () => {},
+    );
+  }
+
+  #write(change: FileChange): void {
+    const { counts, faults, random, world } = this.#disk;
+    this.#disk.mayChange(this.path);
+    if (random.chance(faults.writeErrorRatio)) {
+      this.#state.apply(randomFront(change, random));
+      this.#disk.mayFail(1, `write ${this.path}`);
+    }
+    this.#disk.change(this.#state, change);
+    counts.writes += 1;
+    world.trace.number(this.#state.id);
+    if (change.kind === "write") {
+      counts.writtenBytes += change.bytes.byteLength;
+      world.trace.number(change.position);
+      world.trace.number(crc32c(change.bytes));
+    }
+  }
+
+  #sync(): void {
+    const { counts, faults, random, world } = this.#disk;
+    this.#disk.mayChange(this.path);
+    if (random.chance(faults.syncErrorRatio)) {
+      this.#state.forgetUnsynced();
+      this.#disk.mayFail(1, `sync ${this.path}`);
+    }
+    counts.syncs += 1;
+    world.trace.number(-this.#state.id);
+    if (!random.chance(faults.lyingSyncRatio)) this.#state.sync();
+  }
+
+  #enqueue(latencyMs: number, happen: () => void, happenPartly: () => void): Promise<void> {
+    const queue = this.#queue;
+    const call: PendingCall = { happen, happenPartly };
+    queue.pending.push(call);
+    const { nowMs } = this.#disk.world;
+    queue.lastDueMs = Math.max(queue.lastDueMs, nowMs + latencyMs);
+    return this.#process.callAt(queue.lastDueMs, () => {
+      assert(queue.pending.shift() === call, "calls of a file take effect in their order");
+      happen();
+    });
+  }
+
+  #assertOpen(): void {
+    assert(this.#open, `${this.path} is closed`);
+  }
+}
+
+function asFile(entry: DiskEntry | undefined, path: string): DiskFileState {
+  if (entry === undefined) throw new DiskError("not-found", `no file ${path}`);
+  if (entry === "folder") throw new DiskError("denied", `${path} is a folder`);
+  return entry;
+}
+
+function startOf(change: FileChange): number {
+  return change.kind === "write" ? change.position : change.kind === "zero" ? change.from : change.size;
+}
+
+function frontOf(change: FileChange, bytes: number): FileChange {
+  if (change.kind === "write") return { ...change, bytes: change.bytes.subarray(0, bytes) };
+  return change.kind === "zero" ? { ...change, to: Math.min(change.to, change.from + bytes) } : change;
+}
+
+function randomFront(change: FileChange, random: SimRandom): FileChange {
+  if (change.kind === "write") return frontOf(change, random.between(0, change.bytes.byteLength));
+  return change.kind === "zero" ? frontOf(change, random.between(0, change.to - change.from)) : change;
+}
+
+function checksumOf(slices: readonly Uint8Array[]): number {
+  let checksum = 0;
+  for (const slice of slices) checksum = crc32c(slice, checksum);
+  return checksum;
+}
+
+function concatenate(slices: readonly Uint8Array[]): Uint8Array {
+  const bytes = Buffer.alloc(slices.reduce((sum, slice) => sum + slice.byteLength, 0));
+  let at = 0;
+  for (const slice of slices) {
+    Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength).copy(bytes, at);
+    at += slice.byteLength;
+  }
+  return bytes;
+}
+
+function ignoreErrors(run: () => void): void {
+  try {
+    run();
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error;
+  }
+}
