@@ -1,0 +1,130 @@
+import { execFile } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { encodeRequestFrame } from "@tidemq/protocol/headers.ts";
+import { createTopicsRequest } from "@tidemq/protocol/messages/19-create-topics.ts";
+import { libraryFolder } from "./kafka-server.ts";
+import { cpuSeconds } from "./process-cost.ts";
+import type { RawResult, RawTask } from "./raw-client.ts";
+import { RawConnection } from "./raw-connection.ts";
+
+/** A server under test, whichever it is. */
+export type Target = Readonly<{ host: string; port: number; processId: number }>;
+
+/** What one run of a case found; the name carries the unit. */
+export type Figures = Readonly<Record<string, number>>;
+
+/** A figure to compare: better when smaller or when larger, and the ratio TideMQ / Kafka that is aimed at in each mode. */
+export type Goal = Readonly<{ figure: string; better: "less" | "more"; unsynced?: number; synced?: number }>;
+
+export type Case = Readonly<{ name: string; about: string; goals: readonly Goal[]; run(target: Target, topic: string): Promise<Figures> }>;
+
+export const PARTITIONS = 6;
+const HERE = dirname(fileURLToPath(import.meta.url));
+const run = promisify(execFile);
+
+const RAW = { partitions: PARTITIONS, connections: PARTITIONS, inFlight: 5, records: 255, recordBytes: 1024, mib: 0, seconds: 0, rate: 0 };
+
+async function raw(target: Target, task: Partial<RawTask> & Pick<RawTask, "kind" | "topic">): Promise<Figures> {
+  const full = { ...RAW, host: target.host, port: target.port, ...task };
+  const before = cpuSeconds(target.processId);
+  const { stdout } = await run(process.execPath, [join(HERE, "raw-client.ts"), JSON.stringify(full)]);
+  const result = JSON.parse(stdout) as RawResult;
+  const cpu = cpuSeconds(target.processId) - before;
+  return {
+    "MiB/s": result.mib / result.seconds,
+    "broker CPU s/GiB": cpu / (result.mib / 1024),
+    "requests/s": result.requests / result.seconds,
+    "broker CPU µs/request": (cpu / result.requests) * 1e6,
+    "p50 ms": result.p50Ms,
+    "p99 ms": result.p99Ms,
+    "p99.9 ms": result.p999Ms,
+  };
+}
+
+async function javaProduce(target: Target, topic: string): Promise<Figures> {
+  const records = 512 * 1024;
+  const before = cpuSeconds(target.processId);
+  const flags = ["-Xmx512m", "-cp", join(libraryFolder(), "*"), "org.apache.kafka.tools.ProducerPerformance"];
+  const settings = [`bootstrap.servers=${target.host}:${target.port}`, "acks=all", "linger.ms=5", "batch.size=262144"];
+  const size = ["--num-records", `${records}`, "--record-size", "1024", "--throughput", "-1"];
+  const { stdout } = await run("java", [...flags, "--topic", topic, ...size, "--producer-props", ...settings], { maxBuffer: 1 << 24 });
+  const rates = [...stdout.matchAll(/([\d.]+) MB\/sec/g)];
+  const cpu = cpuSeconds(target.processId) - before;
+  return { "MiB/s": Number(rates.at(-1)?.[1]), "broker CPU s/GiB": cpu / (records / 1024 / 1024) };
+}
+
+export const CASES: readonly Case[] = [
+  {
+    name: "produce, raw client",
+    about: "batches of 255 × 1 KiB, 6 connections × 5 in flight, acks=all",
+    goals: [
+      { figure: "broker CPU s/GiB", better: "less", unsynced: 0.35, synced: 0.3 },
+      { figure: "MiB/s", better: "more", unsynced: 2, synced: 2 },
+    ],
+    run: (target, topic) => raw(target, { kind: "produce", topic, mib: 1024 }),
+  },
+  {
+    name: "fetch of what was just written, raw client",
+    about: "1 MiB a request, one partition each, 6 connections",
+    goals: [
+      { figure: "broker CPU s/GiB", better: "less", unsynced: 0.5 },
+      { figure: "MiB/s", better: "more", unsynced: 1.4 },
+    ],
+    run: async (target, topic) => {
+      await raw(target, { kind: "produce", topic: `${topic}-hot`, mib: 128 });
+      let mib = 0;
+      let seconds = 0;
+      let cpu = 0;
+      for (let pass = 0; pass < 8; pass++) {
+        const figures = await raw(target, { kind: "fetch", topic: `${topic}-hot`, mib: 128 });
+        mib += 128;
+        seconds += 128 / (figures["MiB/s"] as number);
+        cpu += ((figures["broker CPU s/GiB"] as number) * 128) / 1024;
+      }
+      return { "MiB/s": mib / seconds, "broker CPU s/GiB": cpu / (mib / 1024) };
+    },
+  },
+  {
+    name: "one record of 100 B a request, 1 connection × 5",
+    about: "requests per second",
+    goals: [{ figure: "requests/s", better: "more", unsynced: 1.5, synced: 3 }],
+    run: (target, topic) => raw(target, { kind: "produce", topic, connections: 1, records: 1, recordBytes: 100, seconds: 3 }),
+  },
+  {
+    name: "one record of 100 B a request, 32 connections × 5",
+    about: "requests per second",
+    goals: [{ figure: "requests/s", better: "more", unsynced: 1.5, synced: 6 }],
+    run: (target, topic) => raw(target, { kind: "produce", topic, connections: 32, records: 1, recordBytes: 100, seconds: 3 }),
+  },
+  {
+    name: "latency at 20 MB/s",
+    about: "20 KiB each millisecond, open loop, acks=all",
+    goals: [{ figure: "p99 ms", better: "less", unsynced: 0.6, synced: 0.3 }],
+    run: (target, topic) => raw(target, { kind: "latency", topic, connections: 1, records: 20, recordBytes: 1024, rate: 1000, seconds: 6 }),
+  },
+  {
+    name: "produce, Java client",
+    about: "1 KiB records, linger 5 ms, batches of 256 KiB, acks=all",
+    goals: [{ figure: "MiB/s", better: "more", unsynced: 1.4, synced: 1.8 }],
+    run: javaProduce,
+  },
+];
+
+/** Creates the topic and the one that the fetch case writes. */
+export async function createTopics(target: Target, topic: string): Promise<void> {
+  const connection = await RawConnection.open(target.host, target.port);
+  const writer = new ByteWriter(1024);
+  const topics = [topic, `${topic}-hot`].map((name) => ({
+    name,
+    numPartitions: PARTITIONS,
+    replicationFactor: 1,
+    assignments: [],
+    configs: [],
+  }));
+  encodeRequestFrame(createTopicsRequest, 4, 1, "bench", { topics, timeoutMs: 30_000 }, writer);
+  await connection.ask(writer.finish());
+  connection.close();
+}
