@@ -1,0 +1,154 @@
+import { must } from "../base/assert.ts";
+import { type ObjectId, objectKey } from "../model/object-id.ts";
+import type { ManifestPointer } from "../model/object-range.ts";
+import { type ObjectState, RangeList } from "./range-list.ts";
+
+/** No broker leads the partition. */
+export const NO_LEADER = -1;
+
+/** Offsets [from, to). */
+export type OffsetSpan = Readonly<{ from: number; to: number }>;
+
+/** A broker as it registered last. */
+export type BrokerState = {
+  readonly id: number;
+  /** Anew at every registration. */
+  epoch: number;
+  /** Chosen by the process at its start: a registration asked twice is one. */
+  incarnation: string;
+  host: string;
+  rack: string;
+  savedIn: number;
+};
+
+export type TopicState = {
+  /** 22 characters of base64url, as Kafka shows topic ids. */
+  readonly id: string;
+  readonly name: string;
+  /** Partition ids; the position is Kafka's partition index. */
+  readonly partitions: number[];
+  /** Only what was set, validated text. */
+  readonly configs: Map<string, string>;
+  /** Counts the changes of `configs`. */
+  configVersion: number;
+  savedIn: number;
+};
+
+export type PartitionState = {
+  /** Unique in the cluster, never reused: deleting and creating a topic gives new ones. */
+  readonly id: number;
+  readonly topicId: string;
+  readonly topic: string;
+  /** Kafka's partition number within the topic. */
+  readonly index: number;
+  readonly replicas: readonly number[];
+  inSync: readonly number[];
+  leader: number;
+  /** +1 at every change of leader, and when the leader's process starts again. */
+  leaderEpoch: number;
+  logStart: number;
+  uploadedEnd: number;
+  readonly ranges: RangeList;
+  manifest: ManifestPointer | undefined;
+  /** Lost spans at or above uploadedEnd that a person accepted, ascending: uploads record them as gaps. */
+  acceptedLosses: readonly OffsetSpan[];
+  savedIn: number;
+};
+
+/** The lowest object id of a broker that may still commit. */
+export type CommitBound = Readonly<{ brokerEpoch: number; sequence: number }>;
+
+/** Options set on one broker, or on all (`ALL_BROKERS`). */
+export type BrokerConfigs = { readonly configs: Map<string, string>; configVersion: number };
+
+/** The key of options that hold for every broker. */
+export const ALL_BROKERS = -1;
+
+/** Told before an entity changes or goes, so that a snapshot in progress keeps what it was at the cut. */
+export interface StateObserver {
+  beforeTopic(topic: TopicState): void;
+  beforePartition(partition: PartitionState): void;
+  beforeObject(object: ObjectState): void;
+}
+
+/**
+ * Everything a cluster agrees on. Changed only by `apply` (synchronous, deterministic); everybody else reads.
+ *
+ * Maps iterate in order of creation, which is ascending in partition id and object number, on every replica and after
+ * every load: nothing depends on the order in which a snapshot was written.
+ */
+export class ClusterState {
+  readonly clusterId: string;
+  /** Of the newest batch applied; 0 = none. */
+  index = 0;
+  controllerEpoch = 0;
+  /** Who claimed last; empty before the first claim. */
+  controllerHolder = "";
+  brokerEpochLast = 0;
+  partitionIdNext = 1;
+  objectNumberNext = 1;
+  producerIdNext = 0;
+
+  readonly brokers = new Map<number, BrokerState>();
+  readonly brokerConfigs = new Map<number, BrokerConfigs>();
+  readonly commitBounds = new Map<number, CommitBound>();
+  readonly topicsByName = new Map<string, TopicState>();
+  readonly topicsById = new Map<string, TopicState>();
+  /** Names with `_` in the place of `.` → the topic: two such names collide in metrics. */
+  readonly topicsByMetricName = new Map<string, TopicState>();
+  readonly partitions = new Map<number, PartitionState>();
+  /** By key (without the kind's ending). Only objects that a range of `partitions` lies in. */
+  readonly objects = new Map<string, ObjectState>();
+
+  /** Number of the snapshot that was begun last. */
+  snapshotNumber = 0;
+  observer: StateObserver | undefined;
+
+  constructor(clusterId: string) {
+    this.clusterId = clusterId;
+  }
+
+  topic(name: string): TopicState | undefined {
+    return this.topicsByName.get(name);
+  }
+
+  partition(topic: string, index: number): PartitionState | undefined {
+    const id = this.topicsByName.get(topic)?.partitions[index];
+    return id === undefined ? undefined : this.partitions.get(id);
+  }
+
+  /** A topic's partitions in the order of their indexes. */
+  partitionsOf(topic: TopicState): PartitionState[] {
+    return topic.partitions.map((id) => must(this.partitions.get(id), "partition of a topic"));
+  }
+
+  objectOf(id: ObjectId): ObjectState | undefined {
+    return this.objects.get(this.objectKeyOf(id));
+  }
+
+  objectKeyOf(id: ObjectId): string {
+    return objectKey(this.clusterId, id, "records");
+  }
+}
+
+/** The name that a topic gets in metrics. */
+export function metricNameOf(topic: string): string {
+  return topic.replaceAll(".", "_");
+}
+
+/** A partition without records. */
+export function newPartition(
+  of: Readonly<{ id: number; topicId: string; topic: string; index: number; replicas: readonly number[]; savedIn: number }>,
+): PartitionState {
+  return {
+    ...of,
+    inSync: of.replicas,
+    leader: NO_LEADER,
+    leaderEpoch: 0,
+    logStart: 0,
+    uploadedEnd: 0,
+    ranges: new RangeList(of.id),
+    manifest: undefined,
+    acceptedLosses: [],
+  };
+}

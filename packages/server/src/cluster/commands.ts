@@ -1,0 +1,148 @@
+import type { ErrorCode } from "../base/errors.ts";
+import type { ObjectId } from "../model/object-id.ts";
+import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
+
+/** Makes `holder` the controller; accepted iff `controllerEpoch` is the state's + 1. Everything older is ignored from then on. */
+export type ClaimController = Readonly<{ kind: "claim-controller"; holder: string; controllerEpoch: number }>;
+
+/** A process of a broker begins: a new broker epoch, and it leads nothing. The same incarnation again gets the same answer. */
+export type RegisterBroker = Readonly<{ kind: "register-broker"; broker: number; incarnation: string; host: string; rack: string }>;
+
+/** The broker takes over, in a new leader epoch each, the partitions without a leader in whose in-sync set it is. */
+export type ElectLeaders = Readonly<{ kind: "elect-leaders"; broker: number; brokerEpoch: number }>;
+
+/** `assignments`: replicas per partition, validated by the planner; leader = the first that is registered. */
+export type CreateTopic = Readonly<{
+  kind: "create-topic";
+  topicId: string;
+  name: string;
+  configs: ReadonlyMap<string, string>;
+  assignments: readonly (readonly number[])[];
+}>;
+
+export type DeleteTopic = Readonly<{ kind: "delete-topic"; topicId: string }>;
+
+/** `partitionsBefore`: the number of partitions that the plan was made for. */
+export type CreatePartitions = Readonly<{
+  kind: "create-partitions";
+  topicId: string;
+  partitionsBefore: number;
+  assignments: readonly (readonly number[])[];
+}>;
+
+/** One option's new text, or undefined to unset it. */
+export type ConfigChange = Readonly<{ name: string; value: string | undefined }>;
+
+/** `versionBefore`: of the options that the changes were computed from; else refused, and computed again. */
+export type SetTopicConfigs = Readonly<{
+  kind: "set-topic-configs";
+  topicId: string;
+  versionBefore: number;
+  changes: readonly ConfigChange[];
+}>;
+
+/** `broker` may be `ALL_BROKERS`. */
+export type SetBrokerConfigs = Readonly<{
+  kind: "set-broker-configs";
+  broker: number;
+  versionBefore: number;
+  changes: readonly ConfigChange[];
+}>;
+
+/** A block of producer ids that nobody else gets. */
+export type AllocateProducerIds = Readonly<{ kind: "allocate-producer-ids"; broker: number; brokerEpoch: number; count: number }>;
+
+/**
+ * Uploaded ranges, judged one by one in their order: accepted iff the range starts at uploadedEnd, `broker` leads in the
+ * range's leader epoch, and the object's id may still commit. Ranges of kind hole and gap have no object.
+ */
+export type CommitObject = Readonly<{ kind: "commit-object"; broker: number; brokerEpoch: number; ranges: readonly ObjectRange[] }>;
+
+/** Replaces the oldest ranges and the previous manifest by a manifest object that holds both. */
+export type CommitManifest = Readonly<{
+  kind: "commit-manifest";
+  broker: number;
+  brokerEpoch: number;
+  leaderEpoch: number;
+  /** The manifest whose history the new one continues. */
+  previous: ObjectId | undefined;
+  pointer: ManifestPointer;
+}>;
+
+/**
+ * `batchOffset`: first offset of the batch that holds `logStart`; uploadedEnd becomes it when logStart is above uploadedEnd.
+ * Below uploadedEnd it is not looked at.
+ */
+export type RaiseLogStart = Readonly<{
+  kind: "raise-log-start";
+  partitionId: number;
+  leaderEpoch: number;
+  logStart: number;
+  batchOffset: number;
+}>;
+
+/** Object ids of `broker` below (brokerEpoch, sequence) commit no more: what is not in the index then never will be. */
+export type RaiseCommitBound = Readonly<{ kind: "raise-commit-bound"; broker: number; brokerEpoch: number; sequence: number }>;
+
+/** A person accepts that [from, to) is lost: holes there become gaps. */
+export type AcceptLoss = Readonly<{ kind: "accept-loss"; partitionId: number; from: number; to: number }>;
+
+export type Command =
+  | ClaimController
+  | RegisterBroker
+  | ElectLeaders
+  | CreateTopic
+  | DeleteTopic
+  | CreatePartitions
+  | SetTopicConfigs
+  | SetBrokerConfigs
+  | AllocateProducerIds
+  | CommitObject
+  | CommitManifest
+  | RaiseLogStart
+  | RaiseCommitBound
+  | AcceptLoss;
+
+export type CommandKind = Command["kind"];
+
+/** A command as it stands in the log: of the controller in this epoch. For a claim it is the epoch claimed. */
+export type LoggedCommand = Readonly<{ controllerEpoch: number; command: Command }>;
+
+/** Why a range was not taken. `full`: its partition has 32 unmerged ranges, commit a manifest and ask again. */
+export type RangeRefusal = "unknown-partition" | "not-leader" | "start" | "bound" | "full";
+
+/** `uploadedEnd`: of the partition after the judgement (-1 when unknown). */
+export type RangeVerdict = Readonly<{ accepted: boolean; refusal: RangeRefusal | undefined; uploadedEnd: number }>;
+
+/** What each command answers when it is not refused as a whole. */
+export type Answers = {
+  "claim-controller": Readonly<{ controllerEpoch: number }>;
+  "register-broker": Readonly<{ brokerEpoch: number }>;
+  "elect-leaders": Readonly<{ partitions: number }>;
+  "create-topic": Readonly<{ topicId: string; partitionIds: readonly number[] }>;
+  "delete-topic": Readonly<{ partitionIds: readonly number[] }>;
+  "create-partitions": Readonly<{ partitionIds: readonly number[] }>;
+  "set-topic-configs": Readonly<{ configVersion: number }>;
+  "set-broker-configs": Readonly<{ configVersion: number }>;
+  /** Ids [first, first + count). */
+  "allocate-producer-ids": Readonly<{ first: number; count: number }>;
+  /** One verdict a range, in the order of the command. */
+  "commit-object": Readonly<{ verdicts: readonly RangeVerdict[] }>;
+  "commit-manifest": Readonly<{ ranges: number }>;
+  "raise-log-start": Readonly<{ logStart: number; uploadedEnd: number }>;
+  "raise-commit-bound": Readonly<{ brokerEpoch: number; sequence: number }>;
+  "accept-loss": Readonly<{ spans: number }>;
+};
+
+/** `changed`: what the plan was based on is no longer so; plan again. */
+export type Refusal = Readonly<{ refused: ErrorCode | "changed" | "stale-controller"; message: string }>;
+
+export type Outcome<K extends CommandKind = CommandKind> = { [P in K]: Answers[P] }[K] | Refusal;
+
+export function isRefusal(outcome: Outcome): outcome is Refusal {
+  return "refused" in outcome;
+}
+
+export function refuse(refused: Refusal["refused"], message: string): Refusal {
+  return { refused, message };
+}

@@ -1,0 +1,16 @@
+/**
+ * What `apply` changed, for those who act on it (host a partition, free a WAL file, close a fetch). Plain data: who
+ * needs more looks it up in the state, which is already past the change.
+ */
+export type Effect =
+  | Readonly<{ kind: "controller-changed"; holder: string; controllerEpoch: number }>
+  | Readonly<{ kind: "broker-registered"; broker: number; brokerEpoch: number }>
+  | Readonly<{ kind: "topic-created"; topicId: string; name: string }>
+  | Readonly<{ kind: "topic-deleted"; topicId: string; name: string; partitionIds: readonly number[] }>
+  | Readonly<{ kind: "partition-created"; partitionId: number }>
+  | Readonly<{ kind: "leader-changed"; partitionId: number; leader: number; leaderEpoch: number }>
+  | Readonly<{ kind: "uploaded-end-moved"; partitionId: number; uploadedEnd: number }>
+  | Readonly<{ kind: "log-start-raised"; partitionId: number; logStart: number }>
+  | Readonly<{ kind: "loss-accepted"; partitionId: number; from: number; to: number }>
+  | Readonly<{ kind: "topic-configs-changed"; topicId: string }>
+  | Readonly<{ kind: "broker-configs-changed"; broker: number }>;

@@ -1,0 +1,57 @@
+/**
+ * A log of batches with one primitive: append at exactly this index, or learn that it is taken. An index is the number
+ * of a batch, the first is 1. What a batch means is not known here.
+ */
+export interface MetadataLog {
+  /**
+   * `appended`: durable at `index`. `conflict`: not appended, another batch is there (or it was trimmed). `unknown`: may
+   * have been appended or still be; only a second append of the same batch at the same index tells (conflict → read →
+   * own nonce or not). One append outstanding per writer. Rejects only when the log is broken for good.
+   */
+  append(index: number, batch: LogBatch): Promise<AppendResult>;
+
+  /** Batches from `index` on, as many as fit one answer. Linearizable: an append that was answered before is seen. */
+  readFrom(index: number): Promise<ReadResult>;
+
+  /** Runs `wake` once when a batch at `index` may exist, never within the call; the result cancels. */
+  watch(index: number, wake: () => void): () => void;
+
+  /**
+   * Stores the state as of `index`, verified by reading back; older snapshots go afterwards. The bytes are opaque and
+   * may come slowly. One at a time.
+   */
+  putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void>;
+
+  /** The newest one, with its bytes in pieces of the log's choice; their content is checked by whoever decodes it. */
+  latestSnapshot(): Promise<StoredSnapshot | undefined>;
+
+  /** Forgets the batches below `index`, all of which a stored snapshot covers. */
+  trimBelow(index: number): Promise<void>;
+
+  /** Ends what is under way; nothing may be called afterwards. */
+  close(): Promise<void>;
+}
+
+export type LogBatch = Readonly<{
+  /** Of the writer, chosen at random at its start: 16 lower-case hexadecimal characters. */
+  nonce: string;
+  payload: Uint8Array;
+}>;
+
+export type LogEntry = Readonly<{ index: number; nonce: string; payload: Uint8Array }>;
+
+/** `endIndex`: the index that the next batch gets. */
+export type AppendResult = Readonly<{ kind: "appended" }> | Readonly<{ kind: "conflict"; endIndex: number }> | Readonly<{ kind: "unknown" }>;
+
+export type ReadResult =
+  | Readonly<{ kind: "entries"; entries: readonly LogEntry[] }>
+  | Readonly<{ kind: "end"; endIndex: number }>
+  /** Go on from the snapshot, which holds everything up to and including its index. */
+  | Readonly<{ kind: "trimmed"; snapshotIndex: number }>;
+
+export type StoredSnapshot = Readonly<{ index: number; bytes: number; pieces: AsyncIterable<Uint8Array> }>;
+
+/** The log or a snapshot lost something that was durable: the node does not start with what is left. */
+export class MetadataDamagedError extends Error {
+  override readonly name = "MetadataDamagedError";
+}
