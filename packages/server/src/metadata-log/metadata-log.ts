@@ -41,7 +41,10 @@ export type LogBatch = Readonly<{
 export type LogEntry = Readonly<{ index: number; nonce: string; payload: Uint8Array }>;
 
 /** `endIndex`: the index that the next batch gets. */
-export type AppendResult = Readonly<{ kind: "appended" }> | Readonly<{ kind: "conflict"; endIndex: number }> | Readonly<{ kind: "unknown" }>;
+export type AppendResult =
+  | Readonly<{ kind: "appended" }>
+  | Readonly<{ kind: "conflict"; endIndex: number }>
+  | Readonly<{ kind: "unknown" }>;
 
 export type ReadResult =
   | Readonly<{ kind: "entries"; entries: readonly LogEntry[] }>
