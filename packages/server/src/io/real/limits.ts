@@ -1,0 +1,17 @@
+/** Words (8 bytes) of the ring of requests to the disk thread; a power of two. */
+export const RING_WORDS = 64 * 1024;
+
+/** Slices of one request; a write with more is copied into one piece. */
+export const REQUEST_SLICES_MAX = 1024;
+
+/** Slices of one system call (IOV_MAX of Linux). */
+export const SLICES_PER_CALL_MAX = 1024;
+
+/** Bytes of one merged system call: a bound on how long completions of its front wait for its back. */
+export const BYTES_PER_CALL_MAX = 8 * 1024 * 1024;
+
+/** Zeros written at once by `fill`: about a quarter of a millisecond, the most that another write waits for it. */
+export const FILL_CHUNK_BYTES = 256 * 1024;
+
+/** Shared memory through which small writes from ordinary memory reach the disk thread. */
+export const STAGING_BYTES = 256 * 1024;
