@@ -14,8 +14,9 @@ public class GoldenBytes {
     BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, "UTF-8"));
     for (String line = lines.readLine(); line != null; line = lines.readLine()) {
       String[] parts = line.split("\t", 4);
+      boolean isApi = parts[0].endsWith("Request") || parts[0].endsWith("Response");
       short version = Short.parseShort(parts[1]);
-      Class<?> converter = Class.forName("org.apache.kafka.common.message." + parts[0] + "DataJsonConverter");
+      Class<?> converter = Class.forName("org.apache.kafka.common.message." + parts[0] + (isApi ? "Data" : "") + "JsonConverter");
       Object message = converter.getMethod("read", JsonNode.class, short.class).invoke(null, mapper.readTree(parts[3]), version);
       ByteBuffer bytes = MessageUtil.toByteBufferAccessor((ApiMessage) message, version).buffer();
       byte[] copy = new byte[bytes.remaining()];
