@@ -1,0 +1,138 @@
+import { deepEqual, equal, match, throws } from "node:assert/strict";
+import { test } from "node:test";
+import { GiB, MiB } from "../base/units.ts";
+import { ConfigError, loadStartConfig, START_FLAGS } from "./load-start-config.ts";
+import { bindHosts, isLoopback, START_OPTIONS } from "./start-options.ts";
+
+function load(args: string, file?: string): ReturnType<typeof loadStartConfig> {
+  const words = args === "" ? [] : args.split(" ");
+  return loadStartConfig(file === undefined ? words : [...words, "--config", "x.toml"], () => file ?? "");
+}
+
+function problems(args: string, file?: string): readonly string[] {
+  try {
+    load(args, file);
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test("defaults", () => {
+  deepEqual(load(""), {
+    data: "./data",
+    listen: { host: "localhost", port: 9092 },
+    advertise: undefined,
+    http: { host: "localhost", port: 9643 },
+    objectStorage: { kind: "dir", path: "./data/objects" },
+    sync: true,
+    insecure: false,
+    autoCreateTopics: true,
+    defaultPartitions: 1,
+    walFileBytes: 64 * MiB,
+    walCapacityBytes: 1 * GiB,
+    uploadBytes: 128 * MiB,
+    uploadAgeMs: 600_000,
+    writeMemoryBytes: 256 * MiB,
+    readMemoryBytes: 128 * MiB,
+  });
+});
+
+test("flags in both forms, and what follows from others", () => {
+  const config = load("--data d --listen=0.0.0.0:0 --http [::1]:1 --insecure --sync off --wal-capacity 384MiB --upload-age 90s");
+  equal(config.data, "d");
+  deepEqual(config.listen, { host: "0.0.0.0", port: 0 });
+  deepEqual(config.http, { host: "::1", port: 1 });
+  equal(config.sync, false);
+  equal(config.walCapacityBytes, 384 * MiB);
+  equal(config.uploadBytes, 96 * MiB);
+  equal(config.uploadAgeMs, 90_000);
+  deepEqual(config.objectStorage, { kind: "dir", path: "d/objects" });
+});
+
+test("a flag wins over the file, the file over the default", () => {
+  const file = `data = "of-file"\nsync = false\ndefault-partitions = 7\nwal-file-size = "128MiB"\ninsecure = true\n`;
+  const config = load("--data of-flag", file);
+  deepEqual(
+    [config.data, config.sync, config.defaultPartitions, config.walFileBytes, config.insecure],
+    ["of-flag", false, 7, 128 * MiB, true],
+  );
+});
+
+// Flags, file, the one problem.
+const REFUSED: readonly (readonly [string, string | undefined, RegExp])[] = [
+  ["--dta x", undefined, /^--dta: no such option\. Meant: --data\?$/],
+  ["--unheard-of x", undefined, /^--unheard-of: no such option\. There are: --data, .*--config$/],
+  ["topic", undefined, /^topic: only flags are expected here/],
+  ["--data", undefined, /^--data: a value is missing\. Allowed: a path/],
+  ["--listen --insecure", undefined, /^--listen: a value is missing/],
+  ["--listen 9092", undefined, /^listen = 9092: must be HOST:PORT/],
+  ["--listen localhost:65536", undefined, /^listen = localhost:65536: must be/],
+  ["--advertise host:0", undefined, /^advertise = host:0: must be .* port 1 to 65535/],
+  ["--sync yes", undefined, /^sync = yes: must be on or off/],
+  ["--insecure=1", undefined, /^insecure = 1: must be no value/],
+  ["--object-storage s3://x", undefined, /^object-storage = s3:\/\/x: must be dir:PATH/],
+  ["--default-partitions 0", undefined, /^default-partitions = 0: must be a whole number, 1 to 10000/],
+  ["--default-partitions 1.5", undefined, /^default-partitions = 1\.5: must be/],
+  ["--wal-file-size 64", undefined, /^wal-file-size = 64: must be a size with unit .*, 40MiB to 1GiB/],
+  ["--wal-file-size 64MB", undefined, /^wal-file-size = 64MB: must be/],
+  ["--upload-age 5", undefined, /^upload-age = 5: must be a time with unit ms, s, m, h or d, 1s to 7d/],
+  ["--wal-file-size 41MiB", undefined, /^wal-file-size = 41MiB: must be a multiple of 4MiB/],
+  ["--wal-capacity 256MiB", undefined, /^wal-capacity = 256MiB, wal-file-size = 64MiB: .* 6 to 500 files, not 4/],
+  ["--upload-size 512MiB", undefined, /^upload-size = 512MiB: must not exceed 40 % of wal-capacity \(1GiB\)/],
+  ["--listen 0.0.0.0:9092", undefined, /^listen = 0\.0\.0\.0:9092: reaches beyond this machine.*--insecure/],
+  ["--http [::]:9643", undefined, /^http = \[::\]:9643: reaches beyond this machine/],
+  ["", `dta = "x"`, /^dta \(x\.toml:1\): no such option\. Meant: data\?$/],
+  ["", `# c\n\ndefault-partitions = "3"`, /^default-partitions = "3" \(x\.toml:3\): must be a whole number/],
+  ["", `sync = "off"`, /^sync = "off" \(x\.toml:1\): must be/],
+  ["", `wal-file-size = 67108864`, /^wal-file-size = 67108864 \(x\.toml:1\): must be a size with unit/],
+  ["", `[listen]\nport = 1`, /^listen = \{"port":1\} \(x\.toml:1\): must be HOST:PORT/],
+  ["", `config = "y.toml"`, /^config \(x\.toml:1\): no such option/],
+  ["", `__proto__ = 1`, /^__proto__ \(x\.toml:1\): no such option/],
+  ["", `data = "a"\ndata = "b"`, /^x\.toml:2:\d+: /],
+  ["", `data = `, /^x\.toml:1:\d+: /],
+];
+
+for (const [args, file, expected] of REFUSED) {
+  test(`refuses ${args} ${file ?? ""}`, () => {
+    const found = problems(args, file);
+    equal(found.length, 1, found.join("\n"));
+    match(found[0] ?? "", expected);
+  });
+}
+
+test("all problems in one message", () => {
+  const found = problems("--sync maybe --nope", `listen = 5\nupload-age = "1y"`);
+  equal(found.length, 4, found.join("\n"));
+  throws(() => load("--sync maybe --default-partitions x"), /has 2 problems:\n {2}sync = maybe.*\n {2}default-partitions = x/);
+});
+
+test("a file that cannot be read is named", () => {
+  const read = () => {
+    throw new Error("no such file");
+  };
+  throws(() => loadStartConfig(["--config", "y.toml"], read), /--config y\.toml: no such file/);
+});
+
+test("loopback", () => {
+  deepEqual(bindHosts({ host: "localhost", port: 0 }), ["127.0.0.1", "::1"]);
+  deepEqual(bindHosts({ host: "10.0.0.1", port: 0 }), ["10.0.0.1"]);
+  deepEqual(["127.0.0.1", "127.1.2.3", "::1", "0.0.0.0", "127.evil.com", "1127.0.0.1"].map(isLoopback), [
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+test("names are unique, and each default is one that could be given", () => {
+  equal(new Set(START_FLAGS.map((flag) => flag.name)).size, START_FLAGS.length);
+  const { walFileBytes, uploadAgeMs, listen, sync } = START_OPTIONS;
+  deepEqual(walFileBytes.read(walFileBytes.defaultText), walFileBytes.default);
+  deepEqual(uploadAgeMs.read(uploadAgeMs.defaultText), uploadAgeMs.default);
+  deepEqual(listen.read(listen.defaultText), listen.default);
+  deepEqual(sync.read(sync.fromText(sync.defaultText)), sync.default);
+});

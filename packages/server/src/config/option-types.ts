@@ -1,0 +1,171 @@
+import { GiB, KiB, MiB } from "../base/units.ts";
+
+/**
+ * One option. `T` is what the program gets. A value comes as text from the command line, or as a TOML value from the file;
+ * `fromText` turns the first into the second, `read` judges it.
+ */
+export type Option<T> = Readonly<{
+  /** Name of the flag (`--name`) and of the key in the file. */
+  name: string;
+  /** For help: what stands behind the flag; empty = the flag stands alone. */
+  placeholder: string;
+  /** What a value must look like, for messages and the reference. */
+  allowed: string;
+  doc: string;
+  /** Undefined: none, or settled from other options. */
+  default: T | undefined;
+  defaultText: string;
+  fromText: (text: string) => unknown;
+  /** Undefined = refused. */
+  read: (value: unknown) => T | undefined;
+}>;
+
+type Common<T> = Readonly<{ name: string; doc: string; default: T }>;
+
+export type HostPort = Readonly<{ host: string; port: number }>;
+export type ObjectStorage = Readonly<{ kind: "dir"; path: string }>;
+
+/** A path, kept as given: relative ones are relative to the current folder. */
+export function path<T extends string | undefined>(
+  spec: Common<T> & Readonly<{ placeholder: string; defaultText?: string }>,
+): Option<string | T> {
+  return {
+    ...spec,
+    allowed: "a path",
+    defaultText: spec.defaultText ?? spec.default ?? "none",
+    fromText: (text) => text,
+    read: (value) => (typeof value === "string" && value !== "" && !value.includes("\0") ? value : undefined),
+  };
+}
+
+/** `on` and `off` on the command line; `true` and `false` in the file. */
+export function onOff(spec: Common<boolean>): Option<boolean> {
+  return {
+    ...spec,
+    placeholder: "on|off",
+    allowed: "on or off (in the file: true or false)",
+    defaultText: spec.default ? "on" : "off",
+    fromText: (text) => (text === "on" ? true : text === "off" ? false : text),
+    read: (value) => (typeof value === "boolean" ? value : undefined),
+  };
+}
+
+/** A flag that stands alone; in the file `true` or `false`. */
+export function alone(spec: Readonly<{ name: string; doc: string }>): Option<boolean> {
+  return {
+    ...spec,
+    placeholder: "",
+    default: false,
+    allowed: "no value (in the file: true or false)",
+    defaultText: "off",
+    fromText: (text) => (text === "" ? true : text),
+    read: (value) => (typeof value === "boolean" ? value : undefined),
+  };
+}
+
+export function integer(spec: Common<number> & Readonly<{ min: number; max: number }>): Option<number> {
+  const { min, max } = spec;
+  return {
+    ...spec,
+    placeholder: "N",
+    allowed: `a whole number, ${min} to ${max}`,
+    defaultText: String(spec.default),
+    fromText: (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text),
+    read: (value) => (Number.isSafeInteger(value) && inRange(value as number, min, max) ? (value as number) : undefined),
+  };
+}
+
+const BYTE_UNITS: Readonly<Record<string, number>> = { B: 1, KiB, MiB, GiB, TiB: 1024 * GiB };
+const TIME_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+type Range<T> = Readonly<{ name: string; doc: string; default: T; defaultText?: string; min: number; max: number }>;
+
+/** Bytes, written `64MiB`; a bare number is bytes. */
+export function byteSize<T extends number | undefined>(spec: Range<T>): Option<number | T> {
+  return withUnits(spec, BYTE_UNITS, "SIZE", "a size with unit B, KiB, MiB, GiB or TiB");
+}
+
+/** Milliseconds, written `10m`. */
+export function duration<T extends number | undefined>(spec: Range<T>): Option<number | T> {
+  return withUnits(spec, TIME_UNITS, "TIME", "a time with unit ms, s, m, h or d");
+}
+
+function withUnits<T extends number | undefined>(
+  spec: Range<T>,
+  units: Readonly<Record<string, number>>,
+  placeholder: string,
+  what: string,
+): Option<number | T> {
+  const { min, max } = spec;
+  return {
+    ...spec,
+    placeholder,
+    allowed: `${what}, ${formatUnits(min, units)} to ${formatUnits(max, units)}`,
+    defaultText: spec.defaultText ?? (spec.default === undefined ? "none" : formatUnits(spec.default, units)),
+    fromText: (text) => text,
+    read: (value) => {
+      const parsed = parseUnits(value, units);
+      return parsed !== undefined && inRange(parsed, min, max) ? parsed : undefined;
+    },
+  };
+}
+
+function parseUnits(value: unknown, units: Readonly<Record<string, number>>): number | undefined {
+  if (typeof value !== "string") return undefined;
+  const match = /^(\d{1,15})\s*([A-Za-z]+)$/.exec(value);
+  const unit = match === null ? undefined : Object.hasOwn(units, match[2] ?? "") ? units[match[2] ?? ""] : undefined;
+  const parsed = unit === undefined ? Number.NaN : Number(match?.[1]) * unit;
+  return Number.isSafeInteger(parsed) ? parsed : undefined;
+}
+
+/** With the largest unit that divides it. */
+function formatUnits(value: number, units: Readonly<Record<string, number>>): string {
+  const unit = Object.entries(units).findLast(([, size]) => value > 0 && value % size === 0);
+  return unit === undefined ? `${value}${Object.keys(units)[0]}` : `${value / unit[1]}${unit[0]}`;
+}
+
+export const formatByteSize = (bytes: number): string => formatUnits(bytes, BYTE_UNITS);
+
+/** `127.0.0.1:9092`, `[::1]:9092`, `name:0`. Port 0 = any free one. */
+export function hostPort<T extends HostPort | undefined>(
+  spec: Common<T> & Readonly<{ portMin: number; defaultText?: string }>,
+): Option<HostPort | T> {
+  return {
+    ...spec,
+    placeholder: "HOST:PORT",
+    allowed: `HOST:PORT, with an IPv6 address in brackets, port ${spec.portMin} to 65535`,
+    defaultText: spec.defaultText ?? (spec.default === undefined ? "none" : formatHostPort(spec.default)),
+    fromText: (text) => text,
+    read: (value) => (typeof value === "string" ? parseHostPort(value, spec.portMin) : undefined),
+  };
+}
+
+function parseHostPort(text: string, portMin: number): HostPort | undefined {
+  const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  return host !== undefined && inRange(port, portMin, 65535) ? { host, port } : undefined;
+}
+
+export function formatHostPort({ host, port }: HostPort): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** `dir:PATH`. */
+export function objectStorage(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<ObjectStorage | undefined> {
+  return {
+    ...spec,
+    placeholder: "dir:PATH",
+    default: undefined,
+    allowed: "dir:PATH, a folder on a local or mounted disk",
+    fromText: (text) => text,
+    read: (value) => {
+      const folder = typeof value === "string" ? /^dir:([^\0]+)$/.exec(value)?.[1] : undefined;
+      return folder === undefined ? undefined : { kind: "dir", path: folder };
+    },
+  };
+}
+
+function inRange(value: number, min: number, max: number): boolean {
+  return value >= min && value <= max;
+}
