@@ -1,0 +1,65 @@
+import type { KafkaType } from "./kafka-option.ts";
+import { formatHostPort, type HostPort } from "./option-types.ts";
+import type { StartConfig } from "./start-options.ts";
+import { TOPIC_OPTIONS } from "./topic-options.ts";
+
+/** One line of DescribeConfigs for a broker. All are read-only: a running broker's options do not change yet. */
+export type BrokerConfigEntry = Readonly<{
+  name: string;
+  type: KafkaType;
+  value: string;
+  /** Whether it is what nobody set. */
+  isDefault: boolean;
+  doc: string;
+}>;
+
+/** What only the running process knows. */
+export type BrokerFacts = Readonly<{
+  nodeId: number;
+  /** Where it really listens. */
+  listeners: readonly HostPort[];
+  /** The largest request; a limit of the listener. */
+  frameBytesMax: number;
+}>;
+
+/** Sorted by name. Only options whose value is true here; Kafka's many others have no counterpart. */
+export function brokerConfigEntries(config: StartConfig, facts: BrokerFacts): readonly BrokerConfigEntry[] {
+  const listeners = facts.listeners.map((listener) => `PLAINTEXT://${formatHostPort(listener)}`).join(",");
+  const advertised = config.advertise === undefined ? listeners : `PLAINTEXT://${formatHostPort(config.advertise)}`;
+  const own: readonly BrokerConfigEntry[] = [
+    set(
+      "advertised.listeners",
+      "list",
+      advertised,
+      "Addresses that clients are told. Without `advertise`, each client is told the one it reached.",
+    ),
+    set("auto.create.topics.enable", "boolean", String(config.autoCreateTopics), "`auto-create-topics`"),
+    set("broker.id", "int", String(facts.nodeId), "The same as `node.id`."),
+    fixed("default.replication.factor", "int", "1", "One node."),
+    fixed("delete.topic.enable", "boolean", "true", "Topics can be deleted."),
+    set("listeners", "list", listeners, "Where it listens: `listen`."),
+    set("log.dir", "string", config.data, "`data`"),
+    set("log.dirs", "list", config.data, "`data`"),
+    set("node.id", "int", String(facts.nodeId), "The number of this node."),
+    set("num.partitions", "int", String(config.defaultPartitions), "`default-partitions`"),
+    fixed("process.roles", "list", "broker,controller", "Both in one process."),
+    fixed("socket.request.max.bytes", "int", String(facts.frameBytesMax), "The largest request."),
+  ];
+  return [...own, ...topicDefaults()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The defaults of topics, under the name that they have as a broker's option. */
+function topicDefaults(): BrokerConfigEntry[] {
+  return TOPIC_OPTIONS.flatMap((option) => {
+    const [name] = option.synonyms;
+    return name === undefined ? [] : [fixed(name, option.type, option.default, `Default of the topics' \`${option.name}\`. ${option.doc}`)];
+  });
+}
+
+function set(name: string, type: KafkaType, value: string, doc: string): BrokerConfigEntry {
+  return { name, type, value, isDefault: false, doc };
+}
+
+function fixed(name: string, type: KafkaType, value: string, doc: string): BrokerConfigEntry {
+  return { name, type, value, isDefault: true, doc };
+}
