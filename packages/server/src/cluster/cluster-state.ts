@@ -18,7 +18,6 @@ export type BrokerState = {
   incarnation: string;
   host: string;
   rack: string;
-  savedIn: number;
 };
 
 export type TopicState = {

@@ -134,8 +134,11 @@ export type Answers = {
   "accept-loss": Readonly<{ spans: number }>;
 };
 
-/** `changed`: what the plan was based on is no longer so; plan again. */
-export type Refusal = Readonly<{ refused: ErrorCode | "changed" | "stale-controller"; message: string }>;
+/**
+ * `changed`: what the plan was based on is no longer so; plan again. `stale-controller`, `stale-broker`: the sender's epoch
+ * is over, somebody has taken its place.
+ */
+export type Refusal = Readonly<{ refused: ErrorCode | "changed" | "stale-controller" | "stale-broker"; message: string }>;
 
 export type Outcome<K extends CommandKind = CommandKind> = { [P in K]: Answers[P] }[K] | Refusal;
 

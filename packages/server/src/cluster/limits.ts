@@ -42,3 +42,6 @@ export const COMMAND_BYTES_MAX = 2 * MiB;
 /** What a chunk of a snapshot aims at, and the most that a reader accepts (one topic is never split). */
 export const SNAPSHOT_CHUNK_BYTES = 256 * KiB;
 export const SNAPSHOT_CHUNK_BYTES_MAX = 4 * MiB;
+
+/** Commands of one batch. */
+export const COMMANDS_MAX = 10_000;

@@ -89,12 +89,12 @@ export class RangeList {
     return low;
   }
 
-  /** Whether exactly this range was committed. */
+  /** Whether exactly this range was committed. A hole that became a gap since is still the same. */
   has(range: ObjectRange): boolean {
     const at = this.indexOf(range.startOffset);
     if (at === this.count || this.startOffset(at) !== range.startOffset || this.endOffset(at) !== range.endOffset) return false;
     const id = this.#objects[at]?.id;
-    if (id === undefined || range.object === undefined) return id === range.object && KINDS[this.#number(at, KIND)] === range.kind;
+    if (id === undefined || range.object === undefined) return id === range.object;
     return sameObjectId(id, range.object) && this.#number(at, POSITION) === range.position;
   }
 

@@ -53,8 +53,3 @@ export type ReadResult =
   | Readonly<{ kind: "trimmed"; snapshotIndex: number }>;
 
 export type StoredSnapshot = Readonly<{ index: number; bytes: number; pieces: AsyncIterable<Uint8Array> }>;
-
-/** The log or a snapshot lost something that was durable: the node does not start with what is left. */
-export class MetadataDamagedError extends Error {
-  override readonly name = "MetadataDamagedError";
-}
