@@ -1,0 +1,67 @@
+export type MetricKind = "counter" | "gauge" | "histogram";
+export type MetricSpec = Readonly<{ kind: MetricKind; labels: readonly string[]; doc: string }>;
+
+const counter = (doc: string, ...labels: readonly string[]): MetricSpec => ({ kind: "counter", labels, doc });
+const gauge = (doc: string, ...labels: readonly string[]): MetricSpec => ({ kind: "gauge", labels, doc });
+const histogram = (doc: string, ...labels: readonly string[]): MetricSpec => ({ kind: "histogram", labels, doc });
+
+/** The only list of metrics: what may be registered, and docs/reference/metrics.md. A name ends in its unit. */
+export const METRICS = {
+  // The process. Names without prefix are those that dashboards of any program know.
+  tidemq_build_info: gauge("Always 1; the label says which version runs.", "version"),
+  process_cpu_seconds_total: counter("CPU time of the process, all threads."),
+  process_resident_memory_bytes: gauge("Memory of the process as the kernel counts it."),
+  process_start_time_seconds: gauge("When the process started, since 1970."),
+  tidemq_heap_used_bytes: gauge("Memory in use by JavaScript values."),
+  tidemq_event_loop_delay_p50_seconds: gauge("How late the main loop was at the median, since the last scrape."),
+  tidemq_event_loop_delay_p99_seconds: gauge("How late the main loop was at the 99th percentile, since the last scrape."),
+  tidemq_event_loop_delay_max_seconds: gauge("How late the main loop was at most, since the last scrape."),
+
+  // Connections and requests.
+  tidemq_connections: gauge("Open client connections."),
+  tidemq_connections_accepted_total: counter("Connections that were accepted."),
+  tidemq_connections_refused_total: counter("Connections that were closed because of a limit or of bytes that are no Kafka."),
+  tidemq_network_received_bytes_total: counter("Bytes read from clients."),
+  tidemq_network_sent_bytes_total: counter("Bytes given to the kernel for clients."),
+  tidemq_inflight_bytes: gauge("Requests being handled and responses not yet taken by the kernel."),
+  tidemq_requests_total: counter("Requests answered.", "api"),
+  tidemq_request_errors_total: counter("Errors answered, by code of the error table.", "code"),
+  tidemq_request_duration_seconds: histogram("From the last byte of a request to its response, waiting included.", "api"),
+
+  // Records.
+  tidemq_produced_bytes_total: counter("Bytes of accepted batches, compressed."),
+  tidemq_produced_batches_total: counter("Accepted batches."),
+  tidemq_produced_records_total: counter("Accepted records."),
+  tidemq_fetched_bytes_total: counter("Bytes of batches sent to consumers, by where they were read.", "source"),
+
+  // Write-ahead log.
+  tidemq_wal_capacity_bytes: gauge("All files of the write-ahead log."),
+  tidemq_wal_used_bytes: gauge("Files of the write-ahead log that are not free."),
+  tidemq_wal_memory_bytes: gauge("Memory of the newest records."),
+  tidemq_wal_written_bytes_total: counter("Bytes written, headers and padding included."),
+  tidemq_wal_groups_total: counter("Group commits."),
+  tidemq_wal_sync_duration_seconds: histogram("Write and sync of one group commit."),
+  tidemq_wal_refused_total: counter("Batches refused because the write-ahead log was full."),
+
+  // Object storage.
+  tidemq_upload_pending_bytes: gauge("Bytes that are committed and not yet in object storage."),
+  tidemq_uploaded_bytes_total: counter("Bytes of objects that were stored, verified and committed."),
+  tidemq_uploads_total: counter("Objects that were stored, verified and committed."),
+  tidemq_upload_failures_total: counter("Uploads that failed and will be tried again."),
+  tidemq_object_reads_total: counter("Range reads of objects."),
+  tidemq_object_read_bytes_total: counter("Bytes read from objects."),
+  tidemq_object_read_failures_total: counter("Range reads that failed."),
+  tidemq_cache_bytes: gauge("Memory of records read back from object storage."),
+  tidemq_cache_hits_total: counter("Reads of blocks that were in memory."),
+  tidemq_cache_misses_total: counter("Reads of blocks that were not in memory."),
+
+  // State of the node.
+  tidemq_topics: gauge("Topics."),
+  tidemq_partitions: gauge("Partitions that are served."),
+  tidemq_partitions_offline: gauge("Partitions that wait for a person's decision."),
+  tidemq_damaged_ranges: gauge("Ranges of offsets known to be damaged."),
+  tidemq_metadata_index: gauge("Newest applied index of the metadata log."),
+  tidemq_metadata_log_bytes: gauge("Size of the metadata log."),
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof METRICS;
