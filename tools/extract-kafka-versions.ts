@@ -65,7 +65,7 @@ export function extractKafkaVersions(jarPath: string): ExtractedTable {
 
 function extractMessage(message: JsonMessage, served: Range): ExtractedMessage {
   const fields: string[] = [];
-  describeFields(message, message.fields ?? [], served, served, "", fields);
+  describeFields(message, message.fields ?? [], served, "", fields);
   return {
     ...(message.apiKey === undefined ? {} : { apiKey: message.apiKey }),
     versions: showRange(served),
@@ -74,14 +74,7 @@ function extractMessage(message: JsonMessage, served: Range): ExtractedMessage {
   };
 }
 
-function describeFields(
-  message: JsonMessage,
-  fields: readonly JsonField[],
-  outer: Range,
-  served: Range,
-  path: string,
-  lines: string[],
-): void {
+function describeFields(message: JsonMessage, fields: readonly JsonField[], outer: Range, path: string, lines: string[]): void {
   for (const field of fields) {
     const versions = intersect(parseRange(field.versions), outer);
     if (versions.min > versions.max) continue;
@@ -93,7 +86,7 @@ function describeFields(
     if (!isStruct) continue;
     const inner = field.fields ?? message.commonStructs?.find((common) => common.name === element)?.fields;
     if (inner === undefined) throw new Error(`${message.name}: structure ${element} is not defined`);
-    describeFields(message, inner, versions, served, `${name}${isArray ? "[]" : ""}.`, lines);
+    describeFields(message, inner, versions, `${name}${isArray ? "[]" : ""}.`, lines);
   }
 }
 

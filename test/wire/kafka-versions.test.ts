@@ -77,7 +77,7 @@ function describeField(field: Field, name: string, versions: VersionRange, outer
   const parts = [name, field.element === undefined ? typeName(field) : `[]${typeName(field.element)}`, show(versions)];
   const nullable = intersect(field.nullable, versions);
   if (nullable.min <= nullable.max) parts.push(`nullable=${show(nullable)}`);
-  const given = field.defaultValue;
+  const given = field.defaultValue as string | number | bigint | boolean | null | undefined;
   if (given === null || (given !== undefined && given !== "" && given !== false && Number(given) !== 0)) {
     parts.push(`default=${typeof given === "string" ? JSON.stringify(given) : String(given)}`);
   }

@@ -1,4 +1,4 @@
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 import { constants, gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { compressLz4, decompressLz4 } from "./compression-lz4.ts";
 import { compressSnappy, decompressSnappy } from "./compression-snappy.ts";

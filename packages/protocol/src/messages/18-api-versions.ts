@@ -17,7 +17,7 @@ export const apiVersionsRequest = message({
 });
 export type ApiVersionsRequest = MessageOf<typeof apiVersionsRequest>;
 
-/** Always sent with response header v0, because its reader does not know yet what the broker speaks. A version that is too new is answered in v0 with error 35. */
+/** Always sent with response header v0, because its reader does not know yet what the broker speaks. A too new version is answered in v0 with error 35. */
 export const apiVersionsResponse = message({
   name: "ApiVersionsResponse",
   apiKey: 18,
