@@ -138,9 +138,12 @@ test("base + tail is the fold of the whole, wherever it is cut and through its b
       });
       const cut = log.length === 0 ? 0 : cutAt % (log.length + 1);
       const whole = folded(log);
-      const tail = decodeHeaderFold(encodeHeaderFold(folded(log.slice(0, cut))));
+      const base = folded(log.slice(0, cut));
+      const tail = decodeHeaderFold(encodeHeaderFold(base)).copy();
+      const before = encodeHeaderFold(base);
       for (const batch of log.slice(cut)) tail.apply(header(batch), 0, 5);
       deepEqual(encodeHeaderFold(tail), encodeHeaderFold(whole));
+      deepEqual(encodeHeaderFold(base), before, "a copy is independent");
     }),
     { numRuns: 200 },
   );

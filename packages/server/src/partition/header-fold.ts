@@ -49,6 +49,19 @@ export class HeaderFold {
     this.#expire(appendTimeMs);
   }
 
+  /** An independent fold of the same content. */
+  copy(): HeaderFold {
+    const copy = new HeaderFold(this.nextOffset);
+    copy.incomplete = this.incomplete;
+    copy.lastAppendTimeMs = this.lastAppendTimeMs;
+    copy.maxTimestampMs = this.maxTimestampMs;
+    copy.maxTimestampOffset = this.maxTimestampOffset;
+    copy.epochs.push(...this.epochs);
+    copy.epochStarts.push(...this.epochStarts);
+    for (const [producerId, producer] of this.producers) copy.producers.set(producerId, producer.copy());
+    return copy;
+  }
+
   /** The range from `nextOffset` to `offset` is lost: what follows may come from producers that it introduced. */
   skipTo(offset: number): void {
     assert(offset >= this.nextOffset, "a fold never goes back");

@@ -15,3 +15,6 @@ export const EPOCHS_MAX = 65_535;
 
 /** Producers that may wait for one partition's high watermark; one more is refused with a retriable error. */
 export const WAITERS_MAX = 100_000;
+
+/** A batch whose records are looked at (lookups by time) may be so large when decompressed; beyond it the batch's own offset answers. */
+export const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;

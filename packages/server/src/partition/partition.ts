@@ -17,6 +17,15 @@ export type PartitionIdentity = Readonly<{ id: number; topic: string; topicId: s
 
 export type PartitionParts = Readonly<{ clock: Clock; wal: Wal; remote: RemoteReader }>;
 
+export type PartitionStart = Readonly<{
+  wal: WalPartition;
+  base: HeaderFold;
+  live: HeaderFold;
+  leaderEpoch: number;
+  logStart: number;
+  settings: TopicSettings;
+}>;
+
 /** Filled by `append`; valid until the next call. `code` undefined = accepted, or a duplicate of what was accepted. */
 export type AppendResult = { code: ErrorCode | undefined; baseOffset: number; throttleMs: number };
 
@@ -45,6 +54,7 @@ export class Partition {
   readonly #waiters = new MarkWaiters();
   readonly #listeners = new Set<MarkListener>();
   readonly #result: AppendResult = { code: undefined, baseOffset: -1, throttleMs: 0 };
+  #baseAhead: HeaderFold | undefined;
   #open = true;
 
   constructor(
@@ -158,12 +168,44 @@ export class Partition {
     for (const listener of this.#listeners) listener.markMoved(this);
   }
 
-  /** A commit of [old uploadedEnd, uploadedEnd) was applied here; `base` is the fold at its end. */
-  uploadedMoved(uploadedEnd: number, base: HeaderFold): void {
-    assert(base.nextOffset === uploadedEnd, "the base belongs to another offset");
-    this.base = base;
+  /**
+   * The fold of everything below `endOffset`, kept until the commit that ends there is applied. Batches are read from the
+   * WAL, which still holds all of them: only an applied commit lets them go.
+   */
+  async foldAt(endOffset: number): Promise<HeaderFold> {
+    const fold = this.base.copy();
+    await this.wal.scanHeaders(fold.nextOffset, endOffset, (bytes, position, appendTimeMs) => {
+      const gapEnd = batch.baseOffset(bytes, position);
+      if (gapEnd > fold.nextOffset) fold.skipTo(gapEnd);
+      fold.apply(bytes, position, appendTimeMs);
+    });
+    if (fold.nextOffset < endOffset) fold.skipTo(endOffset);
+    this.#baseAhead = fold;
+    return fold;
+  }
+
+  /** A commit of [old uploadedEnd, uploadedEnd) was applied here. Without `foldAt` before it, the range was all hole. */
+  uploadedMoved(uploadedEnd: number): void {
+    const ahead = this.#baseAhead;
+    if (ahead?.nextOffset === uploadedEnd) this.base = ahead;
+    else if (this.base.nextOffset < uploadedEnd) this.base.skipTo(uploadedEnd);
+    assert(this.base.nextOffset === uploadedEnd, "the base belongs to another offset");
+    this.#baseAhead = undefined;
     this.wal.setUploadedEnd(uploadedEnd);
     this.assertNumbers();
+  }
+
+  logStartRaised(logStart: number): void {
+    this.logStart = logStart;
+    this.live.setLogStart(logStart);
+    this.base.setLogStart(logStart);
+    this.wal.setLogStart(logStart);
+    this.assertNumbers();
+  }
+
+  /** A person gave up [from, to): reads pass over it from now on. */
+  lossAccepted(from: number, to: number): void {
+    this.wal.acceptLoss(from, to);
   }
 
   /** Nothing is appended or read here any more; who waits learns that the outcome is unknown. */

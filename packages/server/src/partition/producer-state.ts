@@ -17,6 +17,14 @@ export class ProducerState {
     this.lastAppendTimeMs = lastAppendTimeMs;
   }
 
+  copy(): ProducerState {
+    const copy = new ProducerState(this.producerEpoch, this.lastAppendTimeMs);
+    for (let i = 0; i < this.batchCount; i++) {
+      copy.remember(this.firstSequences[i] ?? 0, this.lastDeltas[i] ?? 0, this.baseOffsets[i] ?? 0, this.maxTimestampsMs[i] ?? 0);
+    }
+    return copy;
+  }
+
   /** Index of the remembered batch with exactly these sequences, or -1. */
   find(firstSequence: number, lastDelta: number): number {
     for (let i = this.batchCount - 1; i >= 0; i--) {
