@@ -24,13 +24,14 @@ export interface Connection {
   resume(): void;
   /**
    * Sends the pieces in one write. They must not change until `pendingBytes` no longer counts them (`drained`).
+   * No effect when the connection is closed, which `closed` tells.
    */
   write(pieces: readonly Uint8Array[]): void;
-  /** Bytes given to `write` that the kernel has not taken yet. */
+  /** Bytes given to `write` that the kernel has not taken yet; 0 right after `write` when it took them all. */
   readonly pendingBytes: number;
-  /** Sends what is pending, then closes. */
+  /** Sends what is pending, then tells the peer that nothing more comes; `closed` follows when the peer has ended too. */
   end(): void;
-  /** Closes at once. `closed` follows. */
+  /** Closes at once, what is pending is lost. `closed` follows, in a later turn. No effect when it is closed. */
   destroy(): void;
 }
 
@@ -42,9 +43,9 @@ export interface ConnectionReader {
   target(): Uint8Array | undefined;
   /** `bytes` is the filled front of the target, or of the shared buffer. */
   bytes(bytes: Uint8Array): void;
-  /** All pending bytes are with the kernel. */
+  /** A write had left bytes pending; now all are with the kernel. Never called within `write`. */
   drained(): void;
-  /** The peer sends nothing more. */
+  /** The peer sends nothing more. We still may: who has nothing to say calls `end`. */
   ended(): void;
   /** Once, last; the reason of an abnormal end. */
   closed(reason: string | undefined): void;
