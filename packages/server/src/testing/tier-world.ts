@@ -1,0 +1,254 @@
+import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
+import { assert } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import type { ObjectId } from "../model/object-id.ts";
+import { sameObjectId } from "../model/object-id.ts";
+import { type ManifestPointer, type ObjectRange, UNMERGED_RANGES_MAX } from "../model/object-range.ts";
+import type { Hold, RecordSlices } from "../model/record-slices.ts";
+import type { Log, LogFields } from "../telemetry/log.ts";
+import type { CommitManifestRequest, CommitReply, CommitRequest, ManifestVerdict, ObjectIndex } from "../tier/object-index.ts";
+import type { AbortedTransaction, OffsetSpan } from "../tier/section-index-codec.ts";
+import type { UploadSource } from "../tier/upload-source.ts";
+import type { SimProcess } from "./sim-io/process.ts";
+import { SimRandom } from "./sim-io/random.ts";
+
+/** Keeps what was logged, for tests to look at. */
+export class LogOfTest implements Log {
+  readonly lines: string[] = [];
+
+  debug(): void {}
+
+  info(message: string, fields?: LogFields): void {
+    this.lines.push(`info ${message} ${JSON.stringify(fields ?? {})}`);
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.lines.push(`warn ${message} ${JSON.stringify(fields ?? {})}`);
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.lines.push(`error ${message} ${JSON.stringify(fields ?? {})}`);
+  }
+
+  with(): Log {
+    return this;
+  }
+}
+
+export type BatchOfTest = Readonly<{ baseOffset: number; endOffset: number; bytes: Uint8Array }>;
+
+/** Batch of `count` records of about `valueBytes` each, with bytes from the seed. */
+export function batchOfTest(
+  baseOffset: number,
+  count: number,
+  valueBytes: number,
+  of: Partial<{ leaderEpoch: number; timestampMs: number }> = {},
+): BatchOfTest {
+  const random = new SimRandom(baseOffset * 7919 + count);
+  const timestampMs = of.timestampMs ?? 1_000_000 + baseOffset;
+  const value = random.bytes(valueBytes);
+  const records = Array.from({ length: count }, (_, n) => ({ timestampMs: timestampMs + n, value }));
+  const bytes = buildBatch(records, { baseOffset, leaderEpoch: of.leaderEpoch ?? 1 });
+  return { baseOffset, endOffset: baseOffset + count, bytes };
+}
+
+/** A partition's log in memory, for uploads: batches in order, perhaps with holes and gaps between them. */
+export class SourceOfTest implements UploadSource {
+  readonly partitionId: number;
+  leaderEpoch = 1;
+  uploadedEnd = 0;
+  highWatermark = 0;
+  readonly batches: BatchOfTest[] = [];
+  readonly holeList: OffsetSpan[] = [];
+  abortedList: readonly AbortedTransaction[] = [];
+  firstAppendTimeMs: number | undefined;
+  /** Pieces are cut at multiples of this, so that batches and headers lie across them. */
+  pieceBytes = 1 << 20;
+  /** Reads answer later, through the process's clock. */
+  readMs: number | undefined;
+  failReads: QueueError | undefined;
+  readonly holds = { taken: 0, released: 0 };
+  readonly #process: SimProcess;
+
+  constructor(partitionId: number, process: SimProcess) {
+    this.partitionId = partitionId;
+    this.#process = process;
+  }
+
+  append(count: number, valueBytes: number, of: Partial<{ leaderEpoch: number; timestampMs: number }> = {}): void {
+    const batch = batchOfTest(this.highWatermark, count, valueBytes, { leaderEpoch: this.leaderEpoch, ...of });
+    this.batches.push(batch);
+    this.highWatermark = batch.endOffset;
+  }
+
+  /** Offsets without records, lost (hole) or never there. */
+  skip(count: number, hole: boolean): void {
+    if (hole) this.holeList.push({ from: this.highWatermark, to: this.highWatermark + count });
+    this.highWatermark += count;
+  }
+
+  holes(): readonly OffsetSpan[] {
+    return this.holeList.filter((hole) => hole.to > this.uploadedEnd);
+  }
+
+  lastStableAt(endOffset: number): number {
+    return endOffset;
+  }
+
+  pendingBytes(): number {
+    let bytes = 0;
+    for (const batch of this.batches) if (batch.baseOffset >= this.uploadedEnd) bytes += batch.bytes.byteLength;
+    return bytes;
+  }
+
+  oldestAppendTimeMs(): number | undefined {
+    return this.firstAppendTimeMs;
+  }
+
+  readForUpload(offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices> {
+    if (this.readMs === undefined) return this.#read(offset, endOffset, bytesMax);
+    return this.#process.call(this.readMs, () => this.#read(offset, endOffset, bytesMax));
+  }
+
+  baseAt(endOffset: number): Uint8Array {
+    return Buffer.from(`fold of ${this.partitionId} at ${endOffset}`);
+  }
+
+  abortedBetween(from: number, to: number): readonly AbortedTransaction[] {
+    return this.abortedList.filter((one) => one.lastOffset >= from && one.lastOffset < to);
+  }
+
+  uploadedTo(endOffset: number): void {
+    assert(endOffset > this.uploadedEnd && endOffset <= this.highWatermark, `uploadedEnd goes from ${this.uploadedEnd} to ${endOffset}`);
+    this.uploadedEnd = endOffset;
+  }
+
+  /** All batches that overlap [from, to), as stored. */
+  stored(from: number, to: number): Buffer {
+    return Buffer.concat(this.batches.filter((batch) => batch.endOffset > from && batch.baseOffset < to).map((batch) => batch.bytes));
+  }
+
+  #read(offset: number, endOffset: number, bytesMax: number): RecordSlices {
+    if (this.failReads !== undefined) throw this.failReads;
+    const found: BatchOfTest[] = [];
+    let bytes = 0;
+    for (const batch of this.batches) {
+      if (batch.endOffset <= offset) continue;
+      if (batch.endOffset > endOffset || (found.length > 0 && bytes + batch.bytes.byteLength > bytesMax)) break;
+      found.push(batch);
+      bytes += batch.bytes.byteLength;
+    }
+    if (found.length === 0) return { pieces: [], bytes: 0, nextOffset: offset, hold: undefined };
+    this.holds.taken += 1;
+    const pieces = cut(Buffer.concat(found.map((batch) => batch.bytes)), this.pieceBytes);
+    return { pieces, bytes, nextOffset: (found.at(-1) as BatchOfTest).endOffset, hold: this.#hold(pieces) };
+  }
+
+  /** Once given back, the memory is used for something else. */
+  #hold(pieces: readonly Uint8Array[]): Hold {
+    let released = false;
+    return {
+      release: () => {
+        assert(!released, "a hold is released once");
+        released = true;
+        this.holds.released += 1;
+        for (const piece of pieces) piece.fill(0xee);
+      },
+      whenWanted: () => {},
+    };
+  }
+}
+
+function cut(bytes: Uint8Array, pieceBytes: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  for (let at = 0; at < bytes.byteLength; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes));
+  return pieces;
+}
+
+/** The object index in memory, which judges as the cluster's state does. */
+export class IndexOfTest implements ObjectIndex {
+  readonly ranges = new Map<number, ObjectRange[]>();
+  readonly manifests = new Map<number, ManifestPointer>();
+  readonly ends = new Map<number, number>();
+  readonly logStarts = new Map<number, number>();
+  readonly accepted: OffsetSpan[] = [];
+  /** What happens to the next commits: `lost` = not applied, no answer; `silent` = applied, no answer; `hangs` = never settles. */
+  readonly nextCommits: ("ok" | "lost" | "silent" | "hangs")[] = [];
+  /** Leader epochs below this are refused. */
+  leaderEpochMin = 0;
+  commits = 0;
+  readonly #process: SimProcess;
+
+  constructor(process: SimProcess) {
+    this.#process = process;
+  }
+
+  find(partitionId: number, offset: number): ObjectRange | ManifestPointer | undefined {
+    const manifest = this.manifests.get(partitionId);
+    if (manifest !== undefined && offset < manifest.endOffset) return manifest;
+    return this.unmerged(partitionId).find((range) => range.endOffset > offset);
+  }
+
+  unmerged(partitionId: number): readonly ObjectRange[] {
+    return this.ranges.get(partitionId) ?? [];
+  }
+
+  manifestOf(partitionId: number): ManifestPointer | undefined {
+    return this.manifests.get(partitionId);
+  }
+
+  logStartOf(partitionId: number): number {
+    return this.logStarts.get(partitionId) ?? 0;
+  }
+
+  isLossAccepted(_partitionId: number, from: number, to: number): boolean {
+    return this.accepted.some((span) => span.from <= from && to <= span.to);
+  }
+
+  commit(request: CommitRequest): Promise<CommitReply> {
+    this.commits += 1;
+    const fate = this.nextCommits.shift() ?? "ok";
+    if (fate === "hangs") return new Promise(() => {});
+    return this.#process.call(2, () => {
+      if (fate === "lost") throw new QueueError("REQUEST_TIMED_OUT", "lost");
+      const reply = this.#judge(request);
+      if (fate === "silent") throw new QueueError("REQUEST_TIMED_OUT", "applied, but the answer is lost");
+      return reply;
+    });
+  }
+
+  commitManifest({ manifest, previous }: CommitManifestRequest): Promise<ManifestVerdict> {
+    return this.#process.call(2, () => {
+      const current = this.manifests.get(manifest.partitionId);
+      if (current !== undefined && sameObjectId(current.object, manifest.object)) return "accepted";
+      if (!sameOrNone(current?.object, previous)) return "refused";
+      const ranges = this.unmerged(manifest.partitionId);
+      const merged = ranges.findIndex((range) => range.endOffset === manifest.endOffset) + 1;
+      if (merged === 0 || merged === ranges.length) return "refused";
+      this.manifests.set(manifest.partitionId, manifest);
+      this.ranges.set(manifest.partitionId, ranges.slice(merged));
+      return "accepted";
+    });
+  }
+
+  #judge(request: CommitRequest): CommitReply {
+    const accepted: ObjectRange[] = [];
+    const refused: ObjectRange[] = [];
+    for (const range of request.ranges) (this.#take(range) ? accepted : refused).push(range);
+    return { accepted, refused };
+  }
+
+  #take(range: ObjectRange): boolean {
+    const ranges = [...this.unmerged(range.partitionId)];
+    if (ranges.some((one) => one.startOffset === range.startOffset && sameOrNone(one.object, range.object))) return true;
+    if (range.startOffset !== (this.ends.get(range.partitionId) ?? 0) || range.leaderEpoch < this.leaderEpochMin) return false;
+    if (ranges.length >= UNMERGED_RANGES_MAX) return false;
+    this.ranges.set(range.partitionId, [...ranges, range]);
+    this.ends.set(range.partitionId, range.endOffset);
+    return true;
+  }
+}
+
+function sameOrNone(a: ObjectId | undefined, b: ObjectId | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : sameObjectId(a, b);
+}

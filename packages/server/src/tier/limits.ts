@@ -1,0 +1,87 @@
+import { KiB, MiB } from "../base/units.ts";
+
+/** A data block is closed before the batch that would take it over this. */
+export const BLOCK_BYTES_TARGET = 512 * KiB;
+
+/** Largest batch, hence largest block. */
+export const BATCH_BYTES_MAX = 16 * MiB;
+
+/** Sections of one object. */
+export const SECTIONS_MAX = 65_536;
+
+/** Section index as encoded; 500,000 blocks. */
+export const SECTION_INDEX_BYTES_MAX = 16 * MiB;
+
+/** Base of a section. */
+export const BASE_BYTES_MAX = 64 * MiB;
+
+/** Data of one section: a signed 32-bit length. */
+export const SECTION_DATA_BYTES_MAX = 2 ** 31 - 1;
+
+/** Ranges in one manifest object before the oldest of a root move into a leaf. */
+export const MANIFEST_RANGES_MAX = 1024;
+
+/** Leaves of a root. */
+export const MANIFEST_CHILDREN_MAX = 4096;
+
+/** Newest ranges that stay in the state when a partition's manifest is rolled: readers of the recent past need no manifest. */
+export const UNMERGED_RANGES_KEPT = 8;
+
+/** Data of one uploaded object. More than one object is made when more is due. */
+export const OBJECT_DATA_BYTES_MAX = 32 * MiB;
+
+/** Record bytes that uploads hold in memory together (they may be slabs of the log). */
+export const UPLOAD_WINDOW_BYTES = 64 * MiB;
+
+/** Uploads at a time. */
+export const UPLOADS_MAX = 10;
+
+/** One read from the log on the way into an object. */
+export const UPLOAD_READ_BYTES = 1 * MiB;
+
+/** The loop is given back at least so often while an object is put together (checksums run at about 8 GiB/s). */
+export const UPLOAD_YIELD_BYTES = 4 * MiB;
+
+/** Tries of one object under one key before it is given up and read anew from the log under a new key. */
+export const PUT_TRIES_MAX = 4;
+
+/** Back-off after failures of the store: from, to. Each wait is drawn from the upper half of its step. */
+export const BACKOFF_MIN_MS = 100;
+export const BACKOFF_MAX_MS = 10_000;
+
+/** A commit without an answer is asked again after so long. */
+export const COMMIT_WAIT_MS = 10_000;
+
+/** A partition whose range was refused, or whose log could not be read, rests for so long. */
+export const SOURCE_REST_MS = 1_000;
+
+/** A store that has not answered a write, or a read, by then counts as failing; the answer may still come. */
+export const STORE_WRITE_WAIT_MS = 60_000;
+export const STORE_READ_WAIT_MS = 15_000;
+
+/** The age of what is not uploaded is looked at this often, at least and at most. */
+export const AGE_CHECK_MIN_MS = 1_000;
+export const AGE_CHECK_MAX_MS = 30_000;
+
+/** Reading back an object that the store cannot confirm. */
+export const VERIFY_READ_BYTES = 4 * MiB;
+
+/** One read of the store at most; read-ahead asks for at least the smaller one at a time. */
+export const EXTENT_BYTES_MAX = 4 * MiB;
+export const EXTENT_BYTES_MIN = 1 * MiB;
+
+/** Read-ahead of one sequential reader grows from, to. */
+export const READ_AHEAD_BYTES_MIN = 1 * MiB;
+export const READ_AHEAD_BYTES_MAX = 8 * MiB;
+
+/** Sequential readers that are told apart; the one unused longest is forgotten. */
+export const READ_STREAMS_MAX = 1024;
+
+/** A reader that has not come back for so long no longer counts when read-ahead is shared out. */
+export const READ_STREAM_IDLE_MS = 30_000;
+
+/** Reads that wait for room in the cache. */
+export const CACHE_WAITERS_MAX = 4096;
+
+/** Inside a cached block: one remembered batch per so many bytes, to begin a walk near the offset. */
+export const BLOCK_MARK_BYTES = 16 * KiB;

@@ -1,0 +1,71 @@
+import { MiB } from "../base/units.ts";
+
+/** When uploads are due. Changeable while running. */
+export type UploadTriggers = Readonly<{
+  /** Bytes not uploaded, of all partitions together. */
+  bytes: number;
+  /** Age of the oldest batch that is not uploaded, of any partition. */
+  ageMs: number;
+  /** Part of the log in use, 0 to 1. */
+  walUsedRatio: number;
+}>;
+
+/** min(128 MiB, a quarter of the log) or 10 minutes; at 40 % of the log. */
+export function defaultTriggers(walCapacityBytes: number): UploadTriggers {
+  return { bytes: Math.min(128 * MiB, Math.floor(walCapacityBytes / 4)), ageMs: 600_000, walUsedRatio: 0.4 };
+}
+
+/** How full the log is, asked by the uploader. */
+export type WalPressure = Readonly<{ usedRatio: number; indexFull: boolean }>;
+
+/** A partition that has something to upload and nothing under way. */
+export type Candidate = Readonly<{ partitionId: number; pendingBytes: number; ageMs: number }>;
+
+export type UploadReason = "bytes" | "age" | "wal-used" | "index-full" | "drain";
+
+/** A partition joins an upload that others caused when it has at least this part of the due age: fewer, larger objects. */
+const JOINING_AGE_RATIO = 0.5;
+
+/** Why something has to be uploaded now; undefined when nothing has to be. */
+export function dueReason(
+  candidates: readonly Candidate[],
+  pressure: WalPressure,
+  triggers: UploadTriggers,
+  draining: boolean,
+): UploadReason | undefined {
+  if (candidates.length === 0) return undefined;
+  if (draining) return "drain";
+  if (pressure.indexFull) return "index-full";
+  if (pressure.usedRatio >= triggers.walUsedRatio) return "wal-used";
+  let bytes = 0;
+  for (const candidate of candidates) bytes += candidate.pendingBytes;
+  if (bytes >= triggers.bytes) return "bytes";
+  return candidates.some((candidate) => candidate.ageMs >= triggers.ageMs) ? "age" : undefined;
+}
+
+/** Bytes of one partition that the next object takes. */
+export type Share = Readonly<{ partitionId: number; bytesMax: number }>;
+
+/**
+ * The next object: the partitions whose data is oldest first, since the log is freed from its oldest end, until the
+ * object is full. For age alone only old data is taken, young partitions keep filling.
+ */
+export function planObject(
+  candidates: readonly Candidate[],
+  reason: UploadReason,
+  triggers: UploadTriggers,
+  objectBytesMax: number,
+  sectionsMax: number,
+): readonly Share[] {
+  const oldest = candidates
+    .filter((candidate) => reason !== "age" || candidate.ageMs >= triggers.ageMs * JOINING_AGE_RATIO)
+    .sort((a, b) => b.ageMs - a.ageMs || a.partitionId - b.partitionId);
+  const shares: Share[] = [];
+  let room = objectBytesMax;
+  for (const { partitionId, pendingBytes } of oldest) {
+    if (room <= 0 || shares.length === sectionsMax) break;
+    shares.push({ partitionId, bytesMax: room });
+    room -= pendingBytes;
+  }
+  return shares.sort((a, b) => a.partitionId - b.partitionId);
+}

@@ -1,0 +1,133 @@
+import type { Clock } from "../io/clock.ts";
+import type { ObjectRange } from "../model/object-range.ts";
+import type { Hold, RecordSlices } from "../model/record-slices.ts";
+import { UPLOAD_READ_BYTES, UPLOAD_YIELD_BYTES } from "./limits.ts";
+import { emptyRange, type SectionDraft } from "./object-builder.ts";
+import { SectionBuilder } from "./section-builder.ts";
+import type { OffsetSpan } from "./section-index-codec.ts";
+import type { UploadSource } from "./upload-source.ts";
+
+/** What one partition contributes: a section, or a range without an object; `release` when its bytes are no longer used. */
+export type SourceRead = Readonly<{ draft: SectionDraft | undefined; empty: ObjectRange | undefined; release: () => void }>;
+
+/**
+ * Reads [uploadedEnd, highWatermark) of one partition from the log, about `bytesMax` of it, and cuts it into blocks.
+ * A hole inside is recorded, one at the beginning becomes a range of its own. Rejects with CORRUPT_RECORD for damage
+ * that the source has not named, and then holds nothing.
+ */
+export async function readSource(source: UploadSource, bytesMax: number, clock: Clock): Promise<SourceRead> {
+  const reading = new SourceReading(source, bytesMax, clock);
+  try {
+    return await reading.run();
+  } catch (error) {
+    reading.release();
+    throw error;
+  }
+}
+
+class SourceReading {
+  readonly #source: UploadSource;
+  readonly #bytesMax: number;
+  readonly #clock: Clock;
+  readonly #holds: Hold[] = [];
+  readonly #start: number;
+  readonly #end: number;
+  readonly #leaderEpoch: number;
+  #readSinceYield = 0;
+
+  constructor(source: UploadSource, bytesMax: number, clock: Clock) {
+    this.#source = source;
+    this.#bytesMax = bytesMax;
+    this.#clock = clock;
+    this.#start = source.uploadedEnd;
+    this.#end = source.highWatermark;
+    this.#leaderEpoch = source.leaderEpoch;
+  }
+
+  async run(): Promise<SourceRead> {
+    const holes = clip(this.#source.holes(), this.#start, this.#end);
+    const first = holes[0];
+    if (first !== undefined && first.from === this.#start) return this.#empty("hole", first.to);
+    const builder = new SectionBuilder(this.#source.partitionId, this.#start);
+    const passed: OffsetSpan[] = [];
+    let at = this.#start;
+    for (const hole of [...holes, undefined]) {
+      const full = await this.#readSpan(builder, at, hole?.from ?? this.#end);
+      if (full) return this.#section(builder, builder.endOffset, passed);
+      if (hole === undefined) break;
+      passed.push(hole);
+      at = hole.to;
+    }
+    // Everything was read: what follows the last batch is a gap, or a hole, and belongs to the range.
+    if (builder.dataBytes > 0) return this.#section(builder, this.#end, passed);
+    return this.#empty("gap", passed[0]?.from ?? this.#end);
+  }
+
+  release(): void {
+    for (const hold of this.#holds) hold.release();
+    this.#holds.length = 0;
+  }
+
+  /** Whether the share is used up before `to`. */
+  async #readSpan(builder: SectionBuilder, from: number, to: number): Promise<boolean> {
+    let at = from;
+    while (at < to) {
+      if (builder.dataBytes >= this.#bytesMax) return true;
+      const room = Math.min(UPLOAD_READ_BYTES, this.#bytesMax - builder.dataBytes);
+      const slices = await this.#source.readForUpload(at, to, room);
+      if (slices.pieces.length === 0) return false;
+      this.#take(builder, slices);
+      at = builder.endOffset;
+      await this.#yield(slices.bytes);
+    }
+    return false;
+  }
+
+  #take(builder: SectionBuilder, slices: RecordSlices): void {
+    if (slices.hold !== undefined) this.#holds.push(slices.hold);
+    for (const piece of slices.pieces) builder.add(piece);
+  }
+
+  /** Gives the loop back now and then: reads from memory do not, and checksums take time. */
+  async #yield(bytes: number): Promise<void> {
+    this.#readSinceYield += bytes;
+    if (this.#readSinceYield < UPLOAD_YIELD_BYTES) return;
+    this.#readSinceYield = 0;
+    await new Promise<void>((resolve) => this.#clock.nextTurn(resolve));
+  }
+
+  #empty(kind: "hole" | "gap", to: number): SourceRead {
+    this.release();
+    const empty = emptyRange(kind, this.#source.partitionId, { from: this.#start, to }, this.#leaderEpoch);
+    return { draft: undefined, empty, release: () => {} };
+  }
+
+  async #section(builder: SectionBuilder, endOffset: number, passed: readonly OffsetSpan[]): Promise<SourceRead> {
+    const source = this.#source;
+    const base = await source.baseAt(endOffset);
+    const draft: SectionDraft = {
+      data: builder.finish(),
+      startOffset: this.#start,
+      endOffset,
+      leaderEpoch: this.#leaderEpoch,
+      lastStable: source.lastStableAt(endOffset),
+      aborted: source.abortedBetween(this.#start, endOffset),
+      holes: passed.filter((hole) => hole.to <= endOffset),
+      base,
+    };
+    return { draft, empty: undefined, release: () => this.release() };
+  }
+}
+
+/** The parts of ascending spans inside [from, to); those that touch become one. */
+function clip(spans: readonly OffsetSpan[], from: number, to: number): readonly OffsetSpan[] {
+  const inside: OffsetSpan[] = [];
+  for (const span of spans) {
+    const part = { from: Math.max(span.from, from), to: Math.min(span.to, to) };
+    if (part.from >= part.to) continue;
+    const last = inside.at(-1);
+    if (last !== undefined && part.from <= last.to) inside[inside.length - 1] = { from: last.from, to: Math.max(last.to, part.to) };
+    else inside.push(part);
+  }
+  return inside;
+}
