@@ -103,32 +103,31 @@ export class ByteReader {
 
   /** Unsigned LEB128 of at most 32 bits (5 bytes). */
   uvarint(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = this.#view.getUint8(this.#advance(1));
-      value += (byte & 0x7f) * 2 ** shift; // not `<<`: bit 31 would make it negative
+    const position = this.#position;
+    if (position < this.#end) {
+      const byte = this.#bytes[position] as number;
       if (byte < 0x80) {
-        if (value > 0xffff_ffff) break;
-        return value;
+        this.#position = position + 1;
+        return byte; // nearly always
       }
     }
-    throw this.#malformed("uvarint does not fit 32 bits");
+    return this.#longUvarint();
   }
 
   /** Zigzag LEB128 of 32 bits. */
   varint(): number {
     const zigzag = this.uvarint();
-    return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
+    return (zigzag >>> 1) ^ -(zigzag & 1);
   }
 
   /** Zigzag LEB128 of 64 bits, checked to be a safe integer. */
   varlong(): number {
-    const first = this.#view.getUint8(this.#advance(1));
+    const first = this.#bytes[this.#advance(1)] as number;
     let magnitude = (first & 0x7f) >> 1; // the lowest bit is the sign
     let weight = 64;
     for (let byte = first; byte >= 0x80; weight *= 128) {
       if (weight > 2 ** 62) throw this.#malformed("varlong does not fit 64 bits");
-      byte = this.#view.getUint8(this.#advance(1));
+      byte = this.#bytes[this.#advance(1)] as number;
       magnitude += (byte & 0x7f) * weight;
     }
     const value = first & 1 ? -magnitude - 1 : magnitude;
@@ -232,6 +231,19 @@ export class ByteReader {
   /** An error that names this position. */
   malformed(problem: string): ProtocolError {
     return this.#malformed(problem);
+  }
+
+  #longUvarint(): number {
+    let value = 0;
+    for (let weight = 1; weight <= 2 ** 28; weight *= 128) {
+      const byte = this.#bytes[this.#advance(1)] as number;
+      value += (byte & 0x7f) * weight; // not `<<`: bit 31 would make it negative
+      if (byte < 0x80) {
+        if (value > 0xffff_ffff) break;
+        return value;
+      }
+    }
+    throw this.#malformed("uvarint does not fit 32 bits");
   }
 
   /** Every read passes here: the one place where a length from the network meets the frame's end. */
