@@ -1,0 +1,200 @@
+import type { ByteReader } from "@tidemq/protocol/byte-reader.ts";
+import type { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { UNMERGED_RANGES_MAX } from "../model/object-range.ts";
+import {
+  type BrokerConfigs,
+  type BrokerState,
+  ClusterState,
+  type CommitBound,
+  NO_LEADER,
+  newPartition,
+  type OffsetSpan,
+  type PartitionState,
+  type TopicState,
+} from "./cluster-state.ts";
+import {
+  readBroker,
+  readBrokers,
+  readConfigs,
+  readCount,
+  readList,
+  readManifest,
+  readNatural,
+  readObjectId,
+  readOptional,
+  readText,
+  writeBrokers,
+  writeConfigs,
+  writeList,
+  writeManifest,
+  writeObjectId,
+  writeOptional,
+  writeText,
+} from "./field-codec.ts";
+import { ACCEPTED_LOSSES_MAX, BROKERS_MAX, REPLICAS_MAX, TOPIC_NAME_LENGTH_MAX, TOPIC_PARTITIONS_MAX } from "./limits.ts";
+import { readRange, writeRange } from "./range-codec.ts";
+import type { ObjectState } from "./range-list.ts";
+
+// The entries of docs/formats/snapshot.md.
+
+/** Everything but topics, objects and partitions: small, written whole at the cut. */
+export function writeHead(writer: ByteWriter, state: ClusterState): void {
+  writeText(writer, state.clusterId);
+  writer.int64(state.index);
+  writer.int64(state.controllerEpoch);
+  writeText(writer, state.controllerHolder);
+  writer.int64(state.brokerEpochLast);
+  writer.int64(state.partitionIdNext);
+  writer.int64(state.objectNumberNext);
+  writer.int64(state.producerIdNext);
+  writeList(writer, [...state.brokers.values()], writeBrokerState);
+  writeList(writer, [...state.brokerConfigs], writeBrokerConfigs);
+  writeList(writer, [...state.commitBounds], writeCommitBound);
+}
+
+export function readHead(reader: ByteReader): ClusterState {
+  const state = new ClusterState(readText(reader));
+  state.index = readNatural(reader);
+  state.controllerEpoch = readNatural(reader);
+  state.controllerHolder = readText(reader);
+  state.brokerEpochLast = readNatural(reader);
+  state.partitionIdNext = readNatural(reader);
+  state.objectNumberNext = readNatural(reader);
+  state.producerIdNext = readNatural(reader);
+  for (const broker of readList(reader, BROKERS_MAX, readBrokerState)) state.brokers.set(broker.id, broker);
+  for (const [broker, configs] of readList(reader, BROKERS_MAX + 1, readBrokerConfigs)) state.brokerConfigs.set(broker, configs);
+  for (const [broker, bound] of readList(reader, BROKERS_MAX, readCommitBound)) state.commitBounds.set(broker, bound);
+  return state;
+}
+
+export function writeTopic(writer: ByteWriter, topic: TopicState): void {
+  writer.uuid(topic.id);
+  writeText(writer, topic.name);
+  writer.int64(topic.configVersion);
+  writeConfigs(writer, topic.configs);
+  writeList(writer, topic.partitions, (w, id) => w.int64(id));
+}
+
+export function readTopic(reader: ByteReader): TopicState {
+  return {
+    id: reader.uuid(),
+    name: readText(reader, TOPIC_NAME_LENGTH_MAX),
+    configVersion: readNatural(reader),
+    configs: readConfigs(reader),
+    partitions: readList(reader, TOPIC_PARTITIONS_MAX, readNatural),
+    savedIn: 0,
+  };
+}
+
+export function writeObject(writer: ByteWriter, object: ObjectState): void {
+  writer.int64(object.number);
+  writeObjectId(writer, object.id);
+  writer.int64(object.objectBytes);
+}
+
+export function readObject(reader: ByteReader): ObjectState {
+  return { number: readNatural(reader), id: readObjectId(reader), objectBytes: readNatural(reader), ranges: 0, savedIn: 0 };
+}
+
+export function writePartition(writer: ByteWriter, partition: PartitionState): void {
+  writer.int64(partition.id);
+  writer.uuid(partition.topicId);
+  writer.uvarint(partition.index);
+  writeBrokers(writer, partition.replicas);
+  writeBrokers(writer, partition.inSync);
+  writer.int32(partition.leader);
+  writer.int32(partition.leaderEpoch);
+  writer.int64(partition.logStart);
+  writer.int64(partition.uploadedEnd);
+  writeList(writer, partition.acceptedLosses, writeSpan);
+  writeOptional(writer, partition.manifest, writeManifest);
+  const { ranges } = partition;
+  writer.uvarint(ranges.count);
+  for (let at = 0; at < ranges.count; at += 1) writeRange(writer, ranges.at(at), ranges.objectAt(at)?.number ?? 0);
+}
+
+/** @param topicName Of a topic id. @param objectOf By number; each range counts as one use. */
+export function readPartition(
+  reader: ByteReader,
+  topicName: (topicId: string) => string | undefined,
+  objectOf: (number: number) => ObjectState | undefined,
+): PartitionState {
+  const id = readNatural(reader);
+  const topicId = reader.uuid();
+  const topic = topicName(topicId);
+  if (topic === undefined) throw reader.malformed(`partition ${id} of an unknown topic`);
+  const partition = newPartition({ id, topicId, topic, index: reader.uvarint(), replicas: readBrokers(reader), savedIn: 0 });
+  partition.inSync = readList(reader, REPLICAS_MAX, readBroker);
+  partition.leader = reader.int32();
+  partition.leaderEpoch = reader.int32();
+  if (partition.leader < NO_LEADER || partition.leaderEpoch < 0) throw reader.malformed(`leader of partition ${id}`);
+  partition.logStart = readNatural(reader);
+  partition.uploadedEnd = readNatural(reader);
+  partition.acceptedLosses = readList(reader, ACCEPTED_LOSSES_MAX, readSpan);
+  partition.manifest = readOptional(reader, (r) => readManifest(r, id));
+  readRanges(reader, partition, objectOf);
+  return partition;
+}
+
+function readRanges(reader: ByteReader, partition: PartitionState, objectOf: (number: number) => ObjectState | undefined): void {
+  let endBefore = partition.manifest?.endOffset ?? 0;
+  for (let left = readCount(reader, UNMERGED_RANGES_MAX); left > 0; left -= 1) {
+    let object: ObjectState | undefined;
+    const range = readRange(reader, partition.id, (number) => {
+      object = objectOf(number);
+      return object;
+    });
+    if (range.startOffset < endBefore || range.endOffset > partition.uploadedEnd)
+      throw reader.malformed(`ranges of partition ${partition.id}`);
+    if (object !== undefined) object.ranges += 1;
+    partition.ranges.append(range, object);
+    endBefore = range.endOffset;
+  }
+}
+
+function writeSpan(writer: ByteWriter, span: OffsetSpan): void {
+  writer.int64(span.from);
+  writer.int64(span.to);
+}
+
+function readSpan(reader: ByteReader): OffsetSpan {
+  return { from: readNatural(reader), to: readNatural(reader) };
+}
+
+function writeBrokerState(writer: ByteWriter, broker: BrokerState): void {
+  writer.int32(broker.id);
+  writer.int64(broker.epoch);
+  writeText(writer, broker.incarnation);
+  writeText(writer, broker.host);
+  writeText(writer, broker.rack);
+}
+
+function readBrokerState(reader: ByteReader): BrokerState {
+  return {
+    id: readBroker(reader),
+    epoch: readNatural(reader),
+    incarnation: readText(reader),
+    host: readText(reader),
+    rack: readText(reader),
+  };
+}
+
+function writeBrokerConfigs(writer: ByteWriter, [broker, configs]: readonly [number, BrokerConfigs]): void {
+  writer.int32(broker);
+  writer.int64(configs.configVersion);
+  writeConfigs(writer, configs.configs);
+}
+
+function readBrokerConfigs(reader: ByteReader): [number, BrokerConfigs] {
+  return [reader.int32(), { configVersion: readNatural(reader), configs: readConfigs(reader) }];
+}
+
+function writeCommitBound(writer: ByteWriter, [broker, bound]: readonly [number, CommitBound]): void {
+  writer.int32(broker);
+  writer.int64(bound.brokerEpoch);
+  writer.int64(bound.sequence);
+}
+
+function readCommitBound(reader: ByteReader): [number, CommitBound] {
+  return [readBroker(reader), { brokerEpoch: readNatural(reader), sequence: readNatural(reader) }];
+}

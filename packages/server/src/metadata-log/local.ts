@@ -1,0 +1,320 @@
+import { Buffer } from "node:buffer";
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { assert, must } from "../base/assert.ts";
+import type { Clock, Timer } from "../io/clock.ts";
+import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
+import { ROOT } from "../io/disk-path.ts";
+import type { Random } from "../io/random.ts";
+import type { Log } from "../telemetry/log.ts";
+import { META_FOLDER, readDataFormat, writeDataFormat } from "./data-format.ts";
+import { MARK_DELAY_MS, READ_BYTES_MAX } from "./limits.ts";
+import { damaged, type ScannedLog, scanLog } from "./log-scan.ts";
+import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "./metadata-log.ts";
+import {
+  decodeRecordHeader,
+  encodeBatchRecord,
+  encodeFileHeader,
+  encodeMark,
+  FILE_HEADER_BYTES,
+  FILE_VERSION,
+  RECORD_HEADER_BYTES,
+  recordBytes,
+} from "./record-codec.ts";
+import { SnapshotFiles } from "./snapshot-files.ts";
+import { Watchers } from "./watchers.ts";
+
+const LOG_FILE = "meta/log";
+const LOG_NEW = "meta/log.new";
+
+export type LocalLogParts = Readonly<{
+  disk: Disk;
+  clock: Clock;
+  random: Random;
+  logger: Log;
+  /** Ends the process: something that was to become durable did not. */
+  fatal: (error: Error) => void;
+}>;
+
+/**
+ * The metadata log of one node: a file, synced at every append (docs/formats/metadata-log.md). The folder's lock keeps
+ * other processes away. Idle, it writes nothing.
+ */
+export class LocalMetadataLog implements MetadataLog {
+  readonly clusterId: string;
+  /** Where the log ended when it was opened: what to compare with what others remember of it. */
+  readonly openedEndIndex: number;
+  readonly #parts: LocalLogParts;
+  readonly #snapshots: SnapshotFiles;
+  readonly #watchers: Watchers;
+  #file: DiskFile;
+  #incarnation: string;
+  #firstIndex: number;
+  /** Of the batches from #firstIndex on. */
+  #positions: number[];
+  #endPosition: number;
+  /** The newest batch that a record in the file names as synced. */
+  #markedIndex: number;
+  #markTimer: Timer | undefined;
+  /** Calls that touch the file run one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  #failure: Error | undefined;
+  #closed = false;
+
+  private constructor(parts: LocalLogParts, snapshots: SnapshotFiles, file: DiskFile, scanned: ScannedLog) {
+    this.#parts = parts;
+    this.#snapshots = snapshots;
+    this.#watchers = new Watchers(parts.clock);
+    this.#file = file;
+    this.clusterId = scanned.header.clusterId;
+    this.#incarnation = scanned.header.incarnation;
+    this.#firstIndex = scanned.header.firstIndex;
+    this.#positions = scanned.positions;
+    this.#endPosition = scanned.endPosition;
+    this.#markedIndex = scanned.durableIndex;
+    this.openedEndIndex = this.#endIndex;
+  }
+
+  /**
+   * Opens the log of this data folder, or makes a new folder's with the cluster id given (else a random one).
+   * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT: the node does not start, nothing was changed.
+   */
+  static async open(parts: LocalLogParts, newClusterId?: string): Promise<LocalMetadataLog> {
+    const { disk } = parts;
+    const clusterId = (await readDataFormat(disk)) ?? (await createFolder(parts, newClusterId));
+    await disk.remove(LOG_NEW);
+    const snapshots = new SnapshotFiles(disk);
+    await snapshots.open();
+    const file = await openLogFile(disk);
+    const scanned = await scanLog(file, clusterId);
+    checkAgainstSnapshot(scanned, snapshots.newestIndex);
+    await cutTail(file, scanned, parts.logger);
+    return new LocalMetadataLog(parts, snapshots, file, scanned);
+  }
+
+  get #endIndex(): number {
+    return this.#firstIndex + this.#positions.length;
+  }
+
+  /** The index that the next batch gets. */
+  get endIndex(): number {
+    return this.#endIndex;
+  }
+
+  /**
+   * To be asked before the first append of this start, with the newest index that the write-ahead log remembers as applied.
+   * @throws {QueueError} CORRUPT_METADATA when this log ends below it: part of it is lost, or the folder is an old copy.
+   */
+  checkReaches(index: number): void {
+    if (index >= this.openedEndIndex)
+      throw damaged(`the write-ahead log knows batch ${index}, meta/log ends with ${this.openedEndIndex - 1}`);
+  }
+
+  append(index: number, batch: LogBatch): Promise<AppendResult> {
+    return this.#inTurn(async () => {
+      if (index !== this.#endIndex) return { kind: "conflict", endIndex: this.#endIndex };
+      const { nonce, payload } = batch;
+      const record = encodeBatchRecord(this.#incarnation, { index, durableIndex: index - 1, nonce, payload });
+      await this.#write(record, true);
+      this.#positions.push(this.#endPosition);
+      this.#endPosition += record.byteLength;
+      this.#markedIndex = index - 1;
+      this.#markLater();
+      this.#watchers.reached(index);
+      return { kind: "appended" };
+    });
+  }
+
+  readFrom(index: number): Promise<ReadResult> {
+    assert(index >= 1, "the first batch is 1");
+    return this.#inTurn(async () => {
+      if (index < this.#firstIndex) return { kind: "trimmed", snapshotIndex: this.#snapshots.newestIndex };
+      if (index >= this.#endIndex) return { kind: "end", endIndex: this.#endIndex };
+      return { kind: "entries", entries: await this.#readEntries(index, READ_BYTES_MAX) };
+    });
+  }
+
+  watch(index: number, wake: () => void): () => void {
+    return this.#watchers.add(index, wake, index < this.#endIndex);
+  }
+
+  async putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    assert(index < this.#endIndex, `a snapshot of batch ${index}, which is not in the log`);
+    await this.#guard(() => this.#snapshots.put(index, pieces));
+  }
+
+  latestSnapshot(): Promise<StoredSnapshot | undefined> {
+    return Promise.resolve(this.#snapshots.latest());
+  }
+
+  trimBelow(index: number): Promise<void> {
+    return this.#inTurn(async () => {
+      assert(index <= this.#snapshots.newestIndex + 1, `batches below ${index} are in no snapshot`);
+      if (index > this.#firstIndex) await this.#rewriteFrom(index);
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#markTimer?.cancel();
+    await this.#inTurn(() => this.#mark());
+    this.#closed = true;
+    await this.#last;
+    await this.#file.close();
+  }
+
+  async #readEntries(from: number, bytesMax: number): Promise<LogEntry[]> {
+    const start = this.#positionOf(from);
+    let to = from + 1;
+    while (to < this.#endIndex && this.#positionOf(to + 1) - start <= bytesMax) to += 1;
+    const bytes = Buffer.alloc(this.#positionOf(to) - start);
+    if ((await this.#file.read(start, bytes)) < bytes.byteLength) throw damaged("meta/log became shorter while it was open");
+    const entries: LogEntry[] = [];
+    for (let index = from; index < to; index += 1) entries.push(this.#entry(bytes, this.#positionOf(index) - start, index));
+    return entries;
+  }
+
+  #entry(bytes: Buffer, at: number, index: number): LogEntry {
+    const header = decodeRecordHeader(bytes, at, this.#incarnation);
+    if (header?.kind !== "batch" || header.index !== index) throw damaged(`batch ${index} of meta/log is not where it was written`);
+    const start = at + RECORD_HEADER_BYTES;
+    const payload = bytes.subarray(start, start + header.payloadBytes);
+    if (crc32c(payload) !== header.payloadCrc) throw damaged(`batch ${index} of meta/log does not match its checksum`);
+    return { index, nonce: header.nonce, payload };
+  }
+
+  /** Of a batch, or of the end for the index behind the last. */
+  #positionOf(index: number): number {
+    return index === this.#endIndex ? this.#endPosition : must(this.#positions[index - this.#firstIndex], `batch ${index}`);
+  }
+
+  /** The batches from `index` on under a new incarnation in a new file, which takes the old one's place whole. */
+  async #rewriteFrom(index: number): Promise<void> {
+    const { disk, random } = this.#parts;
+    const header = { version: FILE_VERSION, firstIndex: index, incarnation: hex(random.bytes(8)), clusterId: this.clusterId };
+    await disk.remove(LOG_NEW);
+    const file = await disk.open(LOG_NEW, "create");
+    await file.write(0, [encodeFileHeader(header)], false);
+    const positions: number[] = [];
+    let position = FILE_HEADER_BYTES;
+    for (let next = index; next < this.#endIndex; ) {
+      for (const entry of await this.#readEntries(next, READ_BYTES_MAX)) {
+        const record = encodeBatchRecord(header.incarnation, { ...entry, durableIndex: entry.index - 1 });
+        await file.write(position, [record], false);
+        positions.push(position);
+        position += record.byteLength;
+        next = entry.index + 1;
+      }
+    }
+    await file.sync();
+    await disk.rename(LOG_NEW, LOG_FILE);
+    await disk.syncFolder(META_FOLDER);
+    await this.#file.close();
+    this.#file = file;
+    this.#incarnation = header.incarnation;
+    this.#firstIndex = index;
+    this.#positions = positions;
+    this.#endPosition = position;
+    this.#markedIndex = this.#endIndex - 2;
+    this.#markLater();
+  }
+
+  #markLater(): void {
+    this.#markTimer?.cancel();
+    if (this.#closed) return;
+    this.#markTimer = this.#parts.clock.after(MARK_DELAY_MS, () => {
+      this.#inTurn(() => this.#mark()).catch(() => {}); // told to `fatal` already
+    });
+  }
+
+  /** Names the newest batch as durable, once. Not synced: it only helps to tell damage from a torn write. */
+  async #mark(): Promise<void> {
+    const durableIndex = this.#endIndex - 1;
+    if (durableIndex < this.#firstIndex || this.#markedIndex >= durableIndex) return;
+    await this.#write(encodeMark(this.#incarnation, durableIndex), false);
+    this.#endPosition += recordBytes(0);
+    this.#markedIndex = durableIndex;
+  }
+
+  async #write(record: Uint8Array, sync: boolean): Promise<void> {
+    await this.#file.write(this.#endPosition, [record], sync);
+  }
+
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    assert(!this.#closed, "the metadata log is closed");
+    const result = this.#last.then(() => this.#guard(run));
+    this.#last = result.catch(() => {});
+    return result;
+  }
+
+  /** After the first failure nothing is tried any more: the kernel may have forgotten what it could not write. */
+  async #guard<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#failure !== undefined) throw this.#failure;
+    try {
+      return await run();
+    } catch (error) {
+      this.#failure = error as Error;
+      this.#markTimer?.cancel();
+      this.#parts.fatal(this.#failure);
+      throw error;
+    }
+  }
+}
+
+/** A folder without `meta/format` holds nothing that counts; whatever lies in it is of a start that did not get so far. */
+async function createFolder(parts: LocalLogParts, newClusterId: string | undefined): Promise<string> {
+  const { disk, random } = parts;
+  const wal = await disk.list("wal");
+  if (wal.length > 0) throw damaged("the data folder has a write-ahead log, but no meta/format");
+  const clusterId = newClusterId ?? Buffer.from(random.bytes(16)).toString("base64url");
+  await disk.makeFolder(META_FOLDER);
+  await disk.syncFolder(ROOT);
+  for (const name of await disk.list(META_FOLDER)) await removeUnfinished(disk, `${META_FOLDER}/${name}`);
+  const file = await disk.open(LOG_FILE, "create");
+  const header = { version: FILE_VERSION, firstIndex: 1, incarnation: hex(random.bytes(8)), clusterId };
+  await file.write(0, [encodeFileHeader(header)], true);
+  await file.close();
+  await disk.syncFolder(META_FOLDER);
+  await writeDataFormat(disk, clusterId);
+  return clusterId;
+}
+
+/** A first start that ended early leaves at most a log without batches. */
+async function removeUnfinished(disk: Disk, path: string): Promise<void> {
+  const file = await disk.open(path, "read");
+  const size = await file.size();
+  await file.close();
+  if (path.startsWith("meta/snapshot-") || (path === LOG_FILE && size > FILE_HEADER_BYTES))
+    throw damaged(`the data folder has ${path}, but no meta/format`);
+  await disk.remove(path);
+}
+
+async function openLogFile(disk: Disk): Promise<DiskFile> {
+  try {
+    return await disk.open(LOG_FILE, "write");
+  } catch (error) {
+    if (error instanceof DiskError && error.code === "not-found") throw damaged("meta/log is missing");
+    throw error;
+  }
+}
+
+function checkAgainstSnapshot(scanned: ScannedLog, snapshotIndex: number): void {
+  const { firstIndex } = scanned.header;
+  const endIndex = firstIndex + scanned.positions.length;
+  if (firstIndex > snapshotIndex + 1) throw damaged(`meta/log begins with batch ${firstIndex}, the newest snapshot holds ${snapshotIndex}`);
+  if (endIndex <= snapshotIndex) throw damaged(`meta/log ends with batch ${endIndex - 1}, the newest snapshot holds ${snapshotIndex}`);
+}
+
+/** What a crash left half written goes; what it left written becomes durable before anybody builds on it. */
+async function cutTail(file: DiskFile, scanned: ScannedLog, logger: Log): Promise<void> {
+  if (scanned.endPosition < scanned.size) {
+    logger.info("cut an unfinished batch off the metadata log", {
+      position: scanned.endPosition,
+      bytes: scanned.size - scanned.endPosition,
+    });
+    await file.truncate(scanned.endPosition);
+  }
+  await file.sync();
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}
