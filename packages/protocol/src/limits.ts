@@ -1,4 +1,4 @@
-/** Largest frame, string of bytes or encoded message: the wire's lengths are signed 32 bits. */
+/** Largest frame: the lengths of the wire are signed 32 bits. */
 export const FRAME_BYTES_MAX = 0x7fff_ffff;
 
 /** Largest classic string in bytes: its length is a signed 16-bit number. */
@@ -10,5 +10,5 @@ export const STRUCTS_MAX = 1_000_000;
 /** Headers of one record. Kafka has no limit of its own; this one keeps a hostile record from becoming a million objects. */
 export const RECORD_HEADERS_MAX = 100_000;
 
-/** Compressed input below this can be neither a bomb nor worth the exact check: the header of every frame format fits. */
+/** Snappy cannot shrink data further than to a 21st: a copy of at most 64 bytes takes three. With room for doubt. */
 export const SNAPPY_RATIO_MAX = 64;

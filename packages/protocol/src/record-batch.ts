@@ -127,6 +127,12 @@ export function setLogAppendTime(bytes: Uint8Array, position: number, timestampM
   updateBatchCrc(bytes, position);
 }
 
+/** Takes back a log append time that a producer claimed, and corrects the checksum: only the broker may give one. */
+export function clearLogAppendTime(bytes: Uint8Array, position: number): void {
+  (bytes[position + ATTRIBUTES_AT + 1] as number) &= ~LOG_APPEND_TIME_BIT;
+  updateBatchCrc(bytes, position);
+}
+
 /** Checksum of the batch as it is, unsigned. One pass over all of it. */
 export function computeBatchCrc(bytes: Uint8Array, position: number): number {
   return crc32c(bytes.subarray(position + ATTRIBUTES_AT, position + batchBytes(bytes, position)));
@@ -149,23 +155,22 @@ export function wholeBatchBytes(bytes: Uint8Array, position: number, end: number
 
 /**
  * Checks the batch that a producer sent for one partition: all but its checksum and the records themselves. No allocation.
- * It must fill `position` to `end` alone. A batch read from a log may legally break these rules (compaction, control batches).
+ * It must fill `position` to `end` alone. A batch read from a log may legally break these rules (base offset, compaction, control batches).
  *
- * @returns Kafka's error code; 0 = fine. CORRUPT_MESSAGE: lengths or a format that cannot be. INVALID_RECORD: none or several batches,
- *   an old format, counts that contradict each other, a control batch. INVALID_TIMESTAMP, INVALID_PRODUCER_EPOCH,
- *   UNSUPPORTED_COMPRESSION_TYPE.
+ * @returns Kafka's error code, the one that Kafka gives; 0 = fine. CORRUPT_MESSAGE: lengths or a format that cannot be. INVALID_RECORD: none or
+ *   several batches, an old format, counts that contradict each other, a base offset, a control batch. UNKNOWN_SERVER_ERROR: no such codec.
+ *   Stricter than Kafka with INVALID_TIMESTAMP (negative, or beyond 2^53) and INVALID_PRODUCER_EPOCH.
  */
 export function checkProducedBatch(bytes: Uint8Array, position: number, end: number): number {
   if (end - position <= MAGIC_AT) return ErrorCode.INVALID_RECORD;
   const format = magic(bytes, position);
-  if (format !== MAGIC) return format < 0 || format > MAGIC ? ErrorCode.CORRUPT_MESSAGE : ErrorCode.INVALID_RECORD;
   const size = batchBytes(bytes, position);
-  if (size < BATCH_HEADER_BYTES) return ErrorCode.CORRUPT_MESSAGE;
-  if (size !== end - position) return ErrorCode.INVALID_RECORD;
-  if (codecId(bytes, position) > CODEC_MAX) return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE;
+  if (format < 0 || format > MAGIC || size < BATCH_HEADER_BYTES) return ErrorCode.CORRUPT_MESSAGE;
+  if (format !== MAGIC || size !== end - position) return ErrorCode.INVALID_RECORD;
+  if (codecId(bytes, position) > CODEC_MAX) return ErrorCode.UNKNOWN_SERVER_ERROR;
   const count = recordCount(bytes, position);
   if (count < 1 || lastOffsetDelta(bytes, position) !== count - 1) return ErrorCode.INVALID_RECORD;
-  if (isControl(bytes, position)) return ErrorCode.INVALID_RECORD;
+  if (baseOffset(bytes, position) !== 0 || isControl(bytes, position)) return ErrorCode.INVALID_RECORD;
   if (!isTime(baseTimestamp(bytes, position)) || !isTime(maxTimestamp(bytes, position))) return ErrorCode.INVALID_TIMESTAMP;
   return checkProducer(bytes, position);
 }

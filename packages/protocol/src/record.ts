@@ -153,7 +153,8 @@ export function recordSection(bytes: Uint8Array, position: number, bytesMax: num
 /**
  * Checks every record of a batch whose header is fine: structure, offset deltas 0, 1, 2 …, and nothing left over. Decompresses when needed.
  *
- * @returns Kafka's error code; 0 = fine.
+ * @returns Kafka's error code, the one that Kafka gives; 0 = fine. UNKNOWN_SERVER_ERROR: cannot be decompressed, or would exceed `bytesMax`.
+ *   INVALID_RECORD: anything else.
  */
 export function checkRecords(bytes: Uint8Array, position: number, bytesMax: number, cursor: RecordCursor): number {
   try {
@@ -163,7 +164,7 @@ export function checkRecords(bytes: Uint8Array, position: number, bytesMax: numb
     return ErrorCode.NONE;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    return error.code === "MALFORMED" ? ErrorCode.INVALID_RECORD : error.kafkaCode;
+    return error.code === "MALFORMED" ? ErrorCode.INVALID_RECORD : ErrorCode.UNKNOWN_SERVER_ERROR;
   }
 }
 
