@@ -39,6 +39,7 @@ export interface ConnectionReader {
   /**
    * Where the next bytes shall go: the reader's own memory (the rest of a large frame is read by the kernel straight
    * into its place), or undefined for the network's shared buffer, whose contents are only valid inside `bytes`.
+   * Asked after each `bytes`; the memory belongs to the network until the next `bytes`, or `closed`.
    */
   target(): Uint8Array | undefined;
   /** `bytes` is the filled front of the target, or of the shared buffer. */

@@ -15,3 +15,15 @@ export const FILL_CHUNK_BYTES = 256 * 1024;
 
 /** Shared memory through which small writes from ordinary memory reach the disk thread. */
 export const STAGING_BYTES = 256 * 1024;
+
+/** The buffer that all plain TCP connections are read through. Larger brought nothing (measured). */
+export const SHARED_READ_BYTES = 64 * 1024;
+
+/** Connections that the kernel holds until they are accepted. */
+export const LISTEN_BACKLOG = 1024;
+
+/** Idle time after which the kernel begins to probe whether the peer is still there. */
+export const KEEP_ALIVE_MS = 60_000;
+
+/** How long the self-test of direct reads may take before the ordinary way is used. */
+export const DIRECT_READ_TEST_MS = 1_000;
