@@ -1,0 +1,44 @@
+import { ClientError } from "./errors.ts";
+
+export type ConsumerOptions = Readonly<{
+  /** How long a broker may wait for `bytesMin`. */
+  waitMsMax: number;
+  bytesMin: number;
+  /** Of one answer, and of one partition in it; a single larger batch comes all the same. */
+  bytesMax: number;
+  partitionBytesMax: number;
+  /** A partition with so much unread data is not asked for more. */
+  bufferBytesMax: number;
+  /** What happens when the position lies outside the partition: an OffsetOutOfRangeError, or a jump. */
+  outOfRange: "fail" | "earliest" | "latest";
+  /** Incremental fetch sessions, if the broker has them. */
+  sessions: boolean;
+  /** Checks the checksum of each batch. */
+  checkCrc: boolean;
+}>;
+
+export const CONSUMER_DEFAULTS: ConsumerOptions = {
+  waitMsMax: 500,
+  bytesMin: 1,
+  bytesMax: 50 * 1024 * 1024,
+  partitionBytesMax: 1024 * 1024,
+  bufferBytesMax: 1024 * 1024,
+  outOfRange: "fail",
+  sessions: true,
+  checkCrc: true,
+};
+
+/** Fills in defaults. @throws {ClientError} INVALID_ARGUMENT */
+export function consumerOptions(given: Partial<ConsumerOptions>): ConsumerOptions {
+  const options = { ...CONSUMER_DEFAULTS, ...given };
+  if (
+    options.waitMsMax < 0 ||
+    options.bytesMin < 0 ||
+    options.bytesMax < 1 ||
+    options.partitionBytesMax < 1 ||
+    options.bufferBytesMax < 1
+  ) {
+    throw new ClientError("INVALID_ARGUMENT", "a limit of the consumer is too small");
+  }
+  return options;
+}
