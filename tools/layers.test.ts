@@ -1,6 +1,9 @@
 import { deepEqual, equal, match } from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { importsOf, layerProblems } from "./layers.ts";
+import { importsOf, layerProblems, SERVER_LAYERS } from "./layers.ts";
+import { ROOT } from "./source-files.ts";
 
 const SERVER = "packages/server/src";
 
@@ -61,4 +64,12 @@ test("tells values from types, and lines", () => {
     { specifier: "./c.ts", line: 3, kind: "value" },
     { specifier: "./d.ts", line: 4, kind: "lazy" },
   ]);
+});
+
+test("ARCHITECTURE.md shows the table that is enforced", () => {
+  const text = readFileSync(join(ROOT, "ARCHITECTURE.md"), "utf8");
+  const rows = [...text.matchAll(/^\| (\d) \| ([^|]+) \|/gm)].map((match) =>
+    [...(match[2] ?? "").matchAll(/`([a-z-]+)`/g)].map(([, name]) => name),
+  );
+  deepEqual(rows, SERVER_LAYERS);
 });
