@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { STRUCTS_MAX } from "./limits.ts";
+import { ELEMENTS_MAX } from "./limits.ts";
 import { ProtocolError } from "./protocol-error.ts";
 
 /** Longest string that is decoded character by character: below it that is faster than a call into native code. */
@@ -14,24 +14,24 @@ export class ByteReader {
   #view: DataView;
   #position: number;
   #end: number;
-  #structsLeft: number;
+  #elementsLeft: number;
 
-  /** @param structsMax How many structures `claimStructs` grants in all. */
-  constructor(frame: Uint8Array, start = 0, end: number = frame.byteLength, structsMax: number = STRUCTS_MAX) {
+  /** @param elementsMax How many elements `claimElements` grants in all. */
+  constructor(frame: Uint8Array, start = 0, end: number = frame.byteLength, elementsMax: number = ELEMENTS_MAX) {
     this.#bytes = asBuffer(frame);
     this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.#position = start;
     this.#end = end;
-    this.#structsLeft = structsMax;
+    this.#elementsLeft = elementsMax;
   }
 
   /** Starts again on another frame, so that a connection needs one reader only. */
-  reset(frame: Uint8Array, start = 0, end: number = frame.byteLength, structsMax: number = STRUCTS_MAX): void {
+  reset(frame: Uint8Array, start = 0, end: number = frame.byteLength, elementsMax: number = ELEMENTS_MAX): void {
     this.#bytes = asBuffer(frame);
     this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.#position = start;
     this.#end = end;
-    this.#structsLeft = structsMax;
+    this.#elementsLeft = elementsMax;
   }
 
   /** Index of the next byte in the frame. */
@@ -200,10 +200,10 @@ export class ByteReader {
     if (count * elementBytesMin > this.remaining) throw this.#malformed(`${count} elements do not fit the frame`);
   }
 
-  /** Takes structures from this message's budget, so that two bytes on the wire cannot become 200 on the heap without end. */
-  claimStructs(count: number): void {
-    this.#structsLeft -= count;
-    if (this.#structsLeft < 0) throw new ProtocolError("TOO_LARGE", "message too large. problem=too many structures");
+  /** Takes from this message's budget of elements, so that two bytes on the wire cannot become 300 on the heap without end. */
+  claimElements(count: number): void {
+    this.#elementsLeft -= count;
+    if (this.#elementsLeft < 0) throw new ProtocolError("TOO_LARGE", "message too large. problem=too many elements");
   }
 
   /** Skips a section of tagged fields that nobody reads. */

@@ -20,7 +20,7 @@ export class ByteWriter {
   #bytes: Buffer;
   #view: DataView;
   #position = 0;
-  #shared: Shared[] = [];
+  readonly #shared: Shared[] = [];
   #sharedBytes = 0;
 
   constructor(capacityBytes = 512) {
@@ -36,7 +36,7 @@ export class ByteWriter {
   /** Empties the writer and keeps its memory: views given out before become invalid. */
   reset(): void {
     this.#position = 0;
-    this.#shared = [];
+    this.#shared.length = 0;
     this.#sharedBytes = 0;
   }
 

@@ -17,6 +17,8 @@ type Codec = {
 type Values = { [name: string]: unknown };
 type NamedCodec = Codec & { readonly name: string };
 
+/** Values of at least so many bytes on the wire take little more on the heap. */
+const SMALL_BYTES = 4;
 const EMPTY_BYTES = new Uint8Array(0);
 const EMPTY_LIST: readonly never[] = Object.freeze([]);
 const compiled = new WeakMap<Message, Codec[]>();
@@ -96,7 +98,7 @@ function structCodec(fields: Fields, version: number, flexible: boolean, path: s
     bytesMin: plain.reduce((sum, codec) => sum + codec.bytesMin, flexible ? 1 : 0),
     defaultValue: template,
     read: (reader) => {
-      reader.claimStructs(1);
+      reader.claimElements(1);
       const value: Values = { ...template };
       for (const codec of plain) value[codec.name] = codec.read(reader);
       if (flexible) readTagged(reader, tagged, value);
@@ -185,6 +187,7 @@ function arrayCodec(field: Field, version: number, flexible: boolean, path: stri
   const element = fieldCodec(field.element, version, flexible, path);
   assert(element.bytesMin > 0, `${path}: an element takes at least one byte`);
   const defaultValue = field.defaultValue === null ? null : EMPTY_LIST;
+  const isSmall = field.element.type !== "struct" && element.bytesMin < SMALL_BYTES;
   return {
     bytesMin: flexible ? 1 : 4,
     defaultValue,
@@ -192,6 +195,7 @@ function arrayCodec(field: Field, version: number, flexible: boolean, path: stri
       const count = flexible ? reader.compactLength() : reader.length();
       if (count < 0) return nullOr(reader, nullable, path);
       reader.checkCount(count, element.bytesMin);
+      if (isSmall) reader.claimElements(count); // structures claim for themselves
       const list: unknown[] = [];
       for (let i = 0; i < count; i += 1) list.push(element.read(reader));
       return list;

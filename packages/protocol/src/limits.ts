@@ -4,8 +4,8 @@ export const FRAME_BYTES_MAX = 0x7fff_ffff;
 /** Largest classic string in bytes: its length is a signed 16-bit number. */
 export const STRING_BYTES_MAX = 0x7fff;
 
-/** Structures (array elements with fields) that one message may decode to. Each costs 100–300 bytes of heap, but may be 2 bytes on the wire. */
-export const STRUCTS_MAX = 1_000_000;
+/** Elements of lists that one message may decode to: structures, and values of less than four bytes. 2 bytes on the wire can be 300 on the heap. */
+export const ELEMENTS_MAX = 1_000_000;
 
 /** Headers of one record. Kafka has no limit of its own; this one keeps a hostile record from becoming a million objects. */
 export const RECORD_HEADERS_MAX = 100_000;
