@@ -62,7 +62,7 @@ export const ERROR_CODES = {
     http: 503,
     doc: "A limit of the broker is reached. Nothing was done.",
   },
-  STORAGE_UNAVAILABLE: {
+  OBJECT_STORAGE_UNAVAILABLE: {
     kind: "retry",
     kafka: Kafka.KAFKA_STORAGE_ERROR,
     http: 503,
@@ -236,6 +236,11 @@ export class QueueError extends Error {
 
   get kind(): ErrorKind {
     return ERROR_CODES[this.code].kind;
+  }
+
+  /** The number for the `errorCode` field of a Kafka response. */
+  get kafka(): number {
+    return ERROR_CODES[this.code].kafka;
   }
 
   /** At a boundary: keeps known errors, hides the text of unknown ones behind INTERNAL. */
