@@ -1,0 +1,242 @@
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { ATTRIBUTES_AT, batchCrc } from "@tidemq/protocol/record-batch.ts";
+import { QueueError } from "../base/errors.ts";
+import { DiskError } from "../io/disk.ts";
+import type { RecordSlices } from "../model/record-slices.ts";
+import type { Log } from "../telemetry/log.ts";
+import {
+  BASE_OFFSET_AT,
+  CONTENT_AT,
+  CONTENT_BYTES,
+  ENTRY_BYTES,
+  EntryKind,
+  KIND_AT,
+  LAST_DELTA_AT,
+  LENGTH_AT,
+  NEXT_AT,
+  POSITION_AT,
+  readU64,
+} from "./group-codec.ts";
+import type { GroupDirectories, GroupDirectory } from "./group-directories.ts";
+import { visitRun } from "./hot-reader.ts";
+import { COLD_GAP_BYTES_MAX, COLD_GROUPS_MAX, COLD_READ_BYTES_MAX } from "./limits.ts";
+import type { WalFile } from "./wal-file.ts";
+import type { WalFiles } from "./wal-files.ts";
+import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
+
+/** One index entry, as it was when the read began. */
+type Run = Readonly<{ runEnd: number; group: number; entry: number; file: WalFile }>;
+
+/** One batch to be read: where it lies, and its directory entry to prove it by. */
+type StoredBatch = Readonly<{ file: WalFile; address: number; length: number; base: number; end: number; directory: Buffer; at: number }>;
+
+export type ColdCounters = { reads: number; bytes: number; damaged: number };
+
+/** Reads batches from WAL files. Every batch is compared with its directory entry and hashed before anybody sees it. */
+export class ColdReader {
+  readonly counters: ColdCounters = { reads: 0, bytes: 0, damaged: 0 };
+  readonly #files: WalFiles;
+  readonly #directories: GroupDirectories;
+  readonly #log: Log;
+
+  constructor(files: WalFiles, directories: GroupDirectories, log: Log) {
+    this.#files = files;
+    this.#directories = directories;
+    this.#log = log;
+  }
+
+  /** @throws {QueueError} CORRUPT_RECORD when the batch at `offset` fails a check; it is then a hole of the partition. */
+  async read(p: WalPartition, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
+    const { truncations } = p;
+    const runs = this.#plan(p, offset, bytesMax);
+    try {
+      const batches = await this.#locate(p, runs, offset, endOffset, bytesMax, atLeastOne);
+      const pieces = await this.#readBatches(batches);
+      const slices = this.#proven(p, offset, batches, pieces);
+      // What was read may have been truncated meanwhile: then it is none of the log.
+      if (truncations !== p.truncations) return { pieces: [], bytes: 0, nextOffset: offset, hold: undefined };
+      return slices;
+    } finally {
+      for (const run of runs) run.file.readerLeft();
+    }
+  }
+
+  /** Index entries from `offset` on, worth `bytesMax`; their files stay until the read is over. */
+  #plan(p: WalPartition, offset: number, bytesMax: number): Run[] {
+    const { index } = p;
+    const first = Math.max(0, index.floor(offset));
+    const runs: Run[] = [];
+    for (let i = first; i < index.length && runs.length < COLD_GROUPS_MAX; i++) {
+      if (i > first && index.bytesBefore(i) - index.bytesBefore(first + 1) > bytesMax) break;
+      const file = this.#files.at(index.group(i));
+      if (file === undefined) break;
+      file.readerEntered();
+      runs.push({ runEnd: index.runEnd(i, p.logEnd), group: index.group(i), entry: index.entry(i), file });
+    }
+    return runs;
+  }
+
+  async #locate(
+    p: WalPartition,
+    runs: readonly Run[],
+    offset: number,
+    endOffset: number,
+    bytesMax: number,
+    atLeastOne: boolean,
+  ): Promise<StoredBatch[]> {
+    const batches: StoredBatch[] = [];
+    let bytes = 0;
+    for (const run of runs) {
+      const directory = await this.#directory(p, run, batches.length > 0);
+      if (directory === undefined) break;
+      for (const batch of batchesOf(run, directory)) {
+        if (batch.end <= offset) continue;
+        const tooMuch = bytes + batch.length > Math.min(bytesMax, COLD_READ_BYTES_MAX);
+        if (batch.end > endOffset || (tooMuch && (bytes > 0 || !atLeastOne))) return batches;
+        batches.push(batch);
+        bytes += batch.length;
+      }
+    }
+    return batches;
+  }
+
+  /** An unreadable directory is damage of all its batches. `later`: there is something to return without it. */
+  async #directory(p: WalPartition, run: Run, later: boolean): Promise<GroupDirectory | undefined> {
+    try {
+      return await this.#directories.get(run.group, run.file);
+    } catch (error) {
+      if (later) return undefined;
+      throw this.#unreadable(p, run, error);
+    }
+  }
+
+  #unreadable(p: WalPartition, run: Run, error: unknown): unknown {
+    if (!(error instanceof DiskError) && !(error instanceof QueueError)) return error;
+    const first = p.index.floor(run.runEnd - 1);
+    const from = first < 0 ? p.firstOffset : p.index.offset(first);
+    return this.#damaged(p, from, run.runEnd, "its group in the WAL cannot be read", error);
+  }
+
+  async #readBatches(batches: readonly StoredBatch[]): Promise<Buffer[]> {
+    const pieces: Buffer[] = [];
+    for (let i = 0; i < batches.length; ) {
+      const count = neighbours(batches, i);
+      const first = batches[i] as StoredBatch;
+      const last = batches[i + count - 1] as StoredBatch;
+      const memory = Buffer.allocUnsafeSlow(last.address + last.length - first.address);
+      this.counters.reads += 1;
+      const read = await readOrNothing(first.file, this.#files.positionOf(first.address), memory);
+      this.counters.bytes += read;
+      for (let k = i; k < i + count; k++) {
+        const batch = batches[k] as StoredBatch;
+        const from = batch.address - first.address;
+        // Bytes that could not be read fail the comparison with the directory.
+        pieces.push(memory.subarray(Math.min(from, read), Math.min(from + batch.length, read)));
+      }
+      i += count;
+    }
+    return pieces;
+  }
+
+  /** What may be served: up to the first batch that fails a check. */
+  #proven(p: WalPartition, offset: number, batches: readonly StoredBatch[], pieces: readonly Buffer[]): RecordSlices {
+    let bytes = 0;
+    let nextOffset = offset;
+    for (const [i, batch] of batches.entries()) {
+      const piece = pieces[i] as Buffer;
+      if (!isBatchProven(piece, batch.directory, batch.at)) {
+        const error = this.#damaged(p, batch.base, batch.end, "its bytes in the WAL fail their checksum", undefined);
+        if (i === 0) throw error;
+        return { pieces: pieces.slice(0, i), bytes, nextOffset, hold: undefined };
+      }
+      bytes += piece.byteLength;
+      nextOffset = batch.end;
+    }
+    return { pieces, bytes, nextOffset, hold: undefined };
+  }
+
+  #damaged(p: WalPartition, from: number, to: number, what: string, cause: unknown): QueueError {
+    this.counters.damaged += 1;
+    p.addHole(from, to);
+    this.#log.error("damaged records in the WAL", { partition: p.id, from, to });
+    return corruptRecord(p.id, from, to, what, cause);
+  }
+
+  /** Goes on where `HotReader.scan` stopped. */
+  async scan(p: WalPartition, from: number, to: number, visit: HeaderVisitor): Promise<void> {
+    let next = from;
+    while (next < to) {
+      const i = Math.max(0, p.index.floor(next));
+      if (i >= p.index.length) return;
+      const group = p.index.group(i);
+      const file = this.#files.at(group);
+      if (file === undefined) return;
+      file.readerEntered();
+      try {
+        const { bytes, view } = await this.#directories.get(group, file);
+        const now = Math.max(0, p.index.floor(next));
+        if (p.index.length === 0 || p.index.group(now) !== group) continue; // moved meanwhile
+        const reached = visitRun(bytes, view, 0, group, p, now, next, to, visit);
+        if (reached === -1) return;
+        next = reached;
+      } finally {
+        file.readerLeft();
+      }
+    }
+  }
+}
+
+function* batchesOf(run: Run, directory: GroupDirectory): Generator<StoredBatch> {
+  const { view, bytes } = directory;
+  let entry = run.entry + 1;
+  while (entry !== 0) {
+    const at = (entry - 1) * ENTRY_BYTES;
+    const base = readU64(view, at + BASE_OFFSET_AT);
+    if (view.getUint8(at + KIND_AT) !== EntryKind.append || base >= run.runEnd) return;
+    const end = base + view.getInt32(at + LAST_DELTA_AT) + 1;
+    yield {
+      file: run.file,
+      address: run.group + view.getUint32(at + POSITION_AT),
+      length: view.getUint32(at + LENGTH_AT),
+      base,
+      end,
+      directory: bytes,
+      at,
+    };
+    entry = view.getUint16(at + NEXT_AT);
+  }
+}
+
+/** How many batches from `i` on are worth one read. */
+function neighbours(batches: readonly StoredBatch[], i: number): number {
+  let count = 1;
+  for (; i + count < batches.length; count++) {
+    const before = batches[i + count - 1] as StoredBatch;
+    const batch = batches[i + count] as StoredBatch;
+    const gap = batch.address - (before.address + before.length);
+    if (batch.file !== before.file || gap < 0 || gap > COLD_GAP_BYTES_MAX) break;
+  }
+  return count;
+}
+
+async function readOrNothing(file: WalFile, position: number, target: Buffer): Promise<number> {
+  try {
+    return await file.disk.read(position, target);
+  } catch (error) {
+    if (error instanceof DiskError) return 0;
+    throw error;
+  }
+}
+
+/** Whether these bytes are the batch that the entry at `at` of a checked directory stands for: header equal, checksum right. */
+export function isBatchProven(bytes: Buffer, directory: Buffer, at: number): boolean {
+  if (bytes.byteLength < CONTENT_BYTES) return false;
+  const from = at + CONTENT_AT;
+  if (bytes.compare(directory, from, from + CONTENT_BYTES, 0, CONTENT_BYTES) !== 0) return false;
+  return crc32c(bytes.subarray(ATTRIBUTES_AT)) === batchCrc(bytes, 0);
+}
+
+export function corruptRecord(partition: number, from: number, to: number, what: string, cause: unknown): QueueError {
+  const message = `records are damaged: ${what}. partition=${partition} offsets=[${from}, ${to})`;
+  return new QueueError("CORRUPT_RECORD", message, cause === undefined ? undefined : { cause });
+}

@@ -1,0 +1,214 @@
+import type { RecordSlices } from "../model/record-slices.ts";
+import {
+  APPEND_TIME_AT,
+  BASE_OFFSET_AT,
+  CONTENT_AT,
+  CONTENT_BYTES,
+  directoryPositionOf,
+  ENTRY_BYTES,
+  EntryKind,
+  KIND_AT,
+  LAST_DELTA_AT,
+  LENGTH_AT,
+  NEXT_AT,
+  POSITION_AT,
+  readU64,
+} from "./group-codec.ts";
+import { COPY_BYTES_MAX } from "./limits.ts";
+import { type Slab, SlabHold, type Slabs } from "./slabs.ts";
+import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
+
+/**
+ * Reads batches whose groups are in slabs. Their bytes were checked when they were appended, so nothing is hashed
+ * again. One reused object: a read is a synchronous walk.
+ */
+export class HotReader {
+  readonly #slabs: Slabs;
+  #pieces: Uint8Array[] = [];
+  #held: Slab[] = [];
+  #bytes = 0;
+  #nextOffset = 0;
+  /** The last piece as (slab, from, to), not yet made a view. */
+  #slab: Slab | undefined;
+  #from = 0;
+  #to = 0;
+
+  constructor(slabs: Slabs) {
+    this.#slabs = slabs;
+  }
+
+  /** Undefined when the batch that holds `offset` is not in memory. `copies`: small results are copied and hold nothing. */
+  read(
+    p: WalPartition,
+    offset: number,
+    endOffset: number,
+    bytesMax: number,
+    atLeastOne: boolean,
+    copies: boolean,
+  ): RecordSlices | undefined {
+    this.#reset(offset);
+    const last = p.index.length;
+    for (let i = Math.max(0, p.index.floor(offset)); i < last; i++) {
+      const state = this.#collectRun(p, i, offset, endOffset, bytesMax, atLeastOne);
+      if (state === "end") break;
+      if (state === "cold") {
+        if (this.#bytes > 0) break;
+        return undefined;
+      }
+    }
+    return this.#result(copies);
+  }
+
+  #reset(offset: number): void {
+    this.#pieces = [];
+    this.#held = [];
+    this.#bytes = 0;
+    this.#nextOffset = offset;
+    this.#slab = undefined;
+  }
+
+  #collectRun(
+    p: WalPartition,
+    i: number,
+    offset: number,
+    endOffset: number,
+    bytesMax: number,
+    atLeastOne: boolean,
+  ): "more" | "end" | "cold" {
+    const { index } = p;
+    const group = index.group(i);
+    const directory = this.#directoryAt(group);
+    if (directory === undefined) return "cold";
+    const runEnd = index.runEnd(i, p.logEnd);
+    const { view } = directory;
+    const first = this.#directoryFrom;
+    let entry = index.entry(i) + 1;
+    while (entry !== 0) {
+      const at = first + (entry - 1) * ENTRY_BYTES;
+      const base = readU64(view, at + BASE_OFFSET_AT);
+      if (view.getUint8(at + KIND_AT) !== EntryKind.append || base >= runEnd) return "more";
+      const end = base + view.getInt32(at + LAST_DELTA_AT) + 1;
+      entry = view.getUint16(at + NEXT_AT);
+      if (end <= offset) continue;
+      const length = view.getUint32(at + LENGTH_AT);
+      if (end > endOffset || (this.#bytes + length > bytesMax && (this.#bytes > 0 || !atLeastOne))) return "end";
+      if (!this.#add(group + view.getUint32(at + POSITION_AT), length)) return "cold";
+      this.#nextOffset = end;
+    }
+    return "more";
+  }
+
+  /** Where in its slab the directory begins that `#directoryAt` found last. */
+  #directoryFrom = 0;
+
+  #directoryAt(group: number): Slab | undefined {
+    const { slabBytes } = this.#slabs;
+    const head = this.#slabs.at(group);
+    if (head === undefined) return undefined;
+    const address = group + directoryPositionOf(head.view, group % slabBytes);
+    this.#directoryFrom = address % slabBytes;
+    return this.#slabs.at(address);
+  }
+
+  /** Adds the bytes of one batch; false when a part of them is in no slab. */
+  #add(address: number, length: number): boolean {
+    const { slabBytes } = this.#slabs;
+    const end = address + length;
+    for (let at = address; at < end; at = nextSlab(at, slabBytes)) if (this.#slabs.at(at) === undefined) return false;
+    for (let at = address; at < end; ) {
+      const slab = this.#slabs.at(at) as Slab;
+      const part = Math.min(end, nextSlab(at, slabBytes)) - at;
+      this.#addPart(slab, at % slabBytes, part);
+      at += part;
+    }
+    this.#bytes += length;
+    return true;
+  }
+
+  #addPart(slab: Slab, from: number, length: number): void {
+    if (slab === this.#slab && from === this.#to) {
+      this.#to += length;
+      return;
+    }
+    this.#endPiece();
+    this.#slab = slab;
+    this.#from = from;
+    this.#to = from + length;
+    if (!this.#held.includes(slab)) this.#held.push(slab);
+  }
+
+  #endPiece(): void {
+    if (this.#slab !== undefined) this.#pieces.push(this.#slab.buffer.subarray(this.#from, this.#to));
+  }
+
+  #result(copies: boolean): RecordSlices {
+    this.#endPiece();
+    const pieces = this.#pieces;
+    const bytes = this.#bytes;
+    const nextOffset = this.#nextOffset;
+    const held = this.#held;
+    this.#reset(0); // keeps nothing alive
+    if (bytes === 0) return { pieces, bytes, nextOffset, hold: undefined };
+    if (copies && bytes < COPY_BYTES_MAX) return { pieces: [joined(pieces, bytes)], bytes, nextOffset, hold: undefined };
+    return { pieces, bytes, nextOffset, hold: new SlabHold(held) };
+  }
+
+  /**
+   * Visits headers from the run that holds `from` on, as long as their groups are in memory.
+   * Returns the offset up to which everything was visited; `to` or more: done, −1: the visitor wants no more.
+   */
+  scan(p: WalPartition, from: number, to: number, visit: HeaderVisitor): number {
+    let next = from;
+    for (let i = Math.max(0, p.index.floor(from)); i < p.index.length && next < to; i++) {
+      const group = p.index.group(i);
+      const slab = this.#directoryAt(group);
+      if (slab === undefined) return next;
+      next = visitRun(slab.buffer, slab.view, this.#directoryFrom, group, p, i, next, to, visit);
+      if (next === -1) return -1;
+    }
+    return to;
+  }
+}
+
+/** Visits the batches of index entry `i` that overlap [from, to); returns where they end, or −1 when told to stop. */
+export function visitRun(
+  bytes: Buffer,
+  view: DataView,
+  directoryAt: number,
+  group: number,
+  p: WalPartition,
+  i: number,
+  from: number,
+  to: number,
+  visit: HeaderVisitor,
+): number {
+  const runEnd = p.index.runEnd(i, p.logEnd);
+  let next = from;
+  let entry = p.index.entry(i) + 1;
+  while (entry !== 0 && next < to) {
+    const at = directoryAt + (entry - 1) * ENTRY_BYTES;
+    const base = readU64(view, at + BASE_OFFSET_AT);
+    if (view.getUint8(at + KIND_AT) !== EntryKind.append || base >= runEnd || base >= to) break;
+    entry = view.getUint16(at + NEXT_AT);
+    const end = base + view.getInt32(at + LAST_DELTA_AT) + 1;
+    if (end <= from) continue;
+    next = end;
+    const header = bytes.subarray(at + CONTENT_AT, at + CONTENT_AT + CONTENT_BYTES);
+    if (visit(header, group + view.getUint32(at + POSITION_AT), readU64(view, at + APPEND_TIME_AT)) === false) return -1;
+  }
+  return Math.max(next, Math.min(runEnd, to));
+}
+
+function nextSlab(address: number, slabBytes: number): number {
+  return (Math.floor(address / slabBytes) + 1) * slabBytes;
+}
+
+function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
+  const all = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (const piece of pieces) {
+    Buffer.prototype.copy.call(piece, all, at);
+    at += piece.byteLength;
+  }
+  return all;
+}

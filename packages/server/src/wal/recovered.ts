@@ -1,0 +1,41 @@
+import type { OffsetRange } from "./wal-options.ts";
+import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
+
+/** What a start found of one partition. */
+export type RecoveredPartition = Readonly<{
+  partition: WalPartition;
+  /**
+   * The newest base that is whole; undefined: none was ever written (the log then begins with an empty fold at
+   * `partition.firstOffset`, which is 0 for a log that was never trimmed), or `baseDamaged`.
+   */
+  base: Readonly<{ offset: number; bytes: Uint8Array; incomplete: boolean }> | undefined;
+  /** A base was there, but its checksum is wrong: the object that ends at its offset carries the same. */
+  baseDamaged: boolean;
+  /** Base and batches do not join without a gap: a fold of them is incomplete. */
+  foldIncomplete: boolean;
+  /** The log ended below `uploadedEnd` (its tail was lost, but had been uploaded): the fold must come from the object. */
+  behind: boolean;
+  /** High watermark: the highest one noted, at least `uploadedEnd`. */
+  mark: number;
+  holes: readonly OffsetRange[];
+  /** Visits the headers of all batches at or above the base's offset, ascending. */
+  replay(visit: HeaderVisitor): Promise<void>;
+}>;
+
+export type RecoveryReport = {
+  /** The log was made now: there was none. */
+  created: boolean;
+  durationMs: number;
+  filesRead: number;
+  groupsRead: number;
+  bytesRead: number;
+  /** D, and the newest group that was kept. */
+  durableGroup: number;
+  lastGroup: number;
+  /** Groups above D that were written again. */
+  groupsRescued: number;
+  unfinishedStarts: number;
+  filesPacked: number;
+  /** What was damaged, for people. */
+  damage: string[];
+};

@@ -1,0 +1,225 @@
+import type { RecordSlices } from "../model/record-slices.ts";
+import { HeaderIndex, type IndexBudget } from "./header-index.ts";
+import type { OffsetRange } from "./wal-options.ts";
+
+/** What a partition needs of its log. */
+export interface PartitionLog {
+  append(
+    partition: WalPartition,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    baseOffset: number,
+    epoch: number,
+    timeMs: number,
+  ): void;
+  truncate(partition: WalPartition, offset: number, leaderEpoch: number): void;
+  startEpoch(partition: WalPartition, leaderEpoch: number): void;
+  installBase(partition: WalPartition, offset: number, bytes: Uint8Array): void;
+  read(
+    partition: WalPartition,
+    offset: number,
+    endOffset: number,
+    bytesMax: number,
+    atLeastOne: boolean,
+  ): RecordSlices | Promise<RecordSlices>;
+  readForUpload(partition: WalPartition, offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices>;
+  scanHeaders(partition: WalPartition, from: number, to: number, visit: HeaderVisitor): void | Promise<void>;
+  uploadedEndMoved(partition: WalPartition): void;
+}
+
+/**
+ * One batch: `header` is its 61-byte header as stored (valid only inside the call), `position` an address that grows
+ * with time, `appendTimeMs` the leader's. Return false to stop.
+ */
+export type HeaderVisitor = (header: Uint8Array, position: number, appendTimeMs: number) => boolean | undefined | void;
+
+/** Where the newest base of a partition lies: addresses of the groups with its first and last chunk. */
+export type BasePlace = Readonly<{ offset: number; firstGroup: number; lastGroup: number; bytes: number }>;
+
+/** One partition's part of the log. Offsets are exclusive ends unless they say otherwise. */
+export class WalPartition {
+  readonly id: number;
+  /** Bytes of batches at or above `uploadedEnd`, roughly (never too few). */
+  liveBytes = 0;
+  /** The partition layer's object. */
+  owner: unknown = undefined;
+  /** The next offset to append. */
+  logEnd: number;
+  /** Everything below is durable here. */
+  durableEnd: number;
+  logStart: number;
+  /** Set by the owner when it moves: goes into append entries, comes back as `RecoveredPartition.mark`. */
+  mark: number;
+  /** Newest epoch of any entry; −1: none. */
+  leaderEpoch = -1;
+
+  /* For the files of this folder only. */
+  readonly index: HeaderIndex;
+  base: BasePlace | undefined = undefined;
+  /** The log began here, with an empty fold, when there is no base. */
+  origin: number;
+  /** Group and directory index of the newest entry. */
+  openGroup = 0;
+  openEntry = 0;
+  /** The newest entry is an append that ends at `logEnd`. */
+  continues = false;
+  touchedGroup = 0;
+  touchedAt = 0;
+  truncations = 0;
+  /** Lowest end since every group was durable that knew nothing of a truncation. */
+  truncatedTo = Number.MAX_SAFE_INTEGER;
+  /** Some batches lie elsewhere than time would have it: addresses in the index do not ascend. */
+  hasCopies = false;
+  forgotten = false;
+  readonly #log: PartitionLog;
+  #uploadedEnd: number;
+  #holes: readonly OffsetRange[] = [];
+
+  constructor(
+    id: number,
+    log: PartitionLog,
+    budget: IndexBudget,
+    start: Readonly<{ logEnd: number; uploadedEnd: number; logStart: number }>,
+  ) {
+    this.id = id;
+    this.#log = log;
+    this.index = new HeaderIndex(budget);
+    this.logEnd = start.logEnd;
+    this.durableEnd = start.logEnd;
+    this.mark = start.uploadedEnd;
+    this.origin = start.logEnd;
+    this.logStart = start.logStart;
+    this.#uploadedEnd = start.uploadedEnd;
+  }
+
+  /** Lowest offset that can be read here; below it only object storage has records. */
+  get firstOffset(): number {
+    return this.index.length === 0 ? this.logEnd : this.index.offset(0);
+  }
+
+  get uploadedEnd(): number {
+    return this.#uploadedEnd;
+  }
+
+  /** Ranges lost to damage, ascending, at or above `uploadedEnd`. A read there fails with CORRUPT_RECORD. */
+  get holes(): readonly OffsetRange[] {
+    return this.#holes;
+  }
+
+  /**
+   * Copies `bytes[start, start + length)`, exactly one checked batch, into the log, with this base offset and leader epoch.
+   * Never fails; the caller has asked `Wal.admit` and assigns offsets densely.
+   */
+  append(bytes: Uint8Array, start: number, length: number, baseOffset: number, leaderEpoch: number, appendTimeMs: number): void {
+    this.#log.append(this, bytes, start, length, baseOffset, leaderEpoch, appendTimeMs);
+  }
+
+  /** Takes back everything at and above `offset`, which must be the first offset of a batch. */
+  truncate(offset: number, leaderEpoch: number): void {
+    this.#log.truncate(this, offset, leaderEpoch);
+  }
+
+  /** Notes that a leader epoch begins at the log's end. */
+  startEpoch(leaderEpoch: number): void {
+    this.#log.startEpoch(this, leaderEpoch);
+  }
+
+  /** Everything here is dead; the log goes on at `offset` with this base. */
+  installBase(offset: number, bytes: Uint8Array): void {
+    this.#log.installBase(this, offset, bytes);
+  }
+
+  /**
+   * Whole batches from the one that contains `offset`, all below `endOffset`, at most `bytesMax` (but one at least, if
+   * `atLeastOne`); fewer when the next ones lie elsewhere. At once when they are in memory.
+   *
+   * @throws {QueueError} CORRUPT_RECORD for a hole or a failed check at `offset`; OFFSET_OUT_OF_RANGE below `firstOffset`.
+   */
+  read(offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
+    return this.#log.read(this, offset, endOffset, bytesMax, atLeastOne);
+  }
+
+  /** Like `read` with one batch at least; may hold its slabs as long as the upload takes. */
+  readForUpload(offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices> {
+    return this.#log.readForUpload(this, offset, endOffset, bytesMax);
+  }
+
+  /** Visits the headers of the batches that overlap [from, to), ascending. At once when they are in memory. */
+  scanHeaders(from: number, to: number, visit: HeaderVisitor): void | Promise<void> {
+    return this.#log.scanHeaders(this, from, to, visit);
+  }
+
+  /** Batch bytes between two offsets, roughly. */
+  bytesBetween(from: number, to: number): number {
+    return this.index.bytesBetween(from, to);
+  }
+
+  /** The broker has applied the commit: nothing below is needed here. */
+  setUploadedEnd(offset: number): void {
+    if (offset <= this.#uploadedEnd) return;
+    this.#uploadedEnd = offset;
+    if (this.#holes.length > 0) this.setHoles(this.#holes);
+    this.#log.uploadedEndMoved(this);
+  }
+
+  setLogStart(offset: number): void {
+    this.logStart = Math.max(this.logStart, offset);
+  }
+
+  /** A person accepts that these offsets are lost: reads go on behind them. Lasts until the next start. */
+  acceptLoss(from: number, to: number): void {
+    const left: OffsetRange[] = [];
+    for (const hole of this.#holes) {
+      if (hole.from < from) left.push({ from: hole.from, to: Math.min(hole.to, from) });
+      if (hole.to > to) left.push({ from: Math.max(hole.from, to), to: hole.to });
+    }
+    this.#holes = left;
+  }
+
+  /** The first hole that ends above `offset`. */
+  holeAt(offset: number): OffsetRange | undefined {
+    for (const hole of this.#holes) if (hole.to > offset) return hole;
+    return undefined;
+  }
+
+  setHoles(holes: readonly OffsetRange[]): void {
+    this.#holes = holes
+      .filter((hole) => hole.to > this.#uploadedEnd)
+      .map((hole) => ({ from: Math.max(hole.from, this.#uploadedEnd), to: hole.to }));
+  }
+
+  /** A check of stored bytes failed. */
+  addHole(from: number, to: number): void {
+    this.setHoles(joinRanges([...this.#holes, { from, to }]));
+  }
+
+  /** A group is durable in which the log ended at `end`; it knew of the first `truncations` truncations. */
+  becameDurable(end: number, truncations: number): void {
+    if (truncations === this.truncations) {
+      this.durableEnd = end;
+      this.truncatedTo = Number.MAX_SAFE_INTEGER;
+    } else this.durableEnd = Math.max(this.durableEnd, Math.min(end, this.truncatedTo));
+  }
+
+  /** The log ends at `offset` from now on. */
+  cutAt(offset: number): void {
+    this.index.truncate(offset);
+    this.logEnd = offset;
+    this.durableEnd = Math.min(this.durableEnd, offset);
+    this.truncations += 1;
+    this.truncatedTo = Math.min(this.truncatedTo, offset);
+  }
+}
+
+/** Ascending, without overlap. */
+export function joinRanges(ranges: readonly OffsetRange[]): OffsetRange[] {
+  const sorted = [...ranges].sort((a, b) => a.from - b.from);
+  const joined: OffsetRange[] = [];
+  for (const range of sorted) {
+    const last = joined.at(-1);
+    if (last !== undefined && range.from <= last.to) joined[joined.length - 1] = { from: last.from, to: Math.max(last.to, range.to) };
+    else joined.push(range);
+  }
+  return joined;
+}

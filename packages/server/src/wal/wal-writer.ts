@@ -1,0 +1,383 @@
+import { assert } from "../base/assert.ts";
+import type { Clock, Timer } from "../io/clock.ts";
+import { type ControlContent, type Group, GroupAssembly } from "./group-assembly.ts";
+import { CLEAN_END_FLAG, ENTRY_BYTES } from "./group-codec.ts";
+import { FLUSH_BYTES_MAX, IDLE_MARK_AFTER_MS } from "./limits.ts";
+import type { Slabs } from "./slabs.ts";
+import type { WalFile } from "./wal-file.ts";
+import type { WalFiles } from "./wal-files.ts";
+import { groupBytesMax, type WalOptions, type WalParts } from "./wal-options.ts";
+import type { WalPartition } from "./wal-partition.ts";
+
+export type WriterCounters = {
+  groups: number;
+  marks: number;
+  writes: number;
+  bytesWritten: number;
+  syncs: number;
+  batches: number;
+  batchBytes: number;
+};
+
+/**
+ * Group commit: entries go to the open group; what arrived while the last write (and sync) ran is the next one. One
+ * write is in flight at a time. Every state change happens in a synchronous function.
+ */
+export class WalWriter {
+  readonly assembly: GroupAssembly;
+  readonly counters: WriterCounters = { groups: 0, marks: 0, writes: 0, bytesWritten: 0, syncs: 0, batches: 0, batchBytes: 0 };
+  /** Bytes of entries that are not durable yet. */
+  pendingBytes = 0;
+  /** Newest group that the kernel has. */
+  written = 0;
+  readonly #options: WalOptions;
+  readonly #parts: WalParts;
+  readonly #clock: Clock;
+  readonly #files: WalFiles;
+  readonly #slabs: Slabs;
+  /** Told when a free file became the current one. */
+  readonly #fileTaken: () => void;
+  /** Sealed groups, the oldest first, not yet given to the disk. */
+  #sealed: Group[] = [];
+  #flight: Group[] = [];
+  #flightSyncs = false;
+  #busy = false;
+  #scheduled = false;
+  #stopped = false;
+  #syncWanted = false;
+  #flushTimer: Timer | undefined;
+  #idleTimer: Timer | undefined;
+  #quietSinceMs = 0;
+  /** Newest group that is no idle mark, and the highest durable group that a header on disk names. */
+  #newestReal = 0;
+  #namedDurable = 0;
+  #waiters: { group: number; resolve: () => void }[] = [];
+
+  constructor(options: WalOptions, parts: WalParts, files: WalFiles, slabs: Slabs, fileTaken: () => void) {
+    this.assembly = new GroupAssembly(files, slabs, groupBytesMax(options));
+    this.#options = options;
+    this.#parts = parts;
+    this.#clock = parts.clock;
+    this.#files = files;
+    this.#slabs = slabs;
+    this.#fileTaken = fileTaken;
+  }
+
+  /** Newest group known to be synced. */
+  get synced(): number {
+    return this.assembly.synced;
+  }
+
+  /** Newest group that any entry went to. */
+  get newest(): number {
+    return this.assembly.newest;
+  }
+
+  /** A start begins here: groups up to `group` are synced, in this run's first file. */
+  resume(file: WalFile, group: number, offsets: number, metadataIndex: number): void {
+    this.assembly.moveTo(file);
+    this.assembly.newest = group;
+    this.assembly.synced = group;
+    this.assembly.offsets = offsets;
+    this.assembly.metadataIndex = metadataIndex;
+    this.written = group;
+    this.#slabs.written(group);
+  }
+
+  /** Appends one batch and returns the group address and the directory index through the partition's index. */
+  append(
+    partition: WalPartition,
+    bytes: Uint8Array,
+    start: number,
+    length: number,
+    baseOffset: number,
+    epoch: number,
+    timeMs: number,
+  ): void {
+    const group = this.#room(length);
+    const apart = partition.openGroup !== group.number || !partition.continues;
+    const count = this.assembly.append(partition, bytes, start, length, baseOffset, epoch, timeMs);
+    partition.index.append(baseOffset, this.#addressOf(group), partition.openEntry, length, apart);
+    partition.continues = true;
+    partition.logEnd = baseOffset + count;
+    this.touch(partition, group);
+    this.#count(group, length);
+    this.counters.batches += 1;
+    this.counters.batchBytes += length;
+    this.#schedule();
+  }
+
+  /** Appends a batch once more; returns where. The caller changes the index. */
+  appendCopy(
+    partition: WalPartition,
+    entry: Uint8Array,
+    body: Uint8Array,
+    originNumber: number,
+    originIndex: number,
+  ): Readonly<{ group: number; entry: number }> {
+    const group = this.#room(body.byteLength);
+    this.assembly.appendCopy(partition, entry, body, originNumber, originIndex);
+    partition.continues = false;
+    this.#count(group, body.byteLength);
+    this.#schedule();
+    return { group: this.#addressOf(group), entry: partition.openEntry };
+  }
+
+  /** Appends an entry that is no batch; returns where: group number, its address, index in its directory. */
+  control(
+    partition: WalPartition | undefined,
+    partitionId: number,
+    kind: number,
+    content: ControlContent,
+    body?: Uint8Array,
+  ): Readonly<{ number: number; group: number; entry: number }> {
+    const group = this.#room(body?.byteLength ?? 0);
+    const entry = this.assembly.control(partition, partitionId, kind, content, body);
+    if (partition !== undefined) partition.continues = false;
+    this.#count(group, body?.byteLength ?? 0);
+    this.#schedule();
+    return { number: group.number, group: this.#addressOf(group), entry };
+  }
+
+  /** The partition's durable end moves to its end of now when this group is durable. */
+  touch(partition: WalPartition, group: Group): void {
+    if (partition.touchedGroup !== group.number) {
+      partition.touchedGroup = group.number;
+      partition.touchedAt = group.partitions.length;
+      group.partitions.push(partition);
+      group.truncations.push(partition.truncations);
+    }
+    group.ends[partition.touchedAt] = partition.logEnd;
+    group.truncations[partition.touchedAt] = partition.truncations;
+  }
+
+  #count(group: Group, bodyBytes: number): void {
+    group.pendingBytes += bodyBytes + ENTRY_BYTES;
+    this.pendingBytes += bodyBytes + ENTRY_BYTES;
+    this.#newestReal = group.number;
+  }
+
+  #addressOf(group: Group): number {
+    return this.#files.address(group.file as WalFile, group.start);
+  }
+
+  /** The open group, with room for one more entry. */
+  #room(bodyBytes: number): Group {
+    assert(!this.#stopped, "nothing is appended to a closed log");
+    const { assembly } = this;
+    if (!assembly.fits(bodyBytes)) {
+      if (assembly.open !== undefined) this.#seal(0);
+      if (!assembly.fits(bodyBytes)) this.#nextFile();
+    }
+    return assembly.open ?? assembly.begin();
+  }
+
+  #seal(flags: number): void {
+    this.#sealed.push(this.assembly.seal(flags));
+    this.counters.groups += 1;
+  }
+
+  #nextFile(): void {
+    const before = this.assembly.file;
+    if (before !== undefined) before.state = "full";
+    this.assembly.moveTo(this.#files.take(this.assembly.newest + 1));
+    this.#fileTaken();
+  }
+
+  /** Once per turn of the loop, or when the write in flight ends. */
+  #schedule(): void {
+    if (this.#busy || this.#scheduled) return;
+    this.#scheduled = true;
+    this.#clock.nextTurn(this.#publish);
+  }
+
+  readonly #publish = (): void => {
+    this.#scheduled = false;
+    if (this.#busy || this.#stopped) return;
+    if (this.assembly.open !== undefined) this.#seal(0);
+    const first = this.#sealed[0];
+    if (first !== undefined) this.#begin(first.file as WalFile);
+    else if (this.#syncWanted) this.#syncOnly();
+  };
+
+  #begin(file: WalFile): void {
+    this.#busy = true;
+    if (file.headerWritten) this.#write(file);
+    else this.#enterFile(file).then(() => this.#write(file), this.#fail);
+  }
+
+  /** Everything in the files before is synced, then the header of the next one: no group there counts without them. */
+  async #enterFile(file: WalFile): Promise<void> {
+    for (const before of this.#files.slots) {
+      if (before === file || before.unsyncedBytes === 0) continue;
+      await before.disk.sync();
+      this.counters.syncs += 1;
+      before.unsyncedBytes = 0;
+    }
+    this.#syncedUpTo(this.written);
+    await this.#files.writeHeader(file);
+  }
+
+  /** Gives the oldest sealed groups to the disk, all that lie in this file, up to a limit. */
+  #write(file: WalFile): void {
+    const count = this.#groupsOfOneWrite(file);
+    this.#flight = this.#sealed.splice(0, count);
+    const start = (this.#flight[0] as Group).start;
+    const end = (this.#flight[count - 1] as Group).end;
+    const onlyMark = count === 1 && (this.#flight[0] as Group).isMark;
+    const tooMuch = file.unsyncedBytes + (end - start) > this.#options.fileBytes / 2;
+    this.#flightSyncs = (this.#options.sync && !onlyMark) || this.#syncWanted || tooMuch;
+    file.unsyncedBytes += end - start;
+    this.counters.writes += 1;
+    this.counters.bytesWritten += end - start;
+    file.disk.write(start, this.#slices(file, start, end), this.#flightSyncs).then(this.#written, this.#fail);
+  }
+
+  #groupsOfOneWrite(file: WalFile): number {
+    const start = (this.#sealed[0] as Group).start;
+    let count = 1;
+    while (count < this.#sealed.length) {
+      const group = this.#sealed[count] as Group;
+      if (group.file !== file || group.end - start > FLUSH_BYTES_MAX) break;
+      count += 1;
+    }
+    return count;
+  }
+
+  #slices(file: WalFile, start: number, end: number): Uint8Array[] {
+    const { slabBytes } = this.#slabs;
+    const slices: Uint8Array[] = [];
+    for (let at = start; at < end; ) {
+      const slab = this.#slabs.at(this.#files.address(file, at));
+      assert(slab !== undefined, "unwritten bytes are in a slab");
+      const from = at % slabBytes;
+      const part = Math.min(end - at, slabBytes - from);
+      slices.push(slab.buffer.subarray(from, from + part));
+      at += part;
+    }
+    return slices;
+  }
+
+  readonly #written = (): void => {
+    const flight = this.#flight;
+    const last = flight[flight.length - 1] as Group;
+    const file = last.file as WalFile;
+    this.written = last.number;
+    this.#slabs.written(last.number);
+    for (const group of flight) if (group.isMark) this.#namedDurable = this.#newestReal;
+    if (this.#flightSyncs) {
+      this.counters.syncs += 1;
+      file.unsyncedBytes = 0;
+      this.#syncWanted = false;
+      this.#syncedUpTo(last.number);
+    } else this.#armFlush();
+    this.#tellDurable(flight);
+    this.#next();
+  };
+
+  /** Durable: synced, or written when `sync` is off. A mark alone is neither and touches no partition. */
+  #tellDurable(flight: readonly Group[]): void {
+    let touched = 0;
+    for (const group of flight) {
+      this.pendingBytes -= group.pendingBytes;
+      for (let i = 0; i < group.partitions.length; i++) {
+        const partition = group.partitions[i] as WalPartition;
+        partition.becameDurable(group.ends[i] as number, group.truncations[i] as number);
+        this.#parts.durable(partition);
+        touched += 1;
+      }
+      this.assembly.recycle(group);
+    }
+    this.#flight = [];
+    if (touched > 0) this.#parts.groupDone();
+  }
+
+  #next(): void {
+    this.#busy = false;
+    this.#quietSinceMs = this.#clock.monotonicMs();
+    if (this.assembly.open !== undefined || this.#sealed.length > 0 || this.#syncWanted) this.#publish();
+    else this.#armIdle();
+  }
+
+  #syncOnly(): void {
+    const file = this.assembly.file as WalFile;
+    const group = this.written;
+    this.#syncWanted = false;
+    if (file.unsyncedBytes === 0) {
+      this.#syncedUpTo(group);
+      return;
+    }
+    this.#busy = true;
+    file.disk.sync().then(() => {
+      this.counters.syncs += 1;
+      file.unsyncedBytes = 0;
+      this.#syncedUpTo(group);
+      this.#next();
+    }, this.#fail);
+  }
+
+  #syncedUpTo(group: number): void {
+    this.assembly.synced = Math.max(this.assembly.synced, group);
+    if (this.#waiters.length === 0) return;
+    const done = this.#waiters.filter((waiter) => waiter.group <= this.assembly.synced);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.group > this.assembly.synced);
+    for (const waiter of done) waiter.resolve();
+  }
+
+  /** Resolves when everything appended so far is synced, whatever `sync` says. */
+  allSynced(): Promise<void> {
+    const group = this.newest;
+    if (group <= this.assembly.synced) return Promise.resolve();
+    this.#syncWanted = true;
+    this.#schedule();
+    return new Promise((resolve) => this.#waiters.push({ group, resolve }));
+  }
+
+  #armFlush(): void {
+    if (this.#options.sync || this.#flushTimer !== undefined || this.#stopped) return;
+    this.#flushTimer = this.#clock.after(this.#options.flushIntervalMs, () => {
+      this.#flushTimer = undefined;
+      if (this.assembly.synced >= this.#newestReal) return;
+      this.#syncWanted = true;
+      this.#schedule();
+    });
+  }
+
+  #armIdle(): void {
+    if (this.#idleTimer !== undefined || this.#stopped || this.#namedDurable >= this.#newestReal) return;
+    const quietMs = this.#clock.monotonicMs() - this.#quietSinceMs;
+    this.#idleTimer = this.#clock.after(Math.max(1, IDLE_MARK_AFTER_MS - quietMs), this.#idle);
+  }
+
+  /** Nothing happened for a while: one empty group says that the newest one is synced. */
+  readonly #idle = (): void => {
+    this.#idleTimer = undefined;
+    if (this.#busy || this.#scheduled || this.#stopped) return; // armed again when that is done
+    if (this.#clock.monotonicMs() - this.#quietSinceMs < IDLE_MARK_AFTER_MS) return this.#armIdle();
+    if (this.assembly.synced >= this.#newestReal) this.#mark(0);
+  };
+
+  #mark(flags: number): void {
+    const group = this.#room(0);
+    group.isMark = true;
+    this.#seal(flags);
+    this.counters.marks += 1;
+    this.#schedule();
+  }
+
+  readonly #fail = (error: unknown): void => {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#parts.fatal(error instanceof Error ? error : new Error(String(error)));
+  };
+
+  /** Everything appended is synced, and a last mark says so: the next start has nothing to rescue. */
+  async close(): Promise<void> {
+    await this.allSynced();
+    this.#mark(CLEAN_END_FLAG);
+    await this.allSynced();
+    this.#stopped = true;
+    this.#flushTimer?.cancel();
+    this.#idleTimer?.cancel();
+  }
+}
