@@ -50,9 +50,10 @@ export const ERROR_CODES = {
     http: 503,
     doc: "Too few replicas are in sync. Nothing was written.",
   },
+  // Not KAFKA_STORAGE_ERROR, on which clients also refresh their metadata: more load on a broker that has enough.
   WAL_FULL: {
     kind: "retry",
-    kafka: Kafka.KAFKA_STORAGE_ERROR,
+    kafka: Kafka.NOT_ENOUGH_REPLICAS,
     http: 503,
     doc: "The write-ahead log has no room until data reaches object storage. Nothing was written.",
   },

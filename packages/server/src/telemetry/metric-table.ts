@@ -20,19 +20,22 @@ export const METRICS = {
   // Connections and requests.
   tidemq_connections: gauge("Open client connections."),
   tidemq_connections_accepted_total: counter("Connections that were accepted."),
-  tidemq_connections_refused_total: counter("Connections that were closed because of a limit or of bytes that are no Kafka."),
+  tidemq_connections_refused_total: counter("Connections that were closed at once: too many."),
+  tidemq_connections_cut_off_total: counter("Connections closed because of the client: no Kafka, a stalled frame, answers not taken."),
+  tidemq_connections_idled_total: counter("Connections closed because nothing came for long."),
+  tidemq_throttled_seconds_total: counter("Time in which reading from clients was stopped to slow them down, summed over connections."),
   tidemq_network_received_bytes_total: counter("Bytes read from clients."),
   tidemq_network_sent_bytes_total: counter("Bytes given to the kernel for clients."),
   tidemq_inflight_bytes: gauge("Requests being handled and responses not yet taken by the kernel."),
   tidemq_requests_total: counter("Requests answered.", "api"),
-  tidemq_request_errors_total: counter("Errors answered, by code of the error table.", "code"),
+  tidemq_request_errors_total: counter("Errors answered, by their name in the Kafka protocol.", "error"),
   tidemq_request_duration_seconds: histogram("From the last byte of a request to its response, waiting included.", "api"),
 
   // Records.
   tidemq_produced_bytes_total: counter("Bytes of accepted batches, compressed."),
   tidemq_produced_batches_total: counter("Accepted batches."),
   tidemq_produced_records_total: counter("Accepted records."),
-  tidemq_fetched_bytes_total: counter("Bytes of batches sent to consumers, by where they were read.", "source"),
+  tidemq_fetched_bytes_total: counter("Bytes of batches sent to consumers, by where they were read: `wal` or `object`.", "source"),
 
   // Write-ahead log.
   tidemq_wal_capacity_bytes: gauge("All files of the write-ahead log."),
@@ -45,15 +48,25 @@ export const METRICS = {
 
   // Object storage.
   tidemq_upload_pending_bytes: gauge("Bytes that are committed and not yet in object storage."),
-  tidemq_uploaded_bytes_total: counter("Bytes of objects that were stored, verified and committed."),
   tidemq_uploads_total: counter("Objects that were stored, verified and committed."),
+  tidemq_uploaded_bytes_total: counter("Bytes of those objects."),
+  tidemq_upload_duration_seconds_total: counter("Time that those uploads took, summed."),
   tidemq_upload_failures_total: counter("Uploads that failed and will be tried again."),
+  tidemq_upload_ranges_refused_total: counter("Ranges of offsets whose commit was refused; their bytes in the object are dead."),
+  tidemq_puts_unknown_total: counter("Writes to object storage that ended without an answer."),
+  tidemq_object_mismatches_total: counter("Objects that the store holds with other bytes than were sent."),
   tidemq_object_reads_total: counter("Range reads of objects."),
   tidemq_object_read_bytes_total: counter("Bytes read from objects."),
+  tidemq_object_read_duration_seconds_total: counter("Time that range reads took, summed."),
   tidemq_object_read_failures_total: counter("Range reads that failed."),
+  tidemq_object_corruptions_total: counter("Indexes, blocks and manifests read from object storage that failed their check."),
+  tidemq_objects_missing_total: counter("Reads of objects that the index names and the store does not have."),
   tidemq_cache_bytes: gauge("Memory of records read back from object storage."),
   tidemq_cache_hits_total: counter("Reads of blocks that were in memory."),
   tidemq_cache_misses_total: counter("Reads of blocks that were not in memory."),
+  tidemq_cache_shared_misses_total: counter("Of those, the ones that joined a read under way."),
+  tidemq_read_ahead_bytes_total: counter("Bytes read before anybody asked for them."),
+  tidemq_read_ahead_wasted_bytes_total: counter("Of those, the ones that were dropped unread."),
 
   // State of the node.
   tidemq_topics: gauge("Topics."),
