@@ -15,6 +15,9 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
   [`${SERVER}/wal/a.ts`, `const { b } = await import("../partition/b.ts");`, /wal \(layer 2\)/],
   [`${SERVER}/wal/a.ts`, `import {\n  b,\n  type C,\n} from "../partition/b.ts";`, /wal \(layer 2\)/],
   [`${SERVER}/wal/a.ts`, `import "../quota/b.ts";`, /must not import quota \(layer 2\)/],
+  [`${SERVER}/io/real/a.ts`, `import { b } from "../../telemetry/b.ts";`, /must not import telemetry/],
+  [`${SERVER}/io/real/a.ts`, `import type { B } from "../../wal/b.ts";`, /must not import wal/],
+  [`${SERVER}/io/a.ts`, `import type { B } from "../telemetry/b.ts";`, /must not import telemetry/],
   [`${SERVER}/wal/a.ts`, `import { b } from "../elsewhere/b.ts";`, /not in the layer table/],
   [`${SERVER}/kafka/handlers/a.ts`, `import { b } from "../../testing/b.ts";`, /imports testing/],
   [`${SERVER}/kafka/handlers/a.ts`, `import { b } from "./b.test.ts";`, /imports a test/],
@@ -43,6 +46,7 @@ test("allows downward imports, the own folder, lazy imports of the command line,
       path: "packages/cli/src/a.ts",
       text: `const { b } = await import("@tidemq/server/b.ts"); import type { C } from "@tidemq/server/c.ts";`,
     },
+    { path: `${SERVER}/io/real/a.ts`, text: `import type { B } from "../../telemetry/b.ts";` },
     { path: `${SERVER}/base/a.ts`, text: `// import { b } from "../wal/b.ts";\nconst text = 1;` },
   ];
   deepEqual(layerProblems(files), []);

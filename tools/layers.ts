@@ -80,7 +80,13 @@ function judge(from: string, to: string, found: Import): string | undefined {
   if (!isTest && /\.(test|fuzz|bench)\.ts$/.test(to)) return `product code imports a test: ${to}`;
   if (!isTest && target.folder === TESTING) return `product code imports ${TESTING}: ${to}`;
   if (source.package !== target.package) return isTest ? undefined : judgePackages(source.package, target.package, found);
-  return source.package === "server" && !isTest ? judgeLayers(source.folder, target.folder) : undefined;
+  if (source.package !== "server" || isTest || implementsInterface(from, target.folder, found)) return undefined;
+  return judgeLayers(source.folder, target.folder);
+}
+
+/** The real things of `io/real` implement interfaces of their own layer (`Log`), of which they need the types. */
+function implementsInterface(from: string, to: string, found: Import): boolean {
+  return from.startsWith("packages/server/src/io/real/") && found.kind === "type" && layerOf(to) === layerOf("io");
 }
 
 function judgePackages(from: string, to: string, found: Import): string | undefined {

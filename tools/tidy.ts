@@ -18,7 +18,9 @@ const isTest = (path: string): boolean => /\.(test|fuzz|bench)\.ts$/.test(path);
 const isProduct = (path: string): boolean => isTypeScript(path) && /^packages\/[^/]+\/src\//.test(path);
 /** Where the real world may be touched: everything else in the packages gets it injected, so that it can be simulated. */
 const REAL_WORLD = /^packages\/(cli\/src|server\/src\/io\/real|client\/src\/real)\//;
-const isInjected = (path: string): boolean => isProduct(path) && !REAL_WORLD.test(path);
+/** Turns the real loop so that virtual time can pass in it. */
+const SIMULATED_LOOP = "packages/server/src/testing/sim-io/sim-world.ts";
+const isInjected = (path: string): boolean => isProduct(path) && !REAL_WORLD.test(path) && path !== SIMULATED_LOOP;
 const isInjectedCode = (path: string): boolean => isInjected(path) && !isTest(path);
 /** These work under the process's own signals and environment, but on injected I/O. */
 const isProcessFolder = (path: string): boolean => path.startsWith("packages/server/src/process/");

@@ -150,7 +150,7 @@ export function relationProblems(config: StartConfig): readonly string[] {
   for (const name of ["listen", "http"] as const) {
     if (config.insecure || isLoopback(config[name].host)) continue;
     problems.push(
-      `${name} = ${formatHostPort(config[name])}: reaches beyond this machine, where anybody could read and write. Use localhost, or add --insecure to accept that`,
+      `${name} = ${formatHostPort(config[name])}: reaches beyond this machine, open to everybody. Use localhost, or accept it with --insecure`,
     );
   }
   return problems;
