@@ -27,3 +27,6 @@ export const KEEP_ALIVE_MS = 60_000;
 
 /** How long the self-test of direct reads may take before the ordinary way is used. */
 export const DIRECT_READ_TEST_MS = 1_000;
+
+/** Log lines that wait for a slow reader of standard error; more are dropped. */
+export const LOG_BYTES_MAX = 1024 * 1024;
