@@ -73,10 +73,15 @@ export function applyCommitManifest(state: ClusterState, command: CommitManifest
   return { ranges: partition.ranges.count };
 }
 
-/** How many of the oldest ranges end where the manifest ends; 0 = it ends at none of them. */
+/** How many of the oldest ranges the manifest takes; 0 when it ends neither where one ends nor where the next begins. */
 function mergedRanges(partition: PartitionState, pointer: ManifestPointer): number {
-  for (let at = 0; at < partition.ranges.count; at += 1) if (partition.ranges.endOffset(at) === pointer.endOffset) return at + 1;
-  return 0;
+  const { ranges } = partition;
+  let merged = 0;
+  while (merged < ranges.count && ranges.endOffset(merged) <= pointer.endOffset) merged += 1;
+  const fits =
+    (merged > 0 && ranges.endOffset(merged - 1) === pointer.endOffset) ||
+    (merged < ranges.count && ranges.startOffset(merged) === pointer.endOffset);
+  return fits ? merged : 0;
 }
 
 function judgeManifest(state: ClusterState, command: CommitManifest, partition: PartitionState, merged: number): Refusal | undefined {
@@ -84,7 +89,7 @@ function judgeManifest(state: ClusterState, command: CommitManifest, partition: 
   const { pointer, previous } = command;
   const continues = manifest === undefined ? previous === undefined : previous !== undefined && sameObjectId(previous, manifest.object);
   if (!continues) return refuse("changed", "the manifest continues another one than the current");
-  if (merged === 0 || merged === ranges.count) return refuse("changed", "the manifest ends at no range, or at the newest");
+  if (merged === 0 || merged === ranges.count) return refuse("changed", "the manifest ends within a range, or takes none or all");
   const oldest = manifest?.startOffset ?? ranges.startOffset(0);
   if (pointer.startOffset > Math.max(partition.logStart, oldest)) return refuse("changed", "the manifest leaves out what can be read");
   if (!mayCommit(state, command, pointer.object)) return refuse("changed", "the object id of the manifest may no longer commit");

@@ -1,5 +1,6 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { Command, CommandKind, ConfigChange, LoggedCommand } from "./commands.ts";
@@ -178,8 +179,24 @@ export function encodeCommand(logged: LoggedCommand): Uint8Array {
   writer.int8(codec.number);
   writer.int64(logged.controllerEpoch);
   codec.write(writer, logged.command);
-  assert(writer.length <= COMMAND_BYTES_MAX, `command ${logged.command.kind} of ${writer.length} bytes is too large`);
   return writer.finish();
+}
+
+/**
+ * A command that no reader would accept must not get into the log, where it would stop every start.
+ * @throws {QueueError} POLICY_VIOLATION when it is too large, INVALID_REQUEST when a field breaks a limit.
+ */
+export function checkCommand(bytes: Uint8Array): void {
+  if (bytes.byteLength > COMMAND_BYTES_MAX)
+    throw new QueueError("POLICY_VIOLATION", `the change is too large for one command. bytes=${bytes.byteLength} max=${COMMAND_BYTES_MAX}`);
+  const reader = new ByteReader(bytes);
+  try {
+    decodeCommand(reader);
+    assert(reader.remaining === 0, "a command is decoded to its last byte");
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new QueueError("INVALID_REQUEST", `the change has a field that is not possible. problem=${error.message}`);
+  }
 }
 
 /** The payload of a batch: version, number of commands, then each with its length. */

@@ -1,12 +1,21 @@
+import { Buffer } from "node:buffer";
 import { QueueError } from "../base/errors.ts";
-import { ClusterState } from "../cluster/cluster-state.ts";
-import type { Answers, Command, CommandKind, RangeVerdict } from "../cluster/commands.ts";
+import { applyBatch } from "../cluster/apply.ts";
+import type { ClusterState, TopicState } from "../cluster/cluster-state.ts";
+import { checkCommand, encodeCommand } from "../cluster/command-codec.ts";
+import { type Answers, type Command, type CommandKind, isRefusal, type Outcome, type RangeVerdict } from "../cluster/commands.ts";
 import type { Effect } from "../cluster/effects.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
-import type { MetadataLog } from "../metadata-log/metadata-log.ts";
-import type { ObjectRange } from "../model/object-range.ts";
+import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
+import type { ObjectId } from "../model/object-id.ts";
+import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
 import type { Log } from "../telemetry/log.ts";
+import { REPLANS_MAX } from "./limits.ts";
+import { LogWriter } from "./log-writer.ts";
+import { planTopicConfigChanges } from "./plan-configs.ts";
+import { planCreatePartitions, planCreateTopic, refusalError } from "./plan-topics.ts";
+import { decodeEntry, type Replayed, replay } from "./replay.ts";
 import type {
   ConfigOperation,
   CreatePartitionsRequest,
@@ -16,6 +25,7 @@ import type {
   DeleteTopicResult,
   TopicReference,
 } from "./requests.ts";
+import { Snapshotter } from "./snapshotter.ts";
 
 export type ControllerOptions = Readonly<{ clusterId: string; defaultPartitions: number; defaultReplicationFactor: number }>;
 
@@ -24,79 +34,268 @@ export type ControllerParts = Readonly<{ log: MetadataLog; clock: Clock; random:
 /** Hears what every applied batch changed, in order, in the turn in which it was applied and before anybody is answered. */
 export type AppliedListener = (effects: readonly Effect[], index: number) => void;
 
+/** What a topic is called before it has an id. */
+const NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA";
+
 /**
- * The control plane: decides on the state, appends commands to the metadata log, applies them, answers after apply.
- * Methods reject with `QueueError`; a log that fails ends the process through `fatal`.
+ * The control plane: plans on the state, puts commands into the metadata log, applies them, answers after apply. Methods
+ * reject with `QueueError`; a log that fails ends the process through `fatal`. Only this class changes `state`.
  */
 export class Controller {
   readonly state: ClusterState;
+  readonly #options: ControllerOptions;
+  readonly #random: Random;
+  readonly #writer: LogWriter;
+  readonly #snapshotter: Snapshotter;
+  readonly #holder: string;
+  readonly #listeners: AppliedListener[] = [];
+  #closed = false;
 
-  private constructor(options: ControllerOptions) {
-    this.state = new ClusterState(options.clusterId);
+  private constructor(options: ControllerOptions, parts: ControllerParts, replayed: Replayed) {
+    this.state = replayed.state;
+    this.#options = options;
+    this.#random = parts.random;
+    this.#holder = hex(parts.random.bytes(8));
+    this.#snapshotter = new Snapshotter(replayed.state, replayed.snapshotBytes, parts);
+    this.#snapshotter.applied(replayed.logBytes);
+    this.#writer = new LogWriter({
+      ...parts,
+      nonce: this.#holder,
+      appliedIndex: () => this.state.index,
+      apply: (entry) => this.#apply(entry),
+    });
   }
 
-  /** Snapshot and log → state. Appends nothing. */
-  static open(options: ControllerOptions, _parts: ControllerParts): Promise<Controller> {
-    return Promise.resolve(new Controller(options));
-  }
-
-  /** Becomes the controller in a new epoch. On a local log at once: the folder's lock is the proof. */
-  claim(): Promise<void> {
-    return notBuilt();
+  /** Snapshot and log → state. Appends nothing. @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT. */
+  static async open(options: ControllerOptions, parts: ControllerParts): Promise<Controller> {
+    return new Controller(options, parts, await replay(parts.log, options.clusterId));
   }
 
   /** The result removes the listener. */
-  onApplied(_listener: AppliedListener): () => void {
-    return () => {};
+  onApplied(listener: AppliedListener): () => void {
+    this.#listeners.push(listener);
+    return () => {
+      const at = this.#listeners.indexOf(listener);
+      if (at >= 0) this.#listeners.splice(at, 1);
+    };
   }
 
-  /** Appends one command; resolves with its answer after apply. */
-  submit<C extends Command>(_command: C): Promise<Answers[C["kind"] & CommandKind]> {
-    return notBuilt();
+  /** Becomes the controller in a new epoch. On a local log at once: the folder's lock is the proof. */
+  async claim(): Promise<void> {
+    const controllerEpoch = this.state.controllerEpoch + 1;
+    await this.#ask({ kind: "claim-controller", holder: this.#holder, controllerEpoch }, controllerEpoch);
   }
 
-  /** Resolves with the new broker epoch. */
-  registerBroker(_broker: Readonly<{ id: number; host: string; rack: string }>): Promise<number> {
-    return notBuilt();
+  /**
+   * Appends one command; resolves with the state machine's answer, a refusal included. The methods below plan, submit and
+   * turn refusals into errors.
+   */
+  submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
+    return this.#submit<C["kind"]>(command, this.state.controllerEpoch);
+  }
+
+  /** A new process of the broker begins. Resolves with its broker epoch. */
+  async registerBroker(broker: Readonly<{ id: number; host: string; rack: string }>): Promise<number> {
+    const incarnation = hex(this.#random.bytes(16));
+    const answer = await this.#ask({ kind: "register-broker", broker: broker.id, incarnation, host: broker.host, rack: broker.rack });
+    return answer.brokerEpoch;
   }
 
   /** Makes the registered broker leader, in a new leader epoch, of what nobody leads. Resolves with the number of partitions. */
-  electLeaders(_broker: number): Promise<number> {
-    return notBuilt();
+  async electLeaders(broker: number): Promise<number> {
+    const answer = await this.#ask({ kind: "elect-leaders", ...this.#life(broker) });
+    return answer.partitions;
   }
 
   /** One result a request, in order. */
-  createTopics(_requests: readonly CreateTopicRequest[], _validateOnly: boolean): Promise<CreateTopicResult[]> {
-    return notBuilt();
+  createTopics(requests: readonly CreateTopicRequest[], validateOnly: boolean): Promise<CreateTopicResult[]> {
+    const duplicates = repeated(requests.map((request) => request.name));
+    return Promise.all(
+      requests.map(async (request): Promise<CreateTopicResult> => {
+        const { name } = request;
+        try {
+          if (duplicates.has(name)) throw new QueueError("INVALID_REQUEST", "Duplicate topic name.");
+          return await this.#createTopic(request, validateOnly);
+        } catch (error) {
+          return { name, error: QueueError.from(error) };
+        }
+      }),
+    );
   }
 
-  deleteTopics(_topics: readonly TopicReference[]): Promise<DeleteTopicResult[]> {
-    return notBuilt();
+  deleteTopics(topics: readonly TopicReference[]): Promise<DeleteTopicResult[]> {
+    return Promise.all(
+      topics.map(async (reference): Promise<DeleteTopicResult> => {
+        const topic = this.#find(reference);
+        const found = { name: topic?.name ?? reference.name, topicId: topic?.id ?? reference.topicId };
+        try {
+          if (topic === undefined) throw unknownTopic(reference);
+          await this.#ask({ kind: "delete-topic", topicId: topic.id });
+          return { ...found, error: undefined };
+        } catch (error) {
+          return { ...found, error: QueueError.from(error) };
+        }
+      }),
+    );
   }
 
-  createPartitions(_requests: readonly CreatePartitionsRequest[], _validateOnly: boolean): Promise<CreatePartitionsResult[]> {
-    return notBuilt();
+  createPartitions(requests: readonly CreatePartitionsRequest[], validateOnly: boolean): Promise<CreatePartitionsResult[]> {
+    const duplicates = repeated(requests.map((request) => request.name));
+    return Promise.all(
+      requests.map(async (request): Promise<CreatePartitionsResult> => {
+        const { name } = request;
+        try {
+          if (duplicates.has(name)) throw new QueueError("INVALID_REQUEST", "Duplicate topic name.");
+          await this.#replan(validateOnly, () => planCreatePartitions(this.state, this.#topic(name), request));
+          return { name, error: undefined };
+        } catch (error) {
+          return { name, error: QueueError.from(error) };
+        }
+      }),
+    );
   }
 
-  alterTopicConfigs(_topic: string, _operations: readonly ConfigOperation[], _validateOnly: boolean): Promise<void> {
-    return notBuilt();
+  /** All operations or none. */
+  async alterTopicConfigs(name: string, operations: readonly ConfigOperation[], validateOnly: boolean): Promise<void> {
+    await this.#replan(validateOnly, () => {
+      const topic = this.#topic(name);
+      const changes = planTopicConfigChanges(topic.configs, operations);
+      return { kind: "set-topic-configs", topicId: topic.id, versionBefore: topic.configVersion, changes };
+    });
   }
 
   /** A block of producer ids for this broker: [first, first + count). */
-  allocateProducerIds(_broker: number, _count: number): Promise<Readonly<{ first: number; count: number }>> {
-    return notBuilt();
+  allocateProducerIds(broker: number, count: number): Promise<Readonly<{ first: number; count: number }>> {
+    return this.#ask({ kind: "allocate-producer-ids", ...this.#life(broker), count });
   }
 
-  /** One verdict a range, in order. Ranges of the broker's current epoch. */
-  commitObject(_broker: number, _ranges: readonly ObjectRange[]): Promise<readonly RangeVerdict[]> {
-    return notBuilt();
+  /** One verdict a range, in order. The ranges are of the broker's present epoch. */
+  async commitObject(broker: number, ranges: readonly ObjectRange[]): Promise<readonly RangeVerdict[]> {
+    for (const range of ranges) assertRange(range);
+    const answer = await this.#ask({ kind: "commit-object", ...this.#life(broker), ranges });
+    return answer.verdicts;
   }
 
-  close(): Promise<void> {
-    return Promise.resolve();
+  /** Refused: plan anew from the partition as it is now. Asked again, the answer is the same. */
+  async commitManifest(
+    broker: number,
+    request: Readonly<{ manifest: ManifestPointer; previous: ObjectId | undefined; leaderEpoch: number }>,
+  ): Promise<"accepted" | "refused"> {
+    const { manifest, previous, leaderEpoch } = request;
+    const outcome = await this.submit({ kind: "commit-manifest", ...this.#life(broker), leaderEpoch, previous, pointer: manifest });
+    if (!isRefusal(outcome)) return "accepted";
+    if (outcome.refused === "stale-controller") throw refusalError(outcome);
+    return "refused";
+  }
+
+  /** `batchOffset`: first offset of the batch that holds `logStart`, where logStart is above uploadedEnd. */
+  raiseLogStart(
+    partitionId: number,
+    leaderEpoch: number,
+    logStart: number,
+    batchOffset: number,
+  ): Promise<Readonly<{ logStart: number; uploadedEnd: number }>> {
+    return this.#ask({ kind: "raise-log-start", partitionId, leaderEpoch, logStart, batchOffset });
+  }
+
+  /** From now on no object of `broker` below (brokerEpoch, sequence) enters the index. */
+  async raiseCommitBound(broker: number, brokerEpoch: number, sequence: number): Promise<void> {
+    await this.#ask({ kind: "raise-commit-bound", broker, brokerEpoch, sequence });
+  }
+
+  /** A person accepts that [from, to) of a partition is lost. */
+  async acceptLoss(partitionId: number, from: number, to: number): Promise<void> {
+    if (!(from >= 0 && from < to)) throw new QueueError("INVALID_REQUEST", `no such span of offsets. from=${from} to=${to}`);
+    await this.#ask({ kind: "accept-loss", partitionId, from, to });
+  }
+
+  /** Refuses what comes from now on and ends what is under way. The log stays open. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#writer.idle();
+    await this.#snapshotter.idle();
+  }
+
+  async #createTopic(request: CreateTopicRequest, validateOnly: boolean): Promise<CreateTopicResult> {
+    const defaults = { partitions: this.#options.defaultPartitions, replicationFactor: this.#options.defaultReplicationFactor };
+    const topicId = validateOnly ? NO_TOPIC_ID : this.#newTopicId();
+    const command = planCreateTopic(this.state, request, defaults, topicId);
+    if (!validateOnly) await this.#ask(command);
+    const { name, configs, assignments } = command;
+    return { name, error: undefined, topicId, partitions: assignments.length, replicationFactor: assignments[0]?.length ?? 0, configs };
+  }
+
+  /** Version 4 (RFC 9562), never one that begins with `-`: people paste ids into command lines. */
+  #newTopicId(): string {
+    for (;;) {
+      const bytes = this.#random.bytes(16);
+      bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+      bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+      const id = Buffer.from(bytes).toString("base64url");
+      if (!id.startsWith("-")) return id;
+    }
+  }
+
+  /** Plans on the state as it is, and again when somebody else's change came first. */
+  async #replan(validateOnly: boolean, plan: () => Command): Promise<void> {
+    for (let attempt = 0; attempt < REPLANS_MAX; attempt += 1) {
+      const command = plan();
+      if (validateOnly) return;
+      const outcome = await this.submit(command);
+      if (!isRefusal(outcome)) return;
+      if (outcome.refused !== "changed") throw refusalError(outcome);
+    }
+    throw new QueueError("REQUEST_TIMED_OUT", "others change the same all the time; nothing was changed");
+  }
+
+  async #ask<C extends Command>(command: C, controllerEpoch: number = this.state.controllerEpoch): Promise<Answers[C["kind"]]> {
+    const outcome: Outcome = await this.#submit(command, controllerEpoch);
+    if (isRefusal(outcome)) throw refusalError(outcome);
+    return outcome as Answers[C["kind"]];
+  }
+
+  async #submit<K extends CommandKind>(command: Command, controllerEpoch: number): Promise<Outcome<K>> {
+    if (this.#closed) throw new QueueError("SHUTTING_DOWN", "the broker is stopping");
+    const bytes = encodeCommand({ controllerEpoch, command });
+    checkCommand(bytes);
+    return (await this.#writer.submit(bytes)) as Outcome<K>;
+  }
+
+  #apply(entry: LogEntry): Outcome[] {
+    const effects: Effect[] = [];
+    const outcomes = applyBatch(this.state, entry.index, decodeEntry(entry), effects);
+    for (const listener of [...this.#listeners]) listener(effects, entry.index);
+    this.#snapshotter.applied(entry.payload.byteLength);
+    this.#snapshotter.consider();
+    return outcomes;
+  }
+
+  #life(broker: number): Readonly<{ broker: number; brokerEpoch: number }> {
+    return { broker, brokerEpoch: this.state.brokers.get(broker)?.epoch ?? 0 };
+  }
+
+  #topic(name: string): TopicState {
+    const topic = this.state.topic(name);
+    if (topic === undefined) throw unknownTopic({ name, topicId: undefined });
+    return topic;
+  }
+
+  #find({ name, topicId }: TopicReference): TopicState | undefined {
+    return name !== undefined ? this.state.topic(name) : this.state.topicsById.get(topicId ?? "");
   }
 }
 
-function notBuilt(): Promise<never> {
-  return Promise.reject(new QueueError("NOT_IMPLEMENTED", "not implemented"));
+function unknownTopic({ name }: TopicReference): QueueError {
+  return name !== undefined
+    ? new QueueError("UNKNOWN_TOPIC_OR_PARTITION", "This server does not host this topic-partition.")
+    : new QueueError("UNKNOWN_TOPIC_ID", "This server does not host this topic ID.");
+}
+
+function repeated(names: readonly string[]): ReadonlySet<string> {
+  const seen = new Set<string>();
+  return new Set(names.filter((name) => seen.size === seen.add(name).size));
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
 }

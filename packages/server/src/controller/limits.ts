@@ -1,0 +1,16 @@
+import { MiB } from "../base/units.ts";
+
+/** Commands waiting for their append, in bytes; beyond it callers are refused (retriable). */
+export const PENDING_BYTES_MAX = 64 * MiB;
+
+/** What one append carries at most, but always one command. */
+export const APPEND_BYTES_MAX = 3 * MiB;
+
+/** A snapshot is worth its writing only when the log since the last is larger than this and than that snapshot. */
+export const SNAPSHOT_LOG_BYTES_MIN = 1 * MiB;
+
+/** How often a change is planned anew because another one came first. */
+export const REPLANS_MAX = 100;
+
+/** Wait before an append whose outcome is unknown is asked again. */
+export const UNKNOWN_RETRY_MS = 100;

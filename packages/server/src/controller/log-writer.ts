@@ -1,0 +1,127 @@
+import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import { encodeBatch } from "../cluster/command-codec.ts";
+import type { Outcome } from "../cluster/commands.ts";
+import { COMMANDS_MAX } from "../cluster/limits.ts";
+import { type Clock, sleep } from "../io/clock.ts";
+import type { LogBatch, LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
+import { APPEND_BYTES_MAX, PENDING_BYTES_MAX, UNKNOWN_RETRY_MS } from "./limits.ts";
+
+export type LogWriterParts = Readonly<{
+  log: MetadataLog;
+  clock: Clock;
+  /** Of this writer: 16 hexadecimal characters. */
+  nonce: string;
+  /** The index of the newest batch applied. */
+  appliedIndex(): number;
+  /** Applies the next batch and tells its listeners; outcomes in the order of its commands. */
+  apply(entry: LogEntry): Outcome[];
+  /** The log, or our own state machine, is broken for good. */
+  fatal(error: Error): void;
+}>;
+
+type Waiting = Readonly<{ bytes: Uint8Array; resolve: (outcome: Outcome) => void; reject: (error: Error) => void }>;
+
+/**
+ * Puts commands into the log, one append outstanding: what arrives while it is under way shares the next. Batches are
+ * applied strictly in the order of the log, others' included, and callers are answered after apply.
+ */
+export class LogWriter {
+  readonly #parts: LogWriterParts;
+  #waiting: Waiting[] = [];
+  #pendingBytes = 0;
+  #running: Promise<void> | undefined;
+  #failure: Error | undefined;
+
+  constructor(parts: LogWriterParts) {
+    this.#parts = parts;
+  }
+
+  /** Resolves after apply. Rejects with OVERLOADED, or when the log failed. */
+  submit(bytes: Uint8Array): Promise<Outcome> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#pendingBytes + bytes.byteLength > PENDING_BYTES_MAX)
+      return Promise.reject(new QueueError("OVERLOADED", "too many changes of metadata are waiting; nothing was changed"));
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ bytes, resolve, reject });
+      this.#pendingBytes += bytes.byteLength;
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Resolves when nothing is waiting. */
+  async idle(): Promise<void> {
+    while (this.#running !== undefined) await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#parts;
+    try {
+      await new Promise<void>((resolve) => clock.nextTurn(resolve)); // commands of one turn go together
+      while (this.#waiting.length > 0) await this.#appendNext();
+    } catch (error) {
+      this.#fail(error as Error);
+    }
+    this.#running = undefined;
+  }
+
+  async #appendNext(): Promise<void> {
+    const group = this.#takeGroup();
+    try {
+      const outcomes = await this.#append({ nonce: this.#parts.nonce, payload: encodeBatch(group.map((waiting) => waiting.bytes)) });
+      group.forEach((waiting, at) => waiting.resolve(must(outcomes[at], "outcome of a command")));
+    } catch (error) {
+      for (const waiting of group) waiting.reject(error as Error);
+      throw error;
+    }
+  }
+
+  #takeGroup(): Waiting[] {
+    let count = 0;
+    for (let bytes = 0; count < this.#waiting.length && count < COMMANDS_MAX; count += 1) {
+      bytes += must(this.#waiting[count], "waiting command").bytes.byteLength;
+      if (count > 0 && bytes > APPEND_BYTES_MAX) break;
+    }
+    const group = this.#waiting.splice(0, count);
+    for (const { bytes } of group) this.#pendingBytes -= bytes.byteLength;
+    return group;
+  }
+
+  /** Until the batch is in the log: behind what others appended, or, when that is unknown, asked again at the same index. */
+  async #append(batch: LogBatch): Promise<Outcome[]> {
+    const { log, clock, apply, appliedIndex, nonce } = this.#parts;
+    for (;;) {
+      const index = appliedIndex() + 1;
+      const result = await log.append(index, batch);
+      if (result.kind === "appended") return apply({ index, nonce, payload: batch.payload });
+      if (result.kind === "unknown") await sleep(clock, UNKNOWN_RETRY_MS);
+      else {
+        const own = await this.#catchUp(index);
+        if (own !== undefined) return own;
+      }
+    }
+  }
+
+  /** Applies what is in the log already. The outcomes, if the batch at `index` turns out to be this writer's. */
+  async #catchUp(index: number): Promise<Outcome[] | undefined> {
+    const { log, apply, appliedIndex, nonce } = this.#parts;
+    let own: Outcome[] | undefined;
+    for (;;) {
+      const read = await log.readFrom(appliedIndex() + 1);
+      if (read.kind === "end") return own;
+      if (read.kind === "trimmed") throw new QueueError("NOT_CONTROLLER", "the metadata log went on without this controller");
+      for (const entry of read.entries) {
+        const outcomes = apply(entry);
+        if (entry.index === index && entry.nonce === nonce) own = outcomes;
+      }
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#failure = error;
+    for (const waiting of this.#waiting) waiting.reject(error);
+    this.#waiting = [];
+    this.#pendingBytes = 0;
+    this.#parts.fatal(error);
+  }
+}

@@ -1,0 +1,43 @@
+import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
+import { QueueError } from "../base/errors.ts";
+import { applyBatch } from "../cluster/apply.ts";
+import { ClusterState } from "../cluster/cluster-state.ts";
+import { decodeBatch } from "../cluster/command-codec.ts";
+import type { LoggedCommand } from "../cluster/commands.ts";
+import { loadSnapshot } from "../cluster/snapshot-reader.ts";
+import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
+
+/** `logBytes`: payload of the batches behind the snapshot. */
+export type Replayed = Readonly<{ state: ClusterState; snapshotBytes: number; logBytes: number }>;
+
+/**
+ * The state at the end of the log: its newest snapshot and the batches behind it.
+ * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT.
+ */
+export async function replay(log: MetadataLog, clusterId: string): Promise<Replayed> {
+  const snapshot = await log.latestSnapshot();
+  const state =
+    snapshot === undefined ? new ClusterState(clusterId) : await loadSnapshot(snapshot.pieces, { clusterId, index: snapshot.index });
+  let logBytes = 0;
+  for (;;) {
+    const read = await log.readFrom(state.index + 1);
+    if (read.kind === "trimmed" && read.snapshotIndex <= state.index)
+      throw new QueueError("CORRUPT_METADATA", `the metadata log lacks batch ${state.index + 1}, and no snapshot holds it`);
+    if (read.kind === "trimmed") return await replay(log, clusterId); // trimmed meanwhile: the newer snapshot has it
+    if (read.kind === "end") return { state, snapshotBytes: snapshot?.bytes ?? 0, logBytes };
+    for (const entry of read.entries) {
+      applyBatch(state, entry.index, decodeEntry(entry), []);
+      logBytes += entry.payload.byteLength;
+    }
+  }
+}
+
+/** @throws {QueueError} CORRUPT_METADATA when its bytes are no batch, NEWER_FORMAT. */
+export function decodeEntry(entry: LogEntry): LoggedCommand[] {
+  try {
+    return decodeBatch(entry.payload);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new QueueError("CORRUPT_METADATA", `batch ${entry.index} of the metadata log is no batch. problem=${error.message}`);
+  }
+}

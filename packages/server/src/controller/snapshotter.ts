@@ -1,0 +1,71 @@
+import type { ClusterState } from "../cluster/cluster-state.ts";
+import { SnapshotWriter } from "../cluster/snapshot-writer.ts";
+import type { Clock } from "../io/clock.ts";
+import type { MetadataLog } from "../metadata-log/metadata-log.ts";
+import type { Log } from "../telemetry/log.ts";
+import { SNAPSHOT_LOG_BYTES_MIN } from "./limits.ts";
+
+export type SnapshotterParts = Readonly<{ log: MetadataLog; clock: Clock; logger: Log; fatal: (error: Error) => void }>;
+
+/** Writes a snapshot when the log since the last one has become larger than that one, then trims the log. */
+export class Snapshotter {
+  readonly #state: ClusterState;
+  readonly #parts: SnapshotterParts;
+  #snapshotBytes: number;
+  #logBytes = 0;
+  #running: Promise<void> | undefined;
+
+  /** @param snapshotBytes Of the snapshot that the state was loaded from. */
+  constructor(state: ClusterState, snapshotBytes: number, parts: SnapshotterParts) {
+    this.#state = state;
+    this.#snapshotBytes = snapshotBytes;
+    this.#parts = parts;
+  }
+
+  /** A batch of so many bytes was applied. */
+  applied(bytes: number): void {
+    this.#logBytes += bytes;
+  }
+
+  /** Begins one if it is due. */
+  consider(): void {
+    if (this.#running !== undefined || this.#logBytes <= Math.max(SNAPSHOT_LOG_BYTES_MIN, this.#snapshotBytes)) return;
+    this.#running = this.#write()
+      .catch((error: unknown) => this.#parts.fatal(error as Error))
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  /** Resolves when none is being written. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #write(): Promise<void> {
+    const { log, logger } = this.#parts;
+    const writer = new SnapshotWriter(this.#state);
+    this.#logBytes = 0;
+    let bytes = 0;
+    const count = (piece: Uint8Array): void => {
+      bytes += piece.byteLength;
+    };
+    try {
+      await log.putSnapshot(writer.index, this.#pieces(writer, count));
+      this.#snapshotBytes = bytes;
+      await log.trimBelow(writer.index + 1);
+    } finally {
+      writer.abandon();
+    }
+    logger.info("wrote a snapshot of the metadata", { index: writer.index, bytes });
+  }
+
+  /** One chunk a turn of the loop: others go on in between. */
+  async *#pieces(writer: SnapshotWriter, count: (piece: Uint8Array) => void): AsyncGenerator<Uint8Array> {
+    for (let piece = writer.next(); piece !== undefined; piece = writer.next()) {
+      count(piece);
+      yield piece;
+      await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
+    }
+  }
+}
