@@ -50,8 +50,9 @@ take_lock() {
       continue
     }
     if ! kill -0 "$owner" 2>/dev/null; then
-      # Its owner died. Renaming lets only one of several waiters remove it.
-      mv "$lock" "$lock.$$" 2>/dev/null && rm -f "$lock.$$"
+      # Its owner died. Renaming lets only one of several waiters remove it; what was meanwhile made by a living one goes back.
+      mv "$lock" "$lock.$$" 2>/dev/null || continue
+      if [ "$(readlink "$lock.$$")" = "$owner" ]; then rm -f "$lock.$$"; else mv "$lock.$$" "$lock"; fi
       continue
     fi
     [ -n "$said" ] || printf 'tidemq: waiting for another install (process %s, %s)\n' "$owner" "$lock" >&2
