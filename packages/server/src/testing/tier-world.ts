@@ -193,6 +193,10 @@ export class IndexOfTest implements ObjectIndex {
     return this.ranges.get(partitionId) ?? [];
   }
 
+  unmergedCount(partitionId: number): number {
+    return this.unmerged(partitionId).length;
+  }
+
   manifestOf(partitionId: number): ManifestPointer | undefined {
     return this.manifests.get(partitionId);
   }

@@ -27,6 +27,12 @@ export const MANIFEST_CHILDREN_MAX = 4096;
 /** Newest ranges that stay in the state when a partition's manifest is rolled: readers of the recent past need no manifest. */
 export const UNMERGED_RANGES_KEPT = 8;
 
+/** A partition is rolled when the state holds between 32 − this and 32 of its ranges, depending on its id. */
+export const ROLL_SPREAD = 8;
+
+/** Rolls at a time. */
+export const ROLLS_MAX = 4;
+
 /** Data of one uploaded object. More than one object is made when more is due. */
 export const OBJECT_DATA_BYTES_MAX = 32 * MiB;
 
@@ -85,3 +91,15 @@ export const CACHE_WAITERS_MAX = 4096;
 
 /** Inside a cached block: one remembered batch per so many bytes, to begin a walk near the offset. */
 export const BLOCK_MARK_BYTES = 16 * KiB;
+
+/** Tries of one read before the reader is told to come back. */
+export const READ_TRIES_MAX = 2;
+
+/** Sections that one read joins: small ones must not make small answers. */
+export const SECTIONS_PER_READ_MAX = 8;
+
+/** Shares of the cache's bound: section indexes and manifests, each; the rest is for blocks. */
+export const INDEX_CACHE_RATIO = 1 / 16;
+
+/** One answer of the reader at most, whatever was asked for; a quarter of a small cache is less. */
+export const READ_BYTES_MAX = 8 * MiB;

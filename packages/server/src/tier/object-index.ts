@@ -10,6 +10,8 @@ export interface ObjectIndex {
   find(partitionId: number, offset: number): ObjectRange | ManifestPointer | undefined;
   /** The ranges of a partition that are not in its manifest, ascending; at most UNMERGED_RANGES_MAX. */
   unmerged(partitionId: number): readonly ObjectRange[];
+  /** How many they are, without making them. */
+  unmergedCount(partitionId: number): number;
   manifestOf(partitionId: number): ManifestPointer | undefined;
   logStartOf(partitionId: number): number;
   /** Whether somebody has accepted that all of [from, to) is lost: readers pass over it then. */

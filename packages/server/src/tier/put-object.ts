@@ -15,6 +15,8 @@ export type PutRequest = Readonly<{ key: string; pieces: readonly Uint8Array[]; 
 export interface StoreWatch {
   stored(): void;
   failed(error: ObjectStoreError): void;
+  /** After all tries: the next object waits. */
+  gaveUp(): void;
   /** The process stops: whoever waits for a better answer gives up. */
   stopped(): boolean;
 }

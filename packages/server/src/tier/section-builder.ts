@@ -95,10 +95,15 @@ export class SectionBuilder {
     if (at > from) this.#extend(piece.subarray(from, at));
   }
 
-  /** Nothing may be added afterwards; the last batch must be complete. */
-  finish(): SectionData {
+  /** The next batch begins a block: a hole or something else lies before it that no block may hold. */
+  cut(): void {
     if (this.#batchLeft > 0 || this.#headerBytes > 0) throw this.#damaged("the last batch is incomplete");
     this.#closeBlock();
+  }
+
+  /** Nothing may be added afterwards; the last batch must be complete. */
+  finish(): SectionData {
+    this.cut();
     const blocks = new BlockTable(this.#blocks.length);
     for (const [block, entry] of this.#blocks.entries()) blocks.set(block, entry);
     return {

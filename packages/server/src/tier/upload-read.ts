@@ -55,6 +55,7 @@ class SourceReading {
       const full = await this.#readSpan(builder, at, hole?.from ?? this.#end);
       if (full) return this.#section(builder, builder.endOffset, passed);
       if (hole === undefined) break;
+      builder.cut();
       passed.push(hole);
       at = hole.to;
     }

@@ -5,6 +5,7 @@ import { SimObjectStore, type SimObjectStoreFaults } from "../testing/sim-io/obj
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
 import { IndexOfTest, LogOfTest, SourceOfTest } from "../testing/tier-world.ts";
 import { ObjectIds } from "./object-ids.ts";
+import { RemoteReader } from "./remote-reader.ts";
 import { TierMetrics } from "./tier-metrics.ts";
 import { Uploader } from "./upload.ts";
 import type { UploadEvent } from "./upload-task.ts";
@@ -29,14 +30,15 @@ function setUp(seed = 1, faults: Partial<SimObjectStoreFaults> = {}) {
     throw error;
   };
   const parts = { store: bucket.connect(process), index, ids, clock: process.clock, random: process.random, log, metrics };
-  const uploader = new Uploader(options, { ...parts, pressure: () => pressure, fatal });
+  const reader = new RemoteReader({ ...parts, clusterId: ids.clusterId }, 16 * MiB);
+  const uploader = new Uploader(options, { ...parts, manifests: reader.manifests, pressure: () => pressure, fatal });
   uploader.observe((event) => events.push(event));
   const source = (partitionId: number): SourceOfTest => {
     const made = new SourceOfTest(partitionId, process);
     uploader.add(made);
     return made;
   };
-  return { world, process, bucket, index, log, metrics, pressure, uploader, events, source };
+  return { world, process, bucket, index, log, metrics, pressure, uploader, reader, events, source };
 }
 
 test("nothing is uploaded before a trigger fires, then everything is", async () => {
@@ -67,4 +69,21 @@ test("many partitions share an object", async () => {
   ok(await world.settle(uploader.drain(5_000)));
   equal(bucket.keys().length, 1);
   ok(sources.every((one) => one.uploadedEnd === 3));
+});
+
+test("what was uploaded is read back", async () => {
+  const { world, uploader, source, reader } = setUp();
+  const one = source(1);
+  one.pieceBytes = 777;
+  for (let n = 0; n < 40; n++) one.append(3, 50_000);
+  ok(await world.settle(uploader.drain(5_000)));
+  let offset = 0;
+  const chunks: Uint8Array[] = [];
+  while (offset < one.uploadedEnd) {
+    const slices = await world.settle(reader.read(1, offset, one.uploadedEnd, 300_000, true));
+    ok(slices.bytes > 0 && slices.nextOffset > offset);
+    chunks.push(...slices.pieces);
+    offset = slices.nextOffset;
+  }
+  ok(Buffer.concat(chunks).equals(one.stored(0, 120)));
 });

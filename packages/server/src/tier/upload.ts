@@ -3,9 +3,11 @@ import { QueueError } from "../base/errors.ts";
 import type { Timer } from "../io/clock.ts";
 import { ObjectStoreError } from "../io/object-store.ts";
 import { AGE_CHECK_MAX_MS, AGE_CHECK_MIN_MS, SECTIONS_MAX, SOURCE_REST_MS } from "./limits.ts";
+import type { ManifestCache } from "./manifest-cache.ts";
 import type { SectionDraft } from "./object-builder.ts";
 import type { CommitRequest } from "./object-index.ts";
 import type { PutObject, StoreWatch } from "./put-object.ts";
+import { RollQueue } from "./roll-queue.ts";
 import { StoreHealth, type StoreState } from "./store-health.ts";
 import { dueReason, planObject, type Share, type UploadReason, type UploadTriggers, type WalPressure } from "./upload-plan.ts";
 import { readSource, type SourceRead } from "./upload-read.ts";
@@ -24,6 +26,8 @@ export type UploaderOptions = Readonly<{
 
 export type UploaderParts = UploadParts &
   Readonly<{
+    /** Shared with the reader: a roll needs the manifest that it continues. */
+    manifests: ManifestCache;
     /** Asked often: constant time. */
     pressure: () => WalPressure;
     /** A broken invariant in the background: ends the process. */
@@ -42,6 +46,7 @@ export class Uploader {
   readonly #parts: UploaderParts;
   readonly #sources: UploadSources;
   readonly #health: StoreHealth;
+  readonly #rolls: RollQueue;
   readonly #observers: ((event: UploadEvent) => void)[] = [];
   readonly #uploadsMax: number;
   readonly #objectBytesMax: number;
@@ -56,12 +61,13 @@ export class Uploader {
   #checkSoon = false;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
-  readonly #idleWaiters: (() => void)[] = [];
+  readonly #changeWaiters: (() => void)[] = [];
 
   constructor(options: UploaderOptions, parts: UploaderParts) {
     this.#parts = parts;
     this.#sources = new UploadSources(parts.clock);
     this.#health = new StoreHealth(parts);
+    this.#rolls = new RollQueue(parts, this.#sources, this.#watch, () => this.#changed());
     this.#triggers = options.triggers;
     this.#objectBytesMax = options.objectBytesMax;
     this.#uploadsMax = Math.max(1, Math.min(options.uploadsMax, Math.floor(options.windowBytes / options.objectBytesMax)));
@@ -106,11 +112,12 @@ export class Uploader {
     return this.#health.state;
   }
 
-  /** Uploads at this moment, and bytes not uploaded when last looked. */
+  /** Uploads and rolls of manifests under way. */
   get running(): number {
-    return this.#running;
+    return this.#running + this.#rolls.running;
   }
 
+  /** Bytes not uploaded, about. */
   get pendingBytes(): number {
     return this.#pendingBytes + this.#notedBytes;
   }
@@ -135,19 +142,19 @@ export class Uploader {
     this.#timer?.cancel();
     this.#timer = undefined;
     const deadlineMs = this.#parts.clock.monotonicMs() + waitMs;
-    while (this.#running > 0 && this.#parts.clock.monotonicMs() < deadlineMs) await this.#changeBefore(deadlineMs);
-    return this.#running === 0;
+    while (this.running > 0 && this.#parts.clock.monotonicMs() < deadlineMs) await this.#changeBefore(deadlineMs);
+    return this.running === 0;
   }
 
   #left(): boolean {
-    return this.#running > 0 || this.#sources.survey().pendingBytes > 0;
+    return this.running > 0 || this.#sources.survey().pendingBytes > 0;
   }
 
   /** The end of some upload, or the deadline. */
   #changeBefore(deadlineMs: number): Promise<void> {
     return new Promise<void>((resolve) => {
       const timer = this.#parts.clock.after(Math.max(0, deadlineMs - this.#parts.clock.monotonicMs()), resolve);
-      this.#idleWaiters.push(() => {
+      this.#changeWaiters.push(() => {
         timer.cancel();
         resolve();
       });
@@ -181,7 +188,8 @@ export class Uploader {
     const survey = this.#sources.survey();
     this.#pendingBytes = survey.pendingBytes;
     this.#notedBytes = 0;
-    let free = survey.candidates;
+    let free = survey.candidates.filter(({ partitionId }) => this.#rolls.hasRoom(partitionId));
+    if (this.#mayBegin()) this.#rolls.begin();
     while (this.#mayBegin() && free.length > 0) {
       const reason = this.#reason(survey);
       if (reason === undefined) break;
@@ -213,9 +221,13 @@ export class Uploader {
       .catch((error: unknown) => this.#parts.fatal(error instanceof Error ? error : new Error(String(error))))
       .finally(() => {
         this.#running -= 1;
-        for (const waiter of this.#idleWaiters.splice(0)) waiter();
-        this.#look();
+        this.#changed();
       });
+  }
+
+  #changed(): void {
+    for (const waiter of this.#changeWaiters.splice(0)) waiter();
+    this.#look();
   }
 
   /** One object from the log to the commit. Ends quietly whatever the store does. */
@@ -281,6 +293,7 @@ export class Uploader {
     for (const range of reply.accepted) {
       if (range.object === undefined) metrics.emptyRangesCommitted += 1;
       this.#sources.get(range.partitionId)?.uploadedTo(range.endOffset);
+      this.#rolls.ranges(range.partitionId);
     }
     for (const range of reply.refused) {
       this.#sources.rest(range.partitionId, SOURCE_REST_MS);
@@ -295,6 +308,7 @@ export class Uploader {
   readonly #watch: StoreWatch = {
     stored: () => this.#health.works(),
     failed: (error) => this.#health.noteError(error),
+    gaveUp: () => this.#health.giveUp(),
     stopped: () => this.#stopped,
   };
 

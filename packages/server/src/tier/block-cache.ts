@@ -1,0 +1,166 @@
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { objectKey } from "../model/object-id.ts";
+import type { ObjectRange } from "../model/object-range.ts";
+import { CachedBlock } from "./cached-block.ts";
+import { corrupt, type ObjectIdentity } from "./identity-codec.ts";
+import { EXTENT_BYTES_MAX } from "./limits.ts";
+import { type CacheCounters, ReadCache } from "./read-cache.ts";
+import { decodeSectionIndex, type SectionIndex } from "./section-index-codec.ts";
+import { readStore, type StoreReadParts } from "./store-read.ts";
+
+/** A section that can be read: where it lies, and its index. */
+export type Section = Readonly<{ key: string; range: ObjectRange; index: SectionIndex; where: string }>;
+
+/** What a section index takes in memory, as a multiple of its encoding (a list of small objects for holes and epochs). */
+const INDEX_MEMORY_FACTOR = 2;
+
+/** Names object, partition and range in messages. */
+export function placeOf(key: string, range: ObjectRange): string {
+  return `object=${key} partition=${range.partitionId} range=[${range.startOffset}, ${range.endOffset})`;
+}
+
+/**
+ * Data blocks of objects, checked, in bounded memory: the middle between log and object storage. A block enters with its
+ * checksum verified once; what the store returns wrongly is read once more before it counts as damage.
+ */
+export class BlockCache {
+  readonly #parts: StoreReadParts;
+  readonly #clusterId: string;
+  readonly #blocks: ReadCache<CachedBlock>;
+  readonly #indexes: ReadCache<SectionIndex>;
+  readonly counters: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
+  readonly indexCounters: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
+
+  constructor(parts: StoreReadParts, clusterId: string, limits: Readonly<{ blockBytesMax: number; indexBytesMax: number }>) {
+    this.#parts = parts;
+    this.#clusterId = clusterId;
+    this.#blocks = new ReadCache(limits.blockBytesMax, this.counters);
+    this.#indexes = new ReadCache(limits.indexBytesMax, this.indexCounters);
+  }
+
+  /** Blocks and indexes, what is being read included. */
+  get bytes(): number {
+    return this.#blocks.bytes + this.#indexes.bytes;
+  }
+
+  /** The section of a data range. @throws QueueError CORRUPT_RECORD, OBJECT_STORAGE_UNAVAILABLE. */
+  section(range: ObjectRange): Section | Promise<Section> {
+    const identity = this.#identity(range);
+    const key = objectKey(this.#clusterId, identity.object, "records");
+    const name = `${key}@${range.position}`;
+    const where = placeOf(key, range);
+    const bytes = range.indexBytes * INDEX_MEMORY_FACTOR;
+    const index = this.#indexes.getOrLoad(name, bytes, () => this.#readIndex(key, range, identity, where));
+    if (index instanceof Promise) return index.then((arrived) => ({ key, range, index: arrived, where }));
+    return { key, range, index, where };
+  }
+
+  /** One block, from memory or when it has arrived. */
+  block(section: Section, block: number): CachedBlock | Promise<CachedBlock> {
+    const name = blockName(section, block);
+    return this.#blocks.get(name) ?? (this.#load(section, block, block + 1, false)[0] as Promise<CachedBlock>);
+  }
+
+  /**
+   * Begins to read those of the blocks [from, to) that are neither there nor on their way; neighbours in one read.
+   * @param ahead Nobody waits for them yet.
+   */
+  want(section: Section, from: number, to: number, ahead: boolean): void {
+    const { blocks } = section.index;
+    for (let block = from; block < to; block++) {
+      if (this.#blocks.has(blockName(section, block))) continue;
+      let end = block + 1;
+      while (
+        end < to &&
+        blocks.position(end + 1) - blocks.position(block) <= EXTENT_BYTES_MAX &&
+        !this.#blocks.has(blockName(section, end))
+      )
+        end += 1;
+      this.#load(section, block, end, ahead);
+      block = end - 1;
+    }
+  }
+
+  /** Bytes of the blocks [from, to) that are neither there nor on their way. */
+  missingBytes(section: Section, from: number, to: number): number {
+    let bytes = 0;
+    for (let block = from; block < to; block++)
+      if (!this.#blocks.has(blockName(section, block))) bytes += section.index.blocks.bytes(block);
+    return bytes;
+  }
+
+  /** The base of the range's end: the fold from which a replica without older data starts. Not kept. */
+  async base(section: Section): Promise<Uint8Array> {
+    const { key, range, index, where } = section;
+    const start = range.position + range.dataBytes + range.indexBytes;
+    for (let last = false; ; last = true) {
+      const bytes = await readStore(this.#parts, key, start, start + index.baseBytes, where);
+      if (crc32c(bytes) === index.baseCrc) return bytes;
+      if (last) throw this.#corrupt(where, "checksum of the base");
+    }
+  }
+
+  #load(section: Section, from: number, to: number, ahead: boolean): readonly Promise<CachedBlock>[] {
+    const { blocks } = section.index;
+    const names: string[] = [];
+    for (let block = from; block < to; block++) names.push(blockName(section, block));
+    const bytes = blocks.position(to) - blocks.position(from);
+    if (ahead) this.#parts.metrics.readAheadBytes += bytes;
+    return this.#blocks.load(names, bytes, ahead, () => this.#readBlocks(section, from, to));
+  }
+
+  async #readBlocks(section: Section, from: number, to: number): Promise<(CachedBlock | Error)[]> {
+    const extent = await this.#readExtent(section, from, to);
+    const { blocks } = section.index;
+    const results: (CachedBlock | Error)[] = [];
+    for (let block = from; block < to; block++) {
+      const start = blocks.position(block) - blocks.position(from);
+      results.push(await this.#checked(section, block, extent.subarray(start, start + blocks.bytes(block))));
+    }
+    return results;
+  }
+
+  #readExtent({ key, range, index, where }: Section, from: number, to: number): Promise<Uint8Array> {
+    return readStore(this.#parts, key, range.position + index.blocks.position(from), range.position + index.blocks.position(to), where);
+  }
+
+  /** The block, or the error that its readers get. A block that fails is read alone once more. */
+  async #checked(section: Section, block: number, bytes: Uint8Array): Promise<CachedBlock | Error> {
+    const entry = section.index.blocks.entry(block);
+    try {
+      return new CachedBlock(bytes, entry, section.where);
+    } catch {
+      try {
+        return new CachedBlock(await this.#readExtent(section, block, block + 1), entry, section.where);
+      } catch (error) {
+        this.#parts.metrics.corruptions += 1;
+        return error as Error;
+      }
+    }
+  }
+
+  async #readIndex(key: string, range: ObjectRange, identity: ObjectIdentity, where: string): Promise<SectionIndex> {
+    const start = range.position + range.dataBytes;
+    const { partitionId, startOffset, endOffset, dataBytes } = range;
+    for (let last = false; ; last = true) {
+      const bytes = await readStore(this.#parts, key, start, start + range.indexBytes, where);
+      if (crc32c(bytes) === range.indexCrc)
+        return decodeSectionIndex(bytes, { identity, partitionId, startOffset, endOffset, dataBytes }, where);
+      if (last) throw this.#corrupt(where, "checksum of the section index");
+    }
+  }
+
+  #corrupt(where: string, problem: string): Error {
+    this.#parts.metrics.corruptions += 1;
+    return corrupt(where, problem);
+  }
+
+  #identity(range: ObjectRange): ObjectIdentity {
+    if (range.object === undefined) throw corrupt(`partition=${range.partitionId}`, "a range without an object has no section");
+    return { clusterId: this.#clusterId, object: range.object };
+  }
+}
+
+function blockName(section: Section, block: number): string {
+  return `${section.key}@${section.range.position + section.index.blocks.position(block)}`;
+}

@@ -1,0 +1,270 @@
+import * as batch from "@tidemq/protocol/record-batch.ts";
+import { assert } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import type { ObjectRange } from "../model/object-range.ts";
+import type { RecordSlices } from "../model/record-slices.ts";
+import { BlockCache, type Section } from "./block-cache.ts";
+import type { CachedBlock } from "./cached-block.ts";
+import { corrupt } from "./identity-codec.ts";
+import { EXTENT_BYTES_MIN, INDEX_CACHE_RATIO, READ_BYTES_MAX, SECTIONS_PER_READ_MAX } from "./limits.ts";
+import { ManifestCache } from "./manifest-cache.ts";
+import { isManifestPointer, type ObjectIndex } from "./object-index.ts";
+import { ReadAhead } from "./read-ahead.ts";
+import { ObjectMissingError, type StoreReadParts } from "./store-read.ts";
+
+export type RemoteReaderParts = StoreReadParts & Readonly<{ index: ObjectIndex; clusterId: string }>;
+
+/** Answers of this kind end at the first trouble behind something good: it comes up again at the next read. */
+type Gathered = { readonly pieces: Uint8Array[]; bytes: number; at: number };
+
+/** The base of an object's range: the fold of everything below `endOffset`. */
+export type RemoteBase = Readonly<{ endOffset: number; bytes: Uint8Array }>;
+
+/**
+ * Reads what is no longer in the log, by range requests through the block cache. Pieces are views of cached blocks and
+ * stay valid when those are evicted.
+ */
+export class RemoteReader {
+  readonly #parts: RemoteReaderParts;
+  readonly #readAhead: ReadAhead;
+  readonly #readBytesMax: number;
+  readonly blocks: BlockCache;
+  readonly manifests: ManifestCache;
+
+  /** @param cacheBytesMax Bound of everything that is kept or being read. */
+  constructor(parts: RemoteReaderParts, cacheBytesMax: number) {
+    this.#parts = parts;
+    const indexBytesMax = cacheBytesMax * INDEX_CACHE_RATIO;
+    const blockBytesMax = cacheBytesMax - 2 * indexBytesMax;
+    this.blocks = new BlockCache(parts, parts.clusterId, { blockBytesMax, indexBytesMax });
+    this.manifests = new ManifestCache(parts, parts.clusterId, indexBytesMax);
+    this.#readBytesMax = Math.min(READ_BYTES_MAX, blockBytesMax / 4);
+    this.#readAhead = new ReadAhead(parts.clock, blockBytesMax / 2);
+  }
+
+  /**
+   * Whole batches from the one that contains `offset`, or the first above it, below `endOffset`, at most `bytesMax` (but
+   * one at least, if `atLeastOne`). Fewer than there are is possible, none only when there is none, or none that fits.
+   * Without pieces, `nextOffset` says where to go on: a batch that does not fit, or `endOffset`.
+   *
+   * @throws QueueError CORRUPT_RECORD naming the offsets; OBJECT_STORAGE_UNAVAILABLE, retriable.
+   */
+  async read(partitionId: number, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
+    const gathered: Gathered = { pieces: [], bytes: 0, at: offset };
+    const roomAtAll = Math.min(bytesMax, this.#readBytesMax);
+    for (let sections = 0; sections < SECTIONS_PER_READ_MAX && gathered.at < endOffset; sections++) {
+      const room = roomAtAll - gathered.bytes;
+      if (gathered.bytes > 0 && room < batch.BATCH_HEADER_BYTES) break;
+      try {
+        const more = await this.#onSection(partitionId, gathered.at, endOffset, (section) =>
+          this.#gather(gathered, section, endOffset, room, atLeastOne && gathered.bytes === 0),
+        );
+        if (more !== true) {
+          if (more === undefined && gathered.bytes === 0) gathered.at = endOffset;
+          break;
+        }
+      } catch (error) {
+        if (gathered.bytes === 0 || !(error instanceof QueueError)) throw error;
+        break;
+      }
+    }
+    if (gathered.bytes > 0) this.#aheadOf(partitionId, offset, gathered.at, endOffset);
+    return { pieces: gathered.pieces, bytes: gathered.bytes, nextOffset: gathered.at, hold: undefined };
+  }
+
+  /**
+   * The first batch of [offset, endOffset) with a record of this time or later; undefined when there is none here. Which
+   * of its records it is, and whether that lies below `offset`, is for the caller to see.
+   */
+  async batchAtTimestamp(partitionId: number, timestampMs: number, offset: number, endOffset: number): Promise<Uint8Array | undefined> {
+    let at = offset;
+    while (at < endOffset) {
+      const range = await this.#rangeWithTimestamp(partitionId, timestampMs, at, endOffset);
+      if (range === undefined) return undefined;
+      const found = await this.#inSection(partitionId, range, (section) => this.#batchAtTimestamp(section, timestampMs, at));
+      if (found !== undefined) return batch.baseOffset(found, 0) < endOffset ? found : undefined;
+      at = range.endOffset;
+    }
+    return undefined;
+  }
+
+  /** The newest base that an object carries at or below `endOffset`; undefined when no object of the partition is left there. */
+  async base(partitionId: number, endOffset: number): Promise<RemoteBase | undefined> {
+    const ranges = this.#parts.index.unmerged(partitionId);
+    const range = ranges.findLast((one) => one.kind === "data" && one.endOffset <= endOffset);
+    if (range === undefined) return undefined;
+    const bytes = await this.#inSection(partitionId, range, (section) => this.blocks.base(section));
+    return { endOffset: range.endOffset, bytes };
+  }
+
+  /** Runs on the section that holds the offset, or the next one. Undefined when there is none below `endOffset`. */
+  async #onSection<T>(
+    partitionId: number,
+    offset: number,
+    endOffset: number,
+    run: (section: Section) => Promise<T>,
+  ): Promise<T | undefined> {
+    const range = await this.#range(partitionId, offset, endOffset);
+    return range === undefined ? undefined : await this.#inSection(partitionId, range, run);
+  }
+
+  /** A range whose object is missing is looked up once more: it may have been replaced since. */
+  async #inSection<T>(partitionId: number, range: ObjectRange, run: (section: Section) => Promise<T>): Promise<T> {
+    try {
+      return await run(await this.blocks.section(range));
+    } catch (error) {
+      if (!(error instanceof ObjectMissingError)) throw error;
+      this.#parts.metrics.objectsMissing += 1;
+      const again = await this.#range(partitionId, range.startOffset, range.endOffset);
+      if (again === undefined || sameSection(again, range)) throw error;
+      return await run(await this.blocks.section(again));
+    }
+  }
+
+  /** The data range that holds the offset or the next one below `endOffset`. Passes over gaps; a hole is an error. */
+  async #range(partitionId: number, offset: number, endOffset: number): Promise<ObjectRange | undefined> {
+    for (let at = offset; at < endOffset; ) {
+      const range = await this.#indexed(partitionId, at);
+      if (range === undefined || range.startOffset >= endOffset) return undefined;
+      if (range.kind === "data") return range;
+      if (range.kind === "hole") this.#checkLoss(partitionId, range.startOffset, range.endOffset);
+      at = range.endOffset;
+    }
+    return undefined;
+  }
+
+  async #indexed(partitionId: number, offset: number): Promise<ObjectRange | undefined> {
+    const found = this.#parts.index.find(partitionId, offset);
+    if (found === undefined || !isManifestPointer(found)) return found;
+    const range = await this.manifests.find(found, offset);
+    assert(range !== undefined, "a manifest reaches as far as its pointer says");
+    return range;
+  }
+
+  #checkLoss(partitionId: number, from: number, to: number): void {
+    if (!this.#parts.index.isLossAccepted(partitionId, from, to))
+      throw corrupt(`partition=${partitionId} offsets=[${from}, ${to})`, "records were lost by damage before they were uploaded");
+  }
+
+  /** Whether the section was read to its end, so that the next one may follow. */
+  async #gather(gathered: Gathered, section: Section, endOffset: number, room: number, atLeastOne: boolean): Promise<boolean> {
+    const { blocks } = section.index;
+    const first = blocks.find(gathered.at);
+    this.blocks.want(section, first, blocksWithin(section, first, endOffset, room), false);
+    let left = room;
+    for (let number = first; number < blocks.count && blocks.firstOffset(number) < endOffset; number++) {
+      if (!this.#mayPass(gathered, section, blocks.firstOffset(number))) return false;
+      const present = this.blocks.block(section, number);
+      const block = present instanceof Promise ? await present : present;
+      const taken = take(gathered, block, endOffset, left, atLeastOne && gathered.bytes === 0);
+      left -= taken.bytes;
+      if (!taken.all) return false;
+    }
+    if (!this.#mayPass(gathered, section, Math.min(endOffset, section.index.endOffset))) return false;
+    gathered.at = Math.max(gathered.at, section.index.endOffset);
+    return true;
+  }
+
+  /** Whether no lost record lies between what was gathered and `to`. A loss is an error only for who stands before it. */
+  #mayPass(gathered: Gathered, section: Section, to: number): boolean {
+    for (const hole of section.index.holes) {
+      if (hole.to <= gathered.at || hole.from >= to) continue;
+      if (gathered.bytes > 0 && !this.#parts.index.isLossAccepted(section.range.partitionId, hole.from, hole.to)) return false;
+      this.#checkLoss(section.range.partitionId, hole.from, hole.to);
+    }
+    return true;
+  }
+
+  async #rangeWithTimestamp(partitionId: number, timestampMs: number, offset: number, endOffset: number): Promise<ObjectRange | undefined> {
+    for (let at = offset; at < endOffset; ) {
+      const found = this.#parts.index.find(partitionId, at);
+      if (found === undefined || found.startOffset >= endOffset) return undefined;
+      if (found.maxTimestampMs >= timestampMs) {
+        if (!isManifestPointer(found)) return found;
+        const range = await this.#inManifest(found, timestampMs, at);
+        if (range !== undefined) return range;
+      }
+      at = found.endOffset;
+    }
+    return undefined;
+  }
+
+  async #inManifest(root: Parameters<ManifestCache["manifest"]>[0], timestampMs: number, offset: number): Promise<ObjectRange | undefined> {
+    const manifest = await this.manifests.manifest(root);
+    const late = (one: Readonly<{ maxTimestampMs: number; endOffset: number }>): boolean =>
+      one.maxTimestampMs >= timestampMs && one.endOffset > offset;
+    for (const child of manifest.children) {
+      if (!late(child)) continue;
+      const range = (await this.manifests.manifest(child)).ranges.find(late);
+      if (range !== undefined) return range;
+    }
+    return manifest.ranges.find(late);
+  }
+
+  async #batchAtTimestamp(section: Section, timestampMs: number, offset: number): Promise<Uint8Array | undefined> {
+    const { blocks } = section.index;
+    for (let number = blocks.find(offset); number < blocks.count; number++) {
+      if (blocks.maxTimestampMs(number) < timestampMs) continue;
+      const block = await this.blocks.block(section, number);
+      const at = block.findTimestamp(block.find(offset), timestampMs);
+      if (at < block.bytes.byteLength) return block.bytes.subarray(at, at + batch.batchBytes(block.bytes, at));
+    }
+    return undefined;
+  }
+
+  /** Behind a sequential reader, in the background. Trouble is left for the reader to find. */
+  #aheadOf(partitionId: number, offset: number, nextOffset: number, endOffset: number): void {
+    const stream = this.#readAhead.after(partitionId, offset, nextOffset);
+    if (stream === undefined) return;
+    const reading = this.#readOn(partitionId, nextOffset, endOffset, stream.windowBytes).finally(() => stream.done());
+    reading.catch((error: unknown) => {
+      if (!(error instanceof QueueError)) throw error;
+    });
+  }
+
+  async #readOn(partitionId: number, offset: number, endOffset: number, bytes: number): Promise<void> {
+    let left = bytes;
+    for (let at = offset; at < endOffset && left > 0; ) {
+      const range = await this.#range(partitionId, at, endOffset);
+      if (range === undefined) return;
+      const section = await this.blocks.section(range);
+      const first = section.index.blocks.find(at);
+      const end = blocksWithin(section, first, endOffset, left);
+      const atEnd = end === section.index.blocks.count;
+      // Not in dribbles: wait until half of the window is used up, or the section ends.
+      if (atEnd || this.blocks.missingBytes(section, first, end) >= Math.max(EXTENT_BYTES_MIN, bytes / 2)) {
+        this.blocks.want(section, first, end, true);
+      }
+      if (!atEnd) return;
+      left -= section.index.blocks.position(end) - section.index.blocks.position(Math.min(first, end));
+      at = range.endOffset;
+    }
+  }
+}
+
+/** The blocks from `first` on that bring at least so many bytes: number of the one behind. */
+function blocksWithin(section: Section, first: number, endOffset: number, bytes: number): number {
+  const { blocks } = section.index;
+  let end = first;
+  while (
+    end < blocks.count &&
+    blocks.firstOffset(end) < endOffset &&
+    (end === first || blocks.position(end) - blocks.position(first) < bytes)
+  )
+    end += 1;
+  return end;
+}
+
+/** Adds of a block what there is room for. `all`: the block's end was reached. */
+function take(gathered: Gathered, block: CachedBlock, endOffset: number, room: number, atLeastOne: boolean) {
+  const from = block.find(gathered.at);
+  const to = block.limit(from, endOffset, room, atLeastOne);
+  if (to > from) gathered.pieces.push(block.bytes.subarray(from, to));
+  gathered.bytes += to - from;
+  gathered.at = Math.max(gathered.at, block.offsetAt(to));
+  return { bytes: to - from, all: to === block.bytes.byteLength };
+}
+
+function sameSection(a: ObjectRange, b: ObjectRange): boolean {
+  return a.object !== undefined && a.object.random === b.object?.random && a.position === b.position;
+}
