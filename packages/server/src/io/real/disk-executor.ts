@@ -58,7 +58,12 @@ export class DiskExecutor {
     const memory = createRingMemory();
     this.#control = new Int32Array(memory.control);
     this.#words = new Float64Array(memory.words);
-    this.#worker = new Worker(new URL("./disk-thread.ts", import.meta.url), { workerData: memory, name: "disk", trackUnmanagedFds: false });
+    this.#worker = new Worker(new URL("./disk-thread.ts", import.meta.url), {
+      workerData: memory,
+      name: "disk",
+      execArgv: [],
+      trackUnmanagedFds: false,
+    });
     this.#worker.on("message", (message: CompletionMessage) => this.#complete(message));
     this.#worker.on("error", (error: Error) => this.#fail(error));
     this.#exited = new Promise((resolve) => {

@@ -30,3 +30,18 @@ export const DIRECT_READ_TEST_MS = 1_000;
 
 /** Log lines that wait for a slow reader of standard error; more are dropped. */
 export const LOG_BYTES_MAX = 1024 * 1024;
+
+/** Bytes of an object that are written before a cold read may come in between. */
+export const OBJECT_WRITE_STEP_BYTES = 1024 * 1024;
+
+/** Bytes of an object that are written before they are synced: a sync of all at the end would hold up cold reads for long. */
+export const OBJECT_SYNC_STEP_BYTES = 4 * 1024 * 1024;
+
+/** Largest range of an object that is read at once. */
+export const OBJECT_READ_BYTES_MAX = 64 * 1024 * 1024;
+
+/** A temporary file of another machine that is older belongs to nobody. */
+export const OBJECT_TEMPORARY_AGE_MS = 24 * 60 * 60 * 1000;
+
+/** Unsynced bytes of a file that a `DroppingDisk` keeps back. */
+export const DROPPING_UNSYNCED_BYTES_MAX = 64 * 1024 * 1024;

@@ -1,0 +1,278 @@
+// Objects as files of a directory, with synchronous calls: for the thread that owns them.
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fdatasyncSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { hostname } from "node:os";
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { ObjectStoreError, type ObjectStoreErrorCode, type StoredObject } from "../object-store.ts";
+import { errorCodeOf, messageOf } from "./disk-errors.ts";
+import { OBJECT_SYNC_STEP_BYTES, OBJECT_TEMPORARY_AGE_MS, OBJECT_WRITE_STEP_BYTES } from "./limits.ts";
+import { writeFully } from "./write-fully.ts";
+
+/** Its presence says that the directory is there: an empty mount point is no empty store. */
+const MARKER = ".tidemq-objects";
+/** Beside the objects, since a link needs the same file system. Keys never begin with a dot. */
+const TEMPORARY = ".temporary";
+
+/** A directory that holds objects: the key is the path. Keys were checked by the caller. */
+export class ObjectDirectory {
+  readonly #root: string;
+  readonly #temporaryPrefix = `${hostname()}.${process.pid}.`;
+  #temporaryNumber = 0;
+
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Makes the directory a store when it is none yet. Idempotent. */
+  create(): void {
+    attempt(this.#root, "unavailable", () => {
+      mkdirSync(this.#root, { recursive: true });
+      if (!existsSync(`${this.#root}/${MARKER}`))
+        writeFileSync(`${this.#root}/${MARKER}`, "Objects of a TideMQ cluster. Do not change anything here.\n", { flush: true });
+      syncFolder(this.#root);
+    });
+  }
+
+  /** Deletes temporary files whose writer is dead. */
+  removeTemporaries(nowMs: number): void {
+    const folder = `${this.#root}/${TEMPORARY}`;
+    if (!existsSync(folder)) return;
+    for (const name of readdirSync(folder)) {
+      const path = `${folder}/${name}`;
+      if (isAbandoned(name, path, nowMs)) unlinkSync(path);
+    }
+  }
+
+  /** In steps, between which the thread may do something else. */
+  *put(key: string, pieces: readonly Uint8Array[]): Generator<void, StoredObject> {
+    this.#mustBeThere();
+    const path = `${this.#root}/${key}`;
+    // Spares the writing when it is a repetition; what decides is the link.
+    if (existsSync(path)) throw new ObjectStoreError("exists", `the key is taken, key=${key}`);
+    const temporary = this.#temporaryPath();
+    try {
+      const stored = yield* writeFile(temporary, key, pieces);
+      attempt(key, "unavailable", () => {
+        this.#makeFolders(key);
+        linkSync(temporary, path);
+      });
+      yield;
+      // From here on the object can be seen: what fails now leaves its durability unknown.
+      attempt(key, "unknown", () => syncFolder(folderOf(path)));
+      return stored;
+    } finally {
+      quietly(() => unlinkSync(temporary));
+    }
+  }
+
+  read(key: string, start: number, end: number): Uint8Array<ArrayBuffer> {
+    const path = `${this.#root}/${key}`;
+    const descriptor = this.#open(key, path);
+    try {
+      return attempt(key, "unavailable", () => {
+        const stats = fstatSync(descriptor);
+        if (!stats.isFile()) throw new ObjectStoreError("not-found", `no such object, key=${key}`);
+        if (end > stats.size) throw new ObjectStoreError("range", `the object is shorter than ${end} bytes, key=${key}`);
+        const bytes = Buffer.allocUnsafeSlow(end - start);
+        for (let done = 0; done < bytes.byteLength; ) {
+          const count = readSync(descriptor, bytes, done, bytes.byteLength - done, start + done);
+          if (count === 0) throw new ObjectStoreError("range", `the object is shorter than ${end} bytes, key=${key}`);
+          done += count;
+        }
+        return bytes;
+      });
+    } finally {
+      closeSync(descriptor);
+    }
+  }
+
+  /** A file system keeps no checksum. */
+  head(key: string): StoredObject | undefined {
+    const stats = attempt(key, "unavailable", () => statSync(`${this.#root}/${key}`, { throwIfNoEntry: false }));
+    if (stats?.isFile() === true) return { bytes: stats.size, crc32c: undefined };
+    this.#mustBeThere();
+    return undefined;
+  }
+
+  list(prefix: string, after: string, countMax: number): string[] {
+    this.#mustBeThere();
+    const keys: string[] = [];
+    attempt(prefix, "unavailable", () => this.#collect("", prefix, after, countMax, keys));
+    return keys;
+  }
+
+  remove(key: string): void {
+    this.#mustBeThere();
+    attempt(key, "unavailable", () => {
+      try {
+        unlinkSync(`${this.#root}/${key}`);
+      } catch (error) {
+        if (!["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCodeOf(error) ?? "")) throw error;
+      }
+    });
+  }
+
+  #open(key: string, path: string): number {
+    const descriptor = attempt(key, "unavailable", () => {
+      try {
+        return openSync(path, constants.O_RDONLY);
+      } catch (error) {
+        if (errorCodeOf(error) === "ENOENT" || errorCodeOf(error) === "ENOTDIR") return undefined;
+        throw error;
+      }
+    });
+    if (descriptor !== undefined) return descriptor;
+    this.#mustBeThere();
+    throw new ObjectStoreError("not-found", `no such object, key=${key}`);
+  }
+
+  /** The folders below the root, each durable in its parent. Never the root itself: it may be a mount that is gone. */
+  #makeFolders(key: string): void {
+    const segments = key.split("/").slice(0, -1);
+    let folder = this.#root;
+    for (const segment of segments) {
+      const parent = folder;
+      folder = `${parent}/${segment}`;
+      if (existsSync(folder)) continue;
+      try {
+        mkdirSync(folder);
+      } catch (error) {
+        if (errorCodeOf(error) !== "EEXIST") throw error;
+      }
+      syncFolder(parent);
+    }
+  }
+
+  #temporaryPath(): string {
+    const folder = `${this.#root}/${TEMPORARY}`;
+    attempt(folder, "unavailable", () => {
+      if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
+    });
+    this.#temporaryNumber += 1;
+    return `${folder}/${this.#temporaryPrefix}${this.#temporaryNumber}`;
+  }
+
+  /** In the order of the keys: a folder's name counts with its slash. */
+  #collect(folder: string, prefix: string, after: string, countMax: number, keys: string[]): void {
+    const entries = readdirSync(`${this.#root}/${folder}`, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
+    const paths = entries.map((entry) => (entry.isDirectory() ? `${folder}${entry.name}/` : `${folder}${entry.name}`)).sort();
+    for (const path of paths) {
+      if (keys.length >= countMax) return;
+      const front = path.slice(0, prefix.length);
+      if (!path.endsWith("/")) {
+        if (path > after && path.startsWith(prefix)) keys.push(path);
+      } else if (prefix.startsWith(front) && (path > after || after.startsWith(path))) this.#collect(path, prefix, after, countMax, keys);
+    }
+  }
+
+  #mustBeThere(): void {
+    attempt(this.#root, "unavailable", () => {
+      if (!existsSync(`${this.#root}/${MARKER}`))
+        throw new ObjectStoreError("unavailable", `the directory of objects is not there: ${this.#root}`);
+    });
+  }
+}
+
+function* writeFile(path: string, key: string, pieces: readonly Uint8Array[]): Generator<void, StoredObject> {
+  const descriptor = attempt(key, "unavailable", () => openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
+  try {
+    let bytes = 0;
+    let checksum = 0;
+    let unsyncedBytes = 0;
+    for (const step of stepsOf(pieces)) {
+      checksum = crc32c(step, checksum);
+      attempt(key, "unavailable", () => writeFully(descriptor, [step], bytes));
+      bytes += step.byteLength;
+      unsyncedBytes += step.byteLength;
+      if (unsyncedBytes >= OBJECT_SYNC_STEP_BYTES) {
+        attempt(key, "unavailable", () => fdatasyncSync(descriptor));
+        unsyncedBytes = 0;
+      }
+      yield;
+    }
+    attempt(key, "unavailable", () => fsyncSync(descriptor));
+    return { bytes, crc32c: checksum };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** The pieces, none larger than a step. */
+function* stepsOf(pieces: readonly Uint8Array[]): Generator<Uint8Array, void> {
+  for (const piece of pieces) {
+    for (let at = 0; at < piece.byteLength; at += OBJECT_WRITE_STEP_BYTES) yield piece.subarray(at, at + OBJECT_WRITE_STEP_BYTES);
+  }
+}
+
+const CODES: Readonly<Record<string, ObjectStoreErrorCode>> = {
+  EEXIST: "exists",
+  ENOSPC: "full",
+  EDQUOT: "full",
+  EFBIG: "full",
+  EACCES: "denied",
+  EPERM: "denied",
+  EROFS: "denied",
+};
+
+/** `otherwise`: the code of an error that is not in the table. */
+function attempt<T>(what: string, otherwise: "unavailable" | "unknown", act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (error instanceof ObjectStoreError) throw error;
+    const code = otherwise === "unknown" ? "unknown" : (CODES[errorCodeOf(error) ?? ""] ?? otherwise);
+    throw new ObjectStoreError(code, `${what}: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function syncFolder(path: string): void {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}
+
+/** Of a dead process of this machine, or very old. A file of our own number was left by an earlier process with it. */
+function isAbandoned(name: string, path: string, nowMs: number): boolean {
+  const [, host, pid] = /^(.*)\.(\d+)\.\d+$/.exec(name) ?? [];
+  if (host === hostname() && pid !== undefined) return Number(pid) === process.pid || !isAlive(Number(pid));
+  const stats = statSync(path, { throwIfNoEntry: false });
+  return stats !== undefined && nowMs - stats.mtimeMs > OBJECT_TEMPORARY_AGE_MS;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errorCodeOf(error) === "EPERM";
+  }
+}
+
+function quietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // The file is deleted at the next start.
+  }
+}

@@ -1,0 +1,127 @@
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { objectStoreContract } from "../../testing/contracts/object-store-contract.ts";
+import { DirectoryObjectStore } from "./object-store-dir.ts";
+
+objectStoreContract(
+  "directory of objects",
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "objects-"));
+    const store = new DirectoryObjectStore(join(folder, "bucket"), true);
+    const dispose = async (): Promise<void> => {
+      await store.close();
+      await rm(folder, { recursive: true });
+    };
+    return { store, drive: (promise) => promise, dispose };
+  },
+  true,
+);
+
+test("the key is the path, and nothing else is left behind", async (t) => {
+  const { store, root } = await openStore(t);
+  await store.put("c/data/1", [Buffer.from("hello")]);
+  await rejects(store.put("c/data/1", [Buffer.from("other")]), { code: "exists" });
+  equal(await readFile(join(root, "c/data/1"), "utf8"), "hello");
+  deepEqual(await readdir(join(root, ".temporary")), []);
+});
+
+test("a directory that is gone is unavailable, not empty, and nothing is written in its place", async (t) => {
+  const { store, root } = await openStore(t);
+  await store.put("c/1", [Buffer.from("hello")]);
+  await rename(root, `${root}.away`);
+  const gone = { name: "ObjectStoreError", code: "unavailable" };
+  const checkGone = async (): Promise<void> => {
+    await rejects(store.read("c/1", 0, 5), gone);
+    await rejects(store.put("c/2", [Buffer.from("x")]), gone);
+    await rejects(store.head("c/1"), gone);
+    await rejects(store.list("", "", 10), gone);
+    await rejects(store.remove("c/1"), gone);
+  };
+  await checkGone();
+  equal(existsSync(root), false);
+  await mkdir(root); // the bare mount point
+  await checkGone();
+  deepEqual(readdirSync(root), []);
+  await rm(root, { recursive: true });
+  await rename(`${root}.away`, root);
+  deepEqual(await store.list("", "", 10), ["c/1"]);
+});
+
+test("without leave to create it, a missing directory is unavailable until somebody makes it a store", async (t) => {
+  const { root } = await openStore(t);
+  const store = new DirectoryObjectStore(root, false);
+  t.after(() => store.close());
+  await rejects(store.list("", "", 1), { code: "unavailable" });
+  const creator = new DirectoryObjectStore(root, true);
+  t.after(() => creator.close());
+  await creator.list("", "", 1);
+  deepEqual(await store.list("", "", 1), []);
+});
+
+test("temporary files of the dead are deleted at the start, those of the living are not", async (t) => {
+  const { store, root } = await openStore(t);
+  await mkdir(join(root, ".temporary"), { recursive: true });
+  const dead = spawnSync("true").pid;
+  const names = [
+    `${hostname()}.${process.pid}.1`,
+    `${hostname()}.${dead}.7`,
+    `${hostname()}.${process.ppid}.3`,
+    "elsewhere.1.1",
+    "elsewhere.1.2",
+  ];
+  for (const name of names) await writeFile(join(root, ".temporary", name), "x");
+  await utimes(join(root, ".temporary", "elsewhere.1.1"), 0, 0);
+  await store.list("", "", 1);
+  deepEqual((await readdir(join(root, ".temporary"))).sort(), ["elsewhere.1.2", `${hostname()}.${process.ppid}.3`].sort());
+});
+
+test("cold reads come in between the steps of a put", async (t) => {
+  const { store } = await openStore(t);
+  await store.put("small", [Buffer.from("hello")]);
+  let isPutDone = false;
+  const large = new Uint8Array(new SharedArrayBuffer(32 * 1024 * 1024));
+  const put = store.put("large", [large]).then(() => {
+    isPutDone = true;
+  });
+  let readsBefore = 0;
+  while (!isPutDone && readsBefore < 5) {
+    await store.read("small", 0, 5);
+    if (!isPutDone) readsBefore += 1;
+  }
+  ok(readsBefore >= 5, `${readsBefore} reads`);
+  await put;
+});
+
+test("a part of a large buffer travels without the rest", async (t) => {
+  const { store } = await openStore(t);
+  const large = Buffer.alloc(64 * 1024 * 1024, 7);
+  const startedMs = performance.now();
+  for (let n = 0; n < 20; n++) await store.put(`k/${n}`, [large.subarray(n, n + 10)]);
+  ok(performance.now() - startedMs < 2_000);
+});
+
+test("a key below an object is refused, and a folder is no object", async (t) => {
+  const { store } = await openStore(t);
+  await store.put("c/1", [Buffer.from("x")]);
+  await rejects(store.put("c/1/2", [Buffer.from("x")]), { name: "ObjectStoreError", code: "unavailable" });
+  equal(await store.head("c"), undefined);
+  await rejects(store.read("c", 0, 0), { code: "not-found" });
+  await rejects(store.put("c", [Buffer.from("x")]), { code: "exists" });
+  await rejects(store.read("c/1/2", 0, 1), { code: "not-found" });
+});
+
+async function openStore(t: TestContext): Promise<{ store: DirectoryObjectStore; root: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "objects-"));
+  const root = join(folder, "bucket");
+  const store = new DirectoryObjectStore(root, true);
+  t.after(async () => {
+    await store.close();
+    await rm(folder, { recursive: true });
+  });
+  return { store, root };
+}
