@@ -1,0 +1,410 @@
+import { assert } from "../base/assert.ts";
+import type { Clock, Timer } from "../io/clock.ts";
+import type { Address, Connection, ConnectionReader } from "../io/network.ts";
+import type { Hold } from "../model/record-slices.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { ByteBudget, RoomWaiter } from "./byte-budget.ts";
+import type { FrameHandler, PendingRequest } from "./frame-handler.ts";
+import { FrameInput } from "./frame-input.ts";
+import type { FramePool } from "./frame-pool.ts";
+import { MUTE_MS_MAX, PENDING_RESPONSE_BYTES_MAX, PIPELINE_MAX, RESPONSE_COPY_BYTES_MAX } from "./limits.ts";
+import type { NetCounters } from "./net-counters.ts";
+import { type ChunkPool, ResponseQueue } from "./response-queue.ts";
+import type { TurnQueue, TurnWork } from "./turn-queue.ts";
+
+/** What all connections share. */
+export type ConnectionParts = Readonly<{
+  handler: FrameHandler;
+  clock: Clock;
+  log: Log;
+  frames: FramePool;
+  chunks: ChunkPool;
+  budget: ByteBudget;
+  turns: TurnQueue;
+  counters: NetCounters;
+  /** The last word of a connection. */
+  closed(connection: ClientConnection): void;
+}>;
+
+/**
+ * One connection of a client: frames in, answers out, both in order. Requests that pipeline (produce) start as they
+ * arrive; any other starts when everything before it is answered, and nothing starts before it is answered.
+ *
+ *   socket → FrameInput → handler.start → ResponseQueue → one write a turn → socket
+ *
+ * Reading stops while a request may not start: too many unanswered, too many answers not taken by the peer, no room in
+ * the broker, throttled. What was read by then waits in one buffer.
+ */
+export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork {
+  readonly id: number;
+  readonly remote: Address;
+  /** The address that the client reached. */
+  readonly local: Address;
+  readonly #socket: Connection;
+  readonly #parts: ConnectionParts;
+  readonly #input: FrameInput;
+  readonly #responses: ResponseQueue;
+
+  /** Ring of answers in the order of their requests: the position where each ends, and whether it may be sent. */
+  #slotEnds = new Float64Array(8);
+  #slotsDone = new Uint8Array(8);
+  #slotHead = 0;
+  #slotTail = 0;
+  /** Answers below this position may be sent. */
+  #readyEnd = 0;
+
+  #exclusive = false;
+  #pending: PendingRequest | undefined;
+  #open = true;
+  #paused = false;
+  #draining = false;
+  #peerEnded = false;
+  #ending = false;
+  #queued = false;
+  #muteTimer: Timer | undefined;
+
+  #holds: Hold[] = [];
+  #heldBytes = 0;
+  #sentHolds: Hold[] = [];
+  #sentHeldBytes = 0;
+
+  #sentBytes = 0;
+  #takenBytesAtSweep = 0;
+  #receivedSinceSweep = true;
+  #sweepsIdle = 0;
+  #sweepsStalled = 0;
+
+  constructor(id: number, socket: Connection, parts: ConnectionParts) {
+    this.id = id;
+    this.remote = socket.remote;
+    this.local = socket.local;
+    this.#socket = socket;
+    this.#parts = parts;
+    this.#responses = new ResponseQueue(parts.chunks);
+    this.#input = new FrameInput(this, parts.handler, parts.frames);
+  }
+
+  get isOpen(): boolean {
+    return this.#open;
+  }
+
+  /** Requests that are started and not answered. */
+  get unanswered(): number {
+    return this.#slotTail - this.#slotHead + (this.#exclusive ? 1 : 0);
+  }
+
+  // The socket's side.
+
+  target(): Uint8Array | undefined {
+    return this.#input.target();
+  }
+
+  bytes(bytes: Uint8Array): void {
+    if (!this.#open) return;
+    this.#receivedSinceSweep = true;
+    this.#parts.counters.bytesReceived += bytes.byteLength;
+    this.#input.received(bytes);
+    this.#pauseOrResume();
+    this.#letGo();
+  }
+
+  drained(): void {
+    if (!this.#open || this.#socket.pendingBytes > 0) return;
+    this.#settle();
+    if (this.#input.isBlocked) this.#queue();
+    this.#endIfDone();
+  }
+
+  ended(): void {
+    this.#peerEnded = true;
+    if (this.#input.isInFrame) this.#parts.log.warn("connection ended in the middle of a request", this.#name());
+    this.#endIfDone();
+  }
+
+  closed(reason: string | undefined): void {
+    if (reason !== undefined) this.#parts.log.debug("connection ended abnormally", { ...this.#name(), reason });
+    this.#tearDown();
+  }
+
+  // The handler's side.
+
+  /** Memory for a small answer: write at `chunk[at]` after `reserve`, then `advance`. */
+  get responses(): ResponseQueue {
+    return this.#responses;
+  }
+
+  /** The answer that was just appended to `responses` belongs to the request that is being started; it waits for `finishSlot`. */
+  openSlot(): number {
+    const slot = this.#slotTail;
+    if (slot - this.#slotHead === this.#slotEnds.length) this.#growSlots();
+    const at = slot & (this.#slotEnds.length - 1);
+    this.#slotEnds[at] = this.#responses.end;
+    this.#slotsDone[at] = 0;
+    this.#slotTail += 1;
+    return slot;
+  }
+
+  /** The answer of this slot is complete: it is sent as soon as all before it are. */
+  finishSlot(slot: number): void {
+    if (!this.#open) return;
+    this.#slotsDone[slot & (this.#slotEnds.length - 1)] = 1;
+    if (slot !== this.#slotHead) return;
+    const mask = this.#slotEnds.length - 1;
+    let head = slot;
+    for (; head < this.#slotTail && this.#slotsDone[head & mask] === 1; head += 1) this.#readyEnd = this.#slotEnds[head & mask] as number;
+    this.#slotHead = head;
+    this.#queue();
+  }
+
+  /**
+   * Answers the one request that was started and does not pipeline. Large answers are not copied: their pieces must not
+   * change until the holds are released, which this connection does, whatever happens.
+   */
+  respond(pieces: readonly Uint8Array[], holds: readonly Hold[] = []): void {
+    if (!this.#open) {
+      for (const hold of holds) hold.release();
+      return;
+    }
+    assert(this.#exclusive, "an answer without a request");
+    let bytes = 0;
+    for (const piece of pieces) bytes += piece.byteLength;
+    if (bytes < RESPONSE_COPY_BYTES_MAX) {
+      for (const piece of pieces) this.#responses.append(piece);
+      for (const hold of holds) hold.release();
+    } else {
+      for (const piece of pieces) this.#responses.appendShared(piece);
+      this.#keep(holds, bytes);
+    }
+    this.#readyEnd = this.#responses.end;
+    this.#answered();
+  }
+
+  /** The request that was started is done and has no answer. */
+  respondNothing(): void {
+    if (this.#open) this.#answered();
+  }
+
+  /** The request that was started may wait for long: whoever waits is told when that is pointless. */
+  waitFor(pending: PendingRequest): void {
+    this.#pending = pending;
+    if (this.#draining) pending.cancel();
+  }
+
+  /** Runs `work` before this turn of the loop ends, and before answers are sent; at once when a group is durable. */
+  beforeSending(work: TurnWork): void {
+    this.#parts.turns.add(work);
+  }
+
+  /** Reads nothing for so long: the client was told so by the throttle time of an answer. */
+  mute(delayMs: number): void {
+    const muteMs = Math.min(delayMs, MUTE_MS_MAX);
+    if (!this.#open || this.#muteTimer !== undefined || muteMs <= 0) return;
+    this.#parts.counters.throttled += 1;
+    this.#parts.counters.throttledMs += muteMs;
+    this.#muteTimer = this.#parts.clock.after(muteMs, () => {
+      this.#muteTimer = undefined;
+      if (this.#open) this.#queue();
+    });
+    this.#input.block();
+    this.#pauseOrResume();
+  }
+
+  /** The peer broke the protocol, or is too slow: one line in the log, and the end. */
+  cutOff(reason: string): void {
+    if (!this.#open) return;
+    this.#parts.counters.connectionsCutOff += 1;
+    this.#parts.log.warn("connection cut off", { ...this.#name(), reason });
+    this.#destroy();
+  }
+
+  /** Ends without a word in the log, as acks=0 asks for after an error. */
+  destroy(): void {
+    if (this.#open) this.#destroy();
+  }
+
+  // The listener's side.
+
+  /** Answers what was started, starts nothing more, ends. */
+  drain(): void {
+    this.#draining = true;
+    this.#input.block();
+    this.#pauseOrResume();
+    this.#pending?.cancel();
+    this.#endIfDone();
+  }
+
+  /** Called once per sweep. `sweeps…Max` are the limits in sweeps. */
+  sweep(idleSweepsMax: number, frameStallSweepsMax: number, writeStallSweepsMax: number): void {
+    if (!this.#open) return;
+    const pendingBytes = this.#socket.pendingBytes;
+    const takenBytes = this.#sentBytes - pendingBytes;
+    this.#sweepsStalled = pendingBytes > 0 && takenBytes === this.#takenBytesAtSweep ? this.#sweepsStalled + 1 : 0;
+    this.#takenBytesAtSweep = takenBytes;
+    if (this.#sweepsStalled >= writeStallSweepsMax) return this.cutOff("the peer takes no bytes of its answers");
+    this.#sweepsIdle = this.#receivedSinceSweep || this.#paused || this.unanswered > 0 ? 0 : this.#sweepsIdle + 1;
+    this.#receivedSinceSweep = false;
+    if (this.#input.isInFrame && this.#sweepsIdle >= frameStallSweepsMax) return this.cutOff("a request stopped in the middle");
+    if (this.#sweepsIdle < idleSweepsMax) return;
+    this.#parts.counters.connectionsIdled += 1;
+    this.#destroy();
+  }
+
+  // FrameInput's side.
+
+  /** Nothing may start, whatever it is. */
+  get isHeldBack(): boolean {
+    return this.#draining || this.#muteTimer !== undefined;
+  }
+
+  /** Whether a request of this API may start now. */
+  mayStart(apiKey: number): boolean {
+    if (!this.#open || this.#exclusive || this.isHeldBack) return false;
+    if (this.#socket.pendingBytes + this.#responses.bytes > PENDING_RESPONSE_BYTES_MAX) return false;
+    const unanswered = this.#slotTail - this.#slotHead;
+    if (unanswered >= PIPELINE_MAX || (unanswered > 0 && !this.#parts.handler.pipelines(apiKey))) return false;
+    return this.#parts.budget.admit(this);
+  }
+
+  /** Whether the buffer of a frame that arrives may grow. */
+  mayGrow(): boolean {
+    return this.#parts.budget.admit(this);
+  }
+
+  start(bytes: Uint8Array, start: number, end: number, apiKey: number): void {
+    this.#parts.counters.requestsStarted += 1;
+    this.#exclusive = !this.#parts.handler.pipelines(apiKey);
+    this.#parts.handler.start(this, bytes, start, end);
+  }
+
+  // The broker's side.
+
+  roomFreed(): void {
+    this.#queue();
+  }
+
+  turn(): void {
+    if (this.#open && this.#input.isBlocked) {
+      this.#input.resume();
+      this.#pauseOrResume();
+    }
+    this.#queued = false;
+    if (!this.#open) return;
+    // What was held back by its own unsent answers goes on in the next turn: others come first.
+    if (this.#flush() && this.#open && this.#input.isBlocked) this.#queue();
+    this.#letGo();
+  }
+
+  #answered(): void {
+    assert(this.#exclusive, "an answer without a request");
+    this.#exclusive = false;
+    this.#pending = undefined;
+    this.#queue();
+  }
+
+  #queue(): void {
+    if (this.#queued) return;
+    this.#queued = true;
+    this.#parts.turns.add(this);
+  }
+
+  /** Sends what is ready, in one write. Returns whether anything was. */
+  #flush(): boolean {
+    const bytes = this.#readyEnd - (this.#responses.end - this.#responses.bytes);
+    if (bytes > 0) {
+      this.#parts.counters.bytesSent += bytes;
+      this.#sentBytes += bytes;
+      this.#sendHolds();
+      this.#socket.write(this.#responses.take(this.#readyEnd));
+      if (this.#open && this.#socket.pendingBytes === 0) this.#settle();
+    }
+    this.#endIfDone();
+    return bytes > 0;
+  }
+
+  /** Everything written is with the kernel. */
+  #settle(): void {
+    this.#responses.drained();
+    if (this.#sentHeldBytes === 0) return;
+    for (const hold of this.#sentHolds) hold.release();
+    this.#sentHolds.length = 0;
+    this.#parts.budget.release(this.#sentHeldBytes);
+    this.#sentHeldBytes = 0;
+  }
+
+  /** Who holds no bytes needs no favour. */
+  #letGo(): void {
+    if (this.#input.holdsBytes || this.#heldBytes + this.#sentHeldBytes > 0) return;
+    this.#parts.budget.settle(this);
+  }
+
+  #keep(holds: readonly Hold[], bytes: number): void {
+    this.#parts.budget.claim(bytes);
+    this.#heldBytes += bytes;
+    for (const hold of holds) {
+      this.#holds.push(hold);
+      hold.whenWanted(() => this.cutOff("the peer is too slow: the memory of the records it fetches is needed"));
+    }
+  }
+
+  #sendHolds(): void {
+    for (const hold of this.#holds) this.#sentHolds.push(hold);
+    this.#holds.length = 0;
+    this.#sentHeldBytes += this.#heldBytes;
+    this.#heldBytes = 0;
+  }
+
+  #pauseOrResume(): void {
+    if (!this.#open || this.#paused === this.#input.isBlocked) return;
+    this.#paused = !this.#paused;
+    if (this.#paused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** After the peer's end, or when draining: nothing more will be started, so when all is sent it is over. */
+  #endIfDone(): void {
+    if (!this.#open || this.#ending || !(this.#draining || (this.#peerEnded && !this.#input.hasWholeFrame))) return;
+    if (this.unanswered > 0 || this.#responses.bytes > 0 || this.#socket.pendingBytes > 0) return;
+    this.#ending = true;
+    this.#socket.end();
+  }
+
+  #destroy(): void {
+    this.#tearDown();
+    this.#socket.destroy();
+  }
+
+  #tearDown(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#muteTimer?.cancel();
+    this.#input.clear();
+    this.#responses.clear();
+    for (const hold of [...this.#holds, ...this.#sentHolds]) hold.release();
+    this.#holds = [];
+    this.#sentHolds = [];
+    this.#parts.budget.release(this.#heldBytes + this.#sentHeldBytes);
+    this.#heldBytes = 0;
+    this.#sentHeldBytes = 0;
+    this.#parts.budget.leave(this);
+    const pending = this.#pending;
+    this.#pending = undefined;
+    pending?.cancel();
+    this.#parts.closed(this);
+  }
+
+  #growSlots(): void {
+    const oldMask = this.#slotEnds.length - 1;
+    const ends = new Float64Array(this.#slotEnds.length * 2);
+    const done = new Uint8Array(ends.length);
+    for (let slot = this.#slotHead; slot < this.#slotTail; slot += 1) {
+      ends[slot & (ends.length - 1)] = this.#slotEnds[slot & oldMask] as number;
+      done[slot & (ends.length - 1)] = this.#slotsDone[slot & oldMask] as number;
+    }
+    this.#slotEnds = ends;
+    this.#slotsDone = done;
+  }
+
+  #name(): { connection: number; remote: string } {
+    return { connection: this.id, remote: `${this.remote.host}:${this.remote.port}` };
+  }
+}

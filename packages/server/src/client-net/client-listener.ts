@@ -1,0 +1,146 @@
+import type { Clock, Timer } from "../io/clock.ts";
+import type { Connection, Listener, Network } from "../io/network.ts";
+import type { Log } from "../telemetry/log.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { ClientConnection, type ConnectionParts } from "./client-connection.ts";
+import type { FrameHandler } from "./frame-handler.ts";
+import { FramePool } from "./frame-pool.ts";
+import {
+  CONNECTIONS_MAX,
+  FRAME_POOL_BYTES_MAX,
+  FRAME_STALL_MS_MAX,
+  IDLE_MS_MAX,
+  IN_FLIGHT_BYTES_MAX,
+  REFUSAL_LOG_MS_MIN,
+  SWEEP_MS,
+  WRITE_STALL_MS_MAX,
+} from "./limits.ts";
+import { NetCounters } from "./net-counters.ts";
+import { ChunkPool } from "./response-queue.ts";
+import { TurnQueue } from "./turn-queue.ts";
+
+/** What may be set; limits.ts otherwise. */
+export type ClientListenerOptions = Readonly<{
+  connectionsMax?: number;
+  inFlightBytesMax?: number;
+  idleMsMax?: number;
+}>;
+
+export type ClientListenerParts = Readonly<{ network: Network; clock: Clock; log: Log; handler: FrameHandler }>;
+
+/** Accepts clients on any number of addresses and keeps what their connections share. */
+export class ClientListener {
+  readonly counters = new NetCounters();
+  readonly budget: ByteBudget;
+  readonly #parts: ClientListenerParts;
+  readonly #turns: TurnQueue;
+  readonly #connectionParts: ConnectionParts;
+  readonly #connectionsMax: number;
+  readonly #idleSweepsMax: number;
+  readonly #listeners: Listener[] = [];
+  readonly #connections = new Set<ClientConnection>();
+  #nextId = 1;
+  #sweepTimer: Timer | undefined;
+  #closing: (() => void) | undefined;
+  #refusalLoggedMs = -REFUSAL_LOG_MS_MIN;
+
+  constructor(options: ClientListenerOptions, parts: ClientListenerParts) {
+    this.#parts = parts;
+    this.#connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
+    this.#idleSweepsMax = sweeps(options.idleMsMax ?? IDLE_MS_MAX);
+    this.budget = new ByteBudget(options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX);
+    this.#turns = new TurnQueue(parts.clock);
+    this.#connectionParts = {
+      handler: parts.handler,
+      clock: parts.clock,
+      log: parts.log,
+      frames: new FramePool(this.budget, FRAME_POOL_BYTES_MAX),
+      chunks: new ChunkPool(this.budget),
+      budget: this.budget,
+      turns: this.#turns,
+      counters: this.counters,
+      closed: (connection) => this.#closed(connection),
+    };
+  }
+
+  /**
+   * Accepts on one more address; port 0 takes any free one, which the result names.
+   * @throws NetworkError
+   */
+  async listen(host: string, port: number): Promise<Listener> {
+    const listener = await this.#parts.network.listen(host, port, (socket) => this.#accept(socket));
+    this.#listeners.push(listener);
+    return listener;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Many answers have just been completed at once: sends them now, one write per connection. */
+  flush(): void {
+    this.#turns.run();
+  }
+
+  /**
+   * Accepts nothing more, answers what was started, closes. Whoever is still there after `graceMs` is cut off.
+   * Resolves when the last connection is gone.
+   */
+  async close(graceMs: number): Promise<void> {
+    const gone = new Promise<void>((resolve) => {
+      this.#closing = resolve;
+    });
+    const listeners = Promise.all(this.#listeners.map((listener) => listener.close()));
+    for (const connection of [...this.#connections]) connection.drain();
+    const grace = this.#parts.clock.after(graceMs, () => {
+      for (const connection of [...this.#connections]) connection.destroy();
+    });
+    if (this.#connections.size > 0) await gone;
+    grace.cancel();
+    this.#sweepTimer?.cancel();
+    await listeners;
+  }
+
+  #accept(socket: Connection): void {
+    if (this.#connections.size >= this.#connectionsMax || this.#closing !== undefined) return this.#refuse(socket);
+    const connection = new ClientConnection(this.#nextId, socket, this.#connectionParts);
+    this.#nextId += 1;
+    this.#connections.add(connection);
+    this.counters.connectionsAccepted += 1;
+    this.counters.connectionsOpen = this.#connections.size;
+    if (this.#sweepTimer === undefined) this.#sweepLater();
+    socket.start(connection);
+  }
+
+  #refuse(socket: Connection): void {
+    this.counters.connectionsRefused += 1;
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (nowMs - this.#refusalLoggedMs >= REFUSAL_LOG_MS_MIN && this.#closing === undefined) {
+      this.#refusalLoggedMs = nowMs;
+      const fields = { remote: socket.remote.host, connections: this.#connections.size, refused: this.counters.connectionsRefused };
+      this.#parts.log.warn("connection refused: too many are open", fields);
+    }
+    socket.destroy();
+  }
+
+  #closed(connection: ClientConnection): void {
+    if (!this.#connections.delete(connection)) return;
+    this.counters.connectionsOpen = this.#connections.size;
+    if (this.#connections.size === 0) this.#closing?.();
+  }
+
+  /** Only while somebody is connected: an idle broker sleeps. */
+  #sweepLater(): void {
+    this.#sweepTimer = this.#parts.clock.after(SWEEP_MS, () => {
+      this.#sweepTimer = undefined;
+      for (const connection of this.#connections) {
+        connection.sweep(this.#idleSweepsMax, sweeps(FRAME_STALL_MS_MAX), sweeps(WRITE_STALL_MS_MAX));
+      }
+      if (this.#connections.size > 0) this.#sweepLater();
+    });
+  }
+}
+
+function sweeps(ms: number): number {
+  return Math.ceil(ms / SWEEP_MS);
+}

@@ -1,0 +1,301 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import type { FetchRequest } from "@tidemq/protocol/messages/01-fetch.ts";
+import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import type { ClientConnection } from "../client-net/client-connection.ts";
+import type { PendingRequest } from "../client-net/frame-handler.ts";
+import type { TurnWork } from "../client-net/turn-queue.ts";
+import type { Timer } from "../io/clock.ts";
+import type { RecordSlices } from "../model/record-slices.ts";
+import type { MarkListener, Partition } from "../partition/partition.ts";
+import { abandon, failureOf } from "./api-handler.ts";
+import { BorrowedRecords } from "./borrowed-records.ts";
+import type { FetchPosition } from "./fetch-position.ts";
+import { type FetchAnswer, type FetchPart, sendFetchAnswer } from "./fetch-response.ts";
+import type { FetchSession } from "./fetch-session.ts";
+import type { KafkaParts } from "./kafka-parts.ts";
+import { FETCH_BYTES_MAX, FETCH_SLOW_READS_MAX, FETCH_WAIT_MS_MAX } from "./limits.ts";
+
+/** One request, with what it fetches. */
+export type FetchCall = Readonly<{
+  connection: ClientConnection;
+  version: number;
+  correlationId: number;
+  request: FetchRequest;
+  positions: readonly FetchPosition[];
+  session: FetchSession | undefined;
+  isFull: boolean;
+  isReadCommitted: boolean;
+  startedMs: number;
+}>;
+
+type Found = Partition | number;
+
+/**
+ * One Fetch from its start to its answer:
+ *
+ *   look → enough there, or an error? ──yes──────────────▶ read → answer
+ *            └─no─▶ wait: a mark moves, time is over ──────┘
+ */
+export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
+  readonly #parts: KafkaParts;
+  readonly #call: FetchCall;
+  readonly #bytesMin: number;
+  #watched: Partition[] = [];
+  #timer: Timer | undefined;
+  #isWaiting = false;
+  #isQueued = false;
+
+  constructor(parts: KafkaParts, call: FetchCall) {
+    this.#parts = parts;
+    this.#call = call;
+    this.#bytesMin = Math.min(call.request.minBytes, call.request.maxBytes);
+  }
+
+  start(): void {
+    if (this.#isReady()) this.#answer();
+    else this.#wait();
+  }
+
+  markMoved(): void {
+    if (this.#isQueued || !this.#isWaiting) return;
+    this.#isQueued = true;
+    this.#call.connection.beforeSending(this);
+  }
+
+  /** Marks of a whole durable group have moved. */
+  turn(): void {
+    this.#isQueued = false;
+    if (this.#isWaiting && this.#isReady()) this.#answer();
+  }
+
+  cancel(): void {
+    if (this.#isWaiting) this.#answer();
+  }
+
+  /** Whether there is no point in waiting: an error, nothing asked for, or as many bytes as were asked for. */
+  #isReady(): boolean {
+    const { positions, request } = this.#call;
+    if (request.maxWaitMs <= 0 || this.#bytesMin <= 0 || positions.length === 0) return true;
+    let bytes = 0;
+    for (const position of positions) {
+      const found = this.#find(position);
+      if (typeof found === "number" || this.#isOutOfRange(found, position)) return true;
+      if (this.#divergence(found, position) !== undefined) return true;
+      bytes += readableBytes(found, position);
+      if (bytes >= this.#bytesMin) return true;
+    }
+    return false;
+  }
+
+  #wait(): void {
+    this.#isWaiting = true;
+    for (const position of this.#call.positions) {
+      const found = this.#find(position);
+      if (typeof found === "number") continue;
+      found.listen(this);
+      this.#watched.push(found);
+    }
+    const waitMs = Math.min(this.#call.request.maxWaitMs, FETCH_WAIT_MS_MAX);
+    this.#timer = this.#parts.clock.after(waitMs, () => this.cancel());
+    this.#call.connection.waitFor(this);
+  }
+
+  #stopWaiting(): void {
+    this.#isWaiting = false;
+    this.#timer?.cancel();
+    for (const partition of this.#watched) partition.unlisten(this);
+    this.#watched = [];
+  }
+
+  #answer(): void {
+    this.#stopWaiting();
+    const { connection } = this.#call;
+    if (!connection.isOpen) return;
+    try {
+      const slow: Promise<void>[] = [];
+      const parts = this.#read(slow);
+      if (slow.length === 0) return this.#send(parts);
+      Promise.all(slow).then(
+        () => this.#sendOrAbandon(parts),
+        (thrown: unknown) => abandon(this.#parts, connection, thrown, "Fetch"),
+      );
+    } catch (thrown) {
+      abandon(this.#parts, connection, thrown, "Fetch");
+    }
+  }
+
+  #sendOrAbandon(parts: FetchPart[]): void {
+    try {
+      this.#send(parts);
+    } catch (thrown) {
+      abandon(this.#parts, this.#call.connection, thrown, "Fetch");
+    }
+  }
+
+  /** Reads in the order of the positions; what is not in memory is read beside each other, and is in `slow`. */
+  #read(slow: Promise<void>[]): FetchPart[] {
+    const parts: FetchPart[] = [];
+    const budget = { bytes: Math.min(Math.max(this.#call.request.maxBytes, 0), FETCH_BYTES_MAX), isFirst: true };
+    for (const position of this.#call.positions) parts.push(this.#readOne(position, budget, slow));
+    return parts;
+  }
+
+  #readOne(position: FetchPosition, budget: { bytes: number; isFirst: boolean }, slow: Promise<void>[]): FetchPart {
+    const found = this.#find(position);
+    if (typeof found === "number") return this.#failed(position, undefined, found);
+    const diverging = this.#divergence(found, position);
+    if (diverging !== undefined) return { ...emptyPart(position, found), diverging };
+    if (this.#isOutOfRange(found, position)) return this.#failed(position, found, ErrorCode.OFFSET_OUT_OF_RANGE);
+    const part = emptyPart(position, found);
+    const bytesMax = Math.min(Math.max(position.bytesMax, 0), budget.bytes);
+    if (position.offset >= found.highWatermark || (bytesMax === 0 && !budget.isFirst)) return part;
+    if (slow.length >= FETCH_SLOW_READS_MAX) return part;
+    try {
+      const slices = found.read(position.offset, bytesMax, budget.isFirst);
+      if (slices instanceof Promise) {
+        budget.bytes -= bytesMax;
+        slow.push(
+          slices.then(
+            (read) => this.#take(part, found, read),
+            (thrown: unknown) => this.#readFailed(part, thrown),
+          ),
+        );
+      } else {
+        budget.bytes = Math.max(budget.bytes - slices.bytes, 0);
+        this.#take(part, found, slices);
+        if (slices.bytes === 0) return part;
+      }
+      budget.isFirst = false;
+    } catch (thrown) {
+      this.#readFailed(part, thrown);
+    }
+    return part;
+  }
+
+  #take(part: FetchPart, partition: Partition, slices: RecordSlices): void {
+    part.records = new BorrowedRecords(slices);
+    const { counters } = this.#parts;
+    if (part.position.offset >= partition.wal.firstOffset) counters.fetchedWalBytes += slices.bytes;
+    else counters.fetchedObjectBytes += slices.bytes;
+  }
+
+  #readFailed(part: FetchPart, thrown: unknown): void {
+    const [code] = failureOf(this.#parts, thrown, "Fetch");
+    if (thrown instanceof QueueError && thrown.code === "CORRUPT_RECORD")
+      this.#parts.log.error("a fetch met damaged records", { reason: thrown.message });
+    part.errorCode = code;
+  }
+
+  #send(parts: FetchPart[]): void {
+    const { connection, version, correlationId, session, isReadCommitted, startedMs } = this.#call;
+    if (!connection.isOpen) {
+      for (const part of parts) part.records?.release();
+      return;
+    }
+    const answer: FetchAnswer = {
+      errorCode: ErrorCode.NONE,
+      sessionId: session?.id ?? 0,
+      isReadCommitted,
+      parts: this.#newToClient(parts),
+    };
+    this.#parts.counters.answered(1, this.#parts.clock.monotonicMs() - startedMs);
+    sendFetchAnswer(connection, version, correlationId, answer);
+  }
+
+  /** In a session only what the client does not know yet is told, and kept in mind. */
+  #newToClient(parts: FetchPart[]): FetchPart[] {
+    const { session, isFull } = this.#call;
+    if (session === undefined) return parts;
+    const told = isFull ? parts : parts.filter(isNews);
+    for (const part of told) {
+      const failed = part.errorCode !== 0;
+      part.position.toldHighWatermark = failed ? -1 : part.highWatermark;
+      part.position.toldLogStart = failed ? -1 : part.logStart;
+      if ((part.records?.bytes ?? 0) > 0) session.moveToEnd(part.position);
+    }
+    return told;
+  }
+
+  /** The partition, or the error that the client gets for it. */
+  #find(position: FetchPosition): Found {
+    const { topic, topicId, index, leaderEpoch } = position;
+    const { partitions } = this.#parts;
+    const partition = topic === "" ? partitions.byTopicId(topicId, index) : partitions.byName(topic, index);
+    if (partition === undefined) return this.#missing(position);
+    if (leaderEpoch < 0 || leaderEpoch === partition.leaderEpoch) return partition;
+    return leaderEpoch < partition.leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH;
+  }
+
+  #missing({ topic, topicId, index }: FetchPosition): number {
+    const { state } = this.#parts;
+    const known = topic === "" ? state.topicsById.get(topicId) : state.topicsByName.get(topic);
+    if (known === undefined) return topic === "" ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    return known.partitions[index] === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.NOT_LEADER_OR_FOLLOWER;
+  }
+
+  #isOutOfRange(partition: Partition, position: FetchPosition): boolean {
+    return position.offset < partition.logStart || position.offset > partition.logEnd;
+  }
+
+  /** Where the log of the client and this one part, when the client tells the epoch of what it has (KIP-595). */
+  #divergence(partition: Partition, position: FetchPosition): FetchPart["diverging"] {
+    if (position.lastFetchedEpoch < 0) return undefined;
+    const end = partition.live.epochEnd(position.lastFetchedEpoch);
+    if (end === undefined) return { epoch: -1, endOffset: -1 };
+    const endOffset = end.endOffset ?? partition.logEnd;
+    const isSame = end.epoch === position.lastFetchedEpoch && endOffset >= position.offset;
+    return isSame ? undefined : { epoch: end.epoch, endOffset };
+  }
+
+  #failed(position: FetchPosition, partition: Partition | undefined, errorCode: number): FetchPart {
+    this.#parts.counters.error(errorCode);
+    const part: FetchPart = {
+      position,
+      errorCode,
+      highWatermark: -1,
+      lastStable: -1,
+      logStart: -1,
+      leader: undefined,
+      diverging: undefined,
+      records: undefined,
+    };
+    const leader = partition === undefined ? this.#leaderOf(position) : undefined;
+    return leader === undefined ? part : { ...part, leader };
+  }
+
+  #leaderOf({ topic, topicId, index }: FetchPosition): FetchPart["leader"] {
+    const { state } = this.#parts;
+    const known = topic === "" ? state.topicsById.get(topicId) : state.topicsByName.get(topic);
+    const id = known?.partitions[index];
+    if (id === undefined) return undefined;
+    const { leader, leaderEpoch } = must(state.partitions.get(id), "partition of a topic");
+    return { id: leader, epoch: leaderEpoch };
+  }
+}
+
+function emptyPart(position: FetchPosition, partition: Partition): FetchPart {
+  return {
+    position,
+    errorCode: ErrorCode.NONE,
+    highWatermark: partition.highWatermark,
+    lastStable: partition.lastStable,
+    logStart: partition.logStart,
+    leader: undefined,
+    diverging: undefined,
+    records: undefined,
+  };
+}
+
+/** Roughly; what lies in object storage counts as much as was asked for. */
+function readableBytes(partition: Partition, position: FetchPosition): number {
+  if (position.offset >= partition.highWatermark) return 0;
+  if (position.offset < partition.wal.firstOffset) return position.bytesMax;
+  return Math.min(Math.max(partition.bytesReadable(position.offset), 1), Math.max(position.bytesMax, 1));
+}
+
+function isNews(part: FetchPart): boolean {
+  const { position } = part;
+  if (part.errorCode !== 0 || part.diverging !== undefined || (part.records?.bytes ?? 0) > 0) return true;
+  return part.highWatermark !== position.toldHighWatermark || part.logStart !== position.toldLogStart;
+}

@@ -1,0 +1,67 @@
+import { ApiKey } from "@tidemq/protocol/api-keys.ts";
+import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
+import { decodeMessage } from "@tidemq/protocol/codec.ts";
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { fetchRequest } from "@tidemq/protocol/messages/01-fetch.ts";
+import { ActiveFetch } from "../active-fetch.ts";
+import type { ApiHandler } from "../api-handler.ts";
+import { sendFetchAnswer } from "../fetch-response.ts";
+import { FetchSessions } from "../fetch-session.ts";
+import type { KafkaParts } from "../kafka-parts.ts";
+
+/*
+ * Behaviour
+ * - Answers at once when `minBytes` are there, when any partition has an error, or when nothing is fetched; else waits for
+ *   the high watermarks to move, at most `maxWaitMs`. Nothing at or above a mark is ever sent.
+ * - `maxBytes` and `partitionMaxBytes` are kept, but for the first batch of the answer, which is sent whole however large;
+ *   batches are never cut. 55 MiB at most.
+ * - An offset outside [log start, log end] is OFFSET_OUT_OF_RANGE; one between the mark and the end is an empty answer.
+ * - Sessions as KIP-227. When there are too many, a client gets none and goes on with full requests.
+ * - Records that are in memory are sent from where they lie; a reader so slow that their place is needed loses its connection.
+ * - read_committed: no transactions exist, so the last stable offset is the mark and the list of aborted ones is empty.
+ * - Followers do not fetch this way: a request with a replica id is refused.
+ *
+ * Version notes
+ * - v4 isolation · v5 log start · v7 sessions · v9 leader epoch of the client · v11 rack, preferred replica (always none)
+ * - v12 flexible, divergence, current leader · v13 topics by id · v15 replica state is tagged · v16 endpoints of new leaders
+ *   (none: one node) · v17 replica folder · v18 high watermark of the follower
+ */
+
+const CONSUMER = -1;
+const DEBUGGING_CONSUMER = -2;
+const READ_COMMITTED = 1;
+
+export function fetchHandler(parts: KafkaParts): ApiHandler {
+  const sessions = new FetchSessions(parts.clock, parts.random);
+  return {
+    apiKey: ApiKey.Fetch,
+    versions: fetchRequest.versions,
+    start(connection, bytes, bodyStart, end, version, correlationId) {
+      const startedMs = parts.clock.monotonicMs();
+      const request = decodeMessage(fetchRequest, version, new ByteReader(bytes, bodyStart, end));
+      const refuse = (errorCode: number): void => {
+        parts.counters.error(errorCode);
+        parts.counters.answered(ApiKey.Fetch, parts.clock.monotonicMs() - startedMs);
+        sendFetchAnswer(connection, version, correlationId, { errorCode, sessionId: 0, isReadCommitted: false, parts: [] });
+      };
+      const replicaId = request.replicaState.replicaId === CONSUMER ? request.replicaId : request.replicaState.replicaId;
+      if (replicaId !== CONSUMER && replicaId !== DEBUGGING_CONSUMER) return refuse(ErrorCode.CLUSTER_AUTHORIZATION_FAILED);
+      const scope = sessions.scopeOf(request, version);
+      if (scope.error !== undefined) return refuse(scope.error);
+      const isReadCommitted = request.isolationLevel === READ_COMMITTED;
+      const { session, isFull } = scope;
+      const call = {
+        connection,
+        version,
+        correlationId,
+        request,
+        positions: [...scope.positions],
+        session,
+        isFull,
+        isReadCommitted,
+        startedMs,
+      };
+      new ActiveFetch(parts, call).start();
+    },
+  };
+}

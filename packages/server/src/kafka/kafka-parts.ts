@@ -1,0 +1,34 @@
+import type { ClusterState } from "../cluster/cluster-state.ts";
+import type { BrokerConfigEntry } from "../config/broker-options.ts";
+import type { HostPort } from "../config/option-types.ts";
+import type { Controller } from "../controller/controller.ts";
+import type { Clock } from "../io/clock.ts";
+import type { Random } from "../io/random.ts";
+import type { OffsetLookup } from "../partition/offset-lookup.ts";
+import type { Partitions } from "../partition/partitions.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { RequestCounters } from "./request-counters.ts";
+
+export type KafkaOptions = Readonly<{
+  brokerId: number;
+  /** What clients are told to connect to; undefined: the address that the client reached. */
+  advertise: HostPort | undefined;
+  autoCreateTopics: boolean;
+}>;
+
+/** What the handlers work with. */
+export type KafkaParts = Readonly<{
+  options: KafkaOptions;
+  clock: Clock;
+  random: Random;
+  log: Log;
+  state: ClusterState;
+  controller: Controller;
+  partitions: Partitions;
+  offsets: OffsetLookup;
+  counters: RequestCounters;
+  /** DescribeConfigs of this broker. */
+  brokerConfigs(): readonly BrokerConfigEntry[];
+  /** Ends the process. */
+  fatal(error: Error): void;
+}>;

@@ -1,0 +1,40 @@
+import { KiB, MiB } from "../base/units.ts";
+
+/** Records of one Fetch answer, whatever the client asks for; as Kafka's fetch.max.bytes. A single larger batch is still sent. */
+export const FETCH_BYTES_MAX = 55 * MiB;
+
+/** Longest time that a Fetch waits, whatever the client asks for. */
+export const FETCH_WAIT_MS_MAX = 5 * 60 * 1000;
+
+/** Partitions of one Fetch that are read from disk or object storage at a time; the rest have their turn in the next. */
+export const FETCH_SLOW_READS_MAX = 16;
+
+/** Fetch sessions; as Kafka's max.incremental.fetch.session.cache.slots. */
+export const FETCH_SESSIONS_MAX = 1000;
+
+/** Partitions of all fetch sessions together. */
+export const FETCH_SESSION_PARTITIONS_MAX = 500_000;
+
+/** A session that was used within this time is not given up for another. */
+export const FETCH_SESSION_EVICTION_MS = 120_000;
+
+/** Longest time that a Produce waits for its records to be safe, whatever the client asks for. */
+export const PRODUCE_WAIT_MS_MAX = 5 * 60 * 1000;
+
+/** How often waiting Produces are looked at, whether their time is over. */
+export const PRODUCE_SWEEP_MS = 500;
+
+/** Longest text that explains a refused batch, in bytes of UTF-8. */
+export const PRODUCE_MESSAGE_BYTES_MAX = 128;
+
+/** Names and ids of topics in requests that are known as strings already. */
+export const NAME_CACHE_SLOTS = 256;
+
+/** Producer ids that are taken from the controller at once. */
+export const PRODUCER_ID_BLOCK = 1000;
+
+/** Answers larger than this are worth keeping encoded. */
+export const CACHED_ANSWER_BYTES_MIN = 16 * KiB;
+
+/** Highest API key that is counted by itself. */
+export const API_KEYS_MAX = 128;
