@@ -15,6 +15,8 @@ export type ConsumerOptions = Readonly<{
   sessions: boolean;
   /** Checks the checksum of each batch. */
   checkCrc: boolean;
+  /** Told of failures that it tries again after. */
+  onRetry: ((error: ClientError) => void) | undefined;
 }>;
 
 export const CONSUMER_DEFAULTS: ConsumerOptions = {
@@ -26,6 +28,7 @@ export const CONSUMER_DEFAULTS: ConsumerOptions = {
   outOfRange: "fail",
   sessions: true,
   checkCrc: true,
+  onRetry: undefined,
 };
 
 /** Fills in defaults. @throws {ClientError} INVALID_ARGUMENT */

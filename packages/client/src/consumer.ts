@@ -171,7 +171,10 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
   #askFailed(partitions: readonly ConsumerPartition[], error: ClientError): void {
     if (this.#closed) return;
     if (!error.retriable) for (const partition of partitions) this.#fail(partition, error);
-    else for (const partition of partitions) this.#postpone(partition);
+    else {
+      for (const partition of partitions) this.#postpone(partition);
+      this.#options.onRetry?.(error);
+    }
     this.#refresh();
     this.#plan();
   }
@@ -198,6 +201,7 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
     if (code === ErrorCode.OFFSET_OUT_OF_RANGE) return this.#outOfRange(partition);
     if (error.kind === "corrupt" || !isRetriable(code)) return this.#fail(partition, error);
     this.#postpone(partition);
+    this.#options.onRetry?.(error);
     this.#refresh();
   }
 

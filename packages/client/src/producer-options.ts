@@ -25,6 +25,8 @@ export type ProducerOptions = Readonly<{
   brokerTimeoutMs: number;
   /** Told of each batch once it is delivered or has failed. */
   onBatch: ((report: BatchReport) => void) | undefined;
+  /** Told of failures that it tries again after. */
+  onRetry: ((error: ClientError) => void) | undefined;
 }>;
 
 export const PRODUCER_DEFAULTS: ProducerOptions = {
@@ -39,6 +41,7 @@ export const PRODUCER_DEFAULTS: ProducerOptions = {
   deliveryTimeoutMs: 120_000,
   brokerTimeoutMs: 30_000,
   onBatch: undefined,
+  onRetry: undefined,
 };
 
 /** Fills in defaults and checks relations. @throws {ClientError} INVALID_ARGUMENT */

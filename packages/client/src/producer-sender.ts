@@ -313,6 +313,7 @@ export class ProducerSender {
       return;
     }
     queue.retry(batch, error);
+    this.#options.onRetry?.(error);
     const isMisplaced = error.kind === "moved" || code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || error.kafkaCode === undefined;
     if (isMisplaced) this.#refresh();
     const pause =
@@ -336,6 +337,7 @@ export class ProducerSender {
   #connectFailed(target: Target, items: readonly Item[], error: ClientError): void {
     target.connecting = false;
     target.failures += 1;
+    this.#options.onRetry?.(error);
     const untilMs = this.#nowMs + pauseMs(this.#cluster.options.backOff, target.failures, this.#cluster.parts.random);
     target.throttledUntilMs = Math.max(target.throttledUntilMs, untilMs);
     for (const { queue, batch } of items) {

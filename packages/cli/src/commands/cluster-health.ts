@@ -1,0 +1,102 @@
+import { CommandError } from "../command-error.ts";
+import { ExitCode } from "../exit-codes.ts";
+import { askHttp } from "../http-request.ts";
+import { bytesText, type Cell, countText, type OutputForm, printPairs, printTable, write } from "../output.ts";
+
+/** What `GET /health` answers. Everything may be missing: the server may be older or newer than this command. */
+type HealthReport = Readonly<{
+  status?: string;
+  problems?: readonly string[];
+  version?: string;
+  clusterId?: string;
+  nodeId?: number;
+  uptimeMs?: number;
+  wal?: Readonly<{ usedBytes?: number; capacityBytes?: number; synced?: boolean }>;
+  objectStorage?: Readonly<{ location?: string; bytes?: number; objects?: number; state?: string; error?: string | null }>;
+  partitions?: Readonly<{ total?: number; online?: number; offline?: number; damaged?: readonly Damage[] }>;
+}>;
+
+type Damage = Readonly<{ topic: string; partition: number; from: number; to: number }>;
+
+type Options = Readonly<{ http: string; output: OutputForm }>;
+
+/** Prints the server's report; the exit code says whether all is well. */
+export async function clusterHealth(options: Options): Promise<void> {
+  const answer = await askHttp("GET", options.http, "/health");
+  const report = parse(options.http, answer.status, answer.body);
+  if (options.output === "json") await write(process.stdout, answer.body.endsWith("\n") ? answer.body : `${answer.body}\n`);
+  else await print(report);
+  if (answer.status !== 200 || (report.status !== undefined && report.status !== "ok")) process.exitCode = ExitCode.FAILED;
+}
+
+function parse(at: string, status: number, body: string): HealthReport {
+  try {
+    const value: unknown = JSON.parse(body);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as HealthReport;
+  } catch {
+    // Not JSON: told below.
+  }
+  throw new CommandError(`http://${at}/health does not answer like a TideMQ server (HTTP status ${status})`, "Check --http HOST:PORT.");
+}
+
+async function print(report: HealthReport): Promise<void> {
+  await printPairs([
+    ["status", report.status ?? "–"],
+    ...known("version", report.version),
+    ...known("cluster", report.clusterId),
+    ...known("node", report.nodeId),
+    ...known("up for", report.uptimeMs === undefined ? undefined : durationText(report.uptimeMs)),
+    ["write-ahead log", walText(report.wal)],
+    ["bucket", bucketText(report.objectStorage)],
+    ["partitions", partitionsText(report.partitions)],
+  ]);
+  for (const problem of report.problems ?? []) await write(process.stdout, `! ${problem}\n`);
+  const damaged = report.partitions?.damaged ?? [];
+  if (damaged.length === 0) return;
+  await write(process.stdout, "\n");
+  await printTable(
+    ["DAMAGED", "FROM OFFSET", "TO OFFSET", "GIVE IT UP WITH"],
+    damaged.map((hole) => [
+      `${hole.topic}[${hole.partition}]`,
+      hole.from,
+      hole.to - 1,
+      `tidemq partition recover ${hole.topic}:${hole.partition} --accept-loss`,
+    ]),
+    "",
+  );
+}
+
+function known(name: string, value: Cell | undefined): (readonly [string, Cell])[] {
+  return value === undefined ? [] : [[name, value]];
+}
+
+function walText(wal: HealthReport["wal"]): string {
+  if (wal?.usedBytes === undefined || wal.capacityBytes === undefined) return "–";
+  const percent = (100 * wal.usedBytes) / Math.max(1, wal.capacityBytes);
+  const sync = wal.synced === undefined ? "" : wal.synced ? ", synced before acknowledging" : ", NOT synced before acknowledging";
+  return `${percent.toFixed(percent < 10 ? 1 : 0)} % used (${bytesText(wal.usedBytes)} of ${bytesText(wal.capacityBytes)})${sync}`;
+}
+
+function bucketText(storage: HealthReport["objectStorage"]): string {
+  if (storage === undefined) return "–";
+  const objects = storage.objects === undefined ? "" : ` in ${countText(storage.objects)} objects`;
+  const size = storage.bytes === undefined ? "size not known" : `${bytesText(storage.bytes)}${objects}`;
+  const state =
+    storage.state === undefined || storage.state === "ok" ? "" : `, ${storage.state}${storage.error ? `: ${storage.error}` : ""}`;
+  return `${size}${storage.location === undefined ? "" : ` at ${storage.location}`}${state}`;
+}
+
+function partitionsText(partitions: HealthReport["partitions"]): string {
+  if (partitions?.total === undefined) return "–";
+  const offline = partitions.offline ?? 0;
+  const damaged = partitions.damaged?.length ?? 0;
+  return `${countText(partitions.total)}${offline > 0 ? `, ${offline} offline` : ""}${damaged > 0 ? `, ${damaged} damaged ranges` : ""}`;
+}
+
+function durationText(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
+}

@@ -1,0 +1,105 @@
+import { readFileSync } from "node:fs";
+import { type Address, addressText } from "@tidemq/client/transport.ts";
+import { describeFailure, UsageError } from "../command-error.ts";
+import { ExitCode } from "../exit-codes.ts";
+import { VERSION } from "../version.ts";
+
+/** What `process/start.ts` of the server gives back. */
+export type RunningServer = Readonly<{
+  kafka: readonly Address[];
+  http: readonly Address[];
+  /** Absolute. */
+  dataFolder: string;
+  objectStorage: string;
+  sync: boolean;
+  nodeId: number;
+  /** Finishes what was accepted, writes it down, closes. */
+  stop: () => Promise<void>;
+}>;
+
+/** Where it says what a person should know while it starts and stops. */
+export type StartUi = Readonly<{ say: (line: string) => void }>;
+
+type StartModule = Readonly<{ start: (config: unknown, ui: StartUi) => Promise<RunningServer> }>;
+const START_MODULE = "@tidemq/server/process/start.ts";
+
+/** `tidemq start`. @param args What stands behind `start`. @returns The exit code. */
+export async function runStart(args: readonly string[]): Promise<number> {
+  if (args.includes("--help") || args.includes("-h")) {
+    process.stdout.write(await helpText());
+    return ExitCode.OK;
+  }
+  try {
+    const { loadStartConfig, ConfigError } = await import("@tidemq/server/config/load-start-config.ts");
+    let config: ReturnType<typeof loadStartConfig>;
+    try {
+      config = loadStartConfig(args, (path) => readFileSync(path, "utf8"));
+    } catch (error) {
+      if (error instanceof ConfigError) throw new UsageError(`${error.message}\n(tidemq start --help explains the options)`);
+      throw error;
+    }
+    const { start } = (await import(START_MODULE)) as StartModule;
+    return await serve(await start(config, { say: (line) => void process.stderr.write(`${line}\n`) }));
+  } catch (error) {
+    const { text, exitCode } = describeFailure(error, undefined);
+    process.stderr.write(text);
+    return exitCode;
+  }
+}
+
+/** Says what there is, then waits for Ctrl-C. */
+async function serve(server: RunningServer): Promise<number> {
+  process.stdout.write(bannerText(server));
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+  });
+  process.stderr.write("\nstopping; press Ctrl-C again to stop without waiting\n");
+  // What was acknowledged is safe already: a hard end costs a longer next start at most.
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(ExitCode.INTERRUPTED));
+  await server.stop();
+  process.stderr.write("stopped\n");
+  return ExitCode.OK;
+}
+
+function bannerText(server: RunningServer): string {
+  const bootstrap = server.kafka[0] === undefined ? "" : addressText(server.kafka[0]);
+  const flag = bootstrap === "127.0.0.1:9092" ? "" : ` --bootstrap ${bootstrap}`;
+  const http = server.http.map((address) => `http://${addressText(address)}`).join(", ");
+  return `TideMQ ${VERSION}, node ${server.nodeId}
+  Kafka clients   ${server.kafka.map(addressText).join(", ")}
+  HTTP            ${http} (/health /ready /metrics)
+  data            ${server.dataFolder}
+  object storage  ${server.objectStorage}
+  sync            ${server.sync ? "on: what is acknowledged is on the disk" : "off: a power failure loses the last second"}
+
+Try:
+  ./tidemq topic create orders --partitions 3${flag}
+  echo hello | ./tidemq topic produce orders${flag}
+  ./tidemq topic consume orders --from-beginning${flag}
+
+Ctrl-C stops the server.
+`;
+}
+
+async function helpText(): Promise<string> {
+  const { START_FLAGS } = await import("@tidemq/server/config/load-start-config.ts");
+  const rows = START_FLAGS.map((flag) => {
+    const name = `--${flag.name}${flag.placeholder === "" ? "" : ` ${flag.placeholder}`}`;
+    return `  ${name.padEnd(30)} ${flag.doc} (default: ${flag.defaultText})`;
+  });
+  return `Usage: tidemq start [options]
+
+run a server until Ctrl-C
+
+Options:
+${rows.join("\n")}
+  ${"--version".padEnd(30)} print the version
+  ${"-h, --help".padEnd(30)} this text
+
+Examples:
+  tidemq start
+  tidemq start --data /var/lib/tidemq --listen 127.0.0.1:19092 --http 127.0.0.1:19643
+  tidemq start --object-storage dir:/mnt/bucket --sync off
+  tidemq start --config tidemq.toml
+`;
+}

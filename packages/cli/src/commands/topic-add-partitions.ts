@@ -1,0 +1,9 @@
+import { withClient } from "../cluster-client.ts";
+import { printJson, write } from "../output.ts";
+import type { ClusterOptions } from "../program.ts";
+
+export async function addPartitions(name: string, total: number, options: ClusterOptions): Promise<void> {
+  await withClient(options.bootstrap, (client) => client.admin.addPartitions(name, total));
+  if (options.output === "json") return printJson({ name, partitions: total });
+  await write(process.stdout, `topic ${name} has ${total} partitions now\n`);
+}

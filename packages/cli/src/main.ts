@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/** The `tidemq` command. Loads only what the command at hand needs. */
+import { VERSION } from "./version.ts";
+
+process.exitCode = await run(process.argv.slice(2));
+
+/** @returns The exit code. */
+async function run(args: readonly string[]): Promise<number> {
+  const [first, second] = args;
+  if (first === "--version" || first === "-V" || (first === "start" && second === "--version")) {
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  // The server's options are described by the server, not by the command line.
+  if (first === "start" || (first === "help" && second === "start")) {
+    const { runStart } = await import("./commands/start.ts");
+    return await runStart(first === "help" ? ["--help"] : args.slice(1));
+  }
+  const { runProgram } = await import("./program.ts");
+  return await runProgram(args);
+}
