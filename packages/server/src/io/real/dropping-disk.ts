@@ -115,12 +115,14 @@ class DroppingFile implements DiskFile {
     await this.#file.sync();
   }
 
-  async fill(from: number, to: number): Promise<void> {
+  fill(from: number, to: number): Promise<void> {
     this.#unsynced.changes.push({ kind: "zero", from, to });
+    return Promise.resolve();
   }
 
-  async truncate(size: number): Promise<void> {
+  truncate(size: number): Promise<void> {
     this.#unsynced.changes.push({ kind: "truncate", size });
+    return Promise.resolve();
   }
 
   async close(): Promise<void> {

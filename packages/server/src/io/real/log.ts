@@ -111,5 +111,5 @@ function fieldsText(fields: LogFields): string {
 /** Quoted when it could be taken for two words, or change the terminal. */
 function valueText(value: string | number | boolean): string {
   const text = String(value);
-  return /^[^\s"=\u0000-\u001f\u007f-\u009f]+$/u.test(text) ? text : JSON.stringify(text);
+  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text);
 }

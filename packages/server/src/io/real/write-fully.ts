@@ -6,8 +6,7 @@ export function writeFully(fd: number, slices: readonly Uint8Array[], position: 
   let at = position;
   while (left.length > 0) {
     const [first] = left;
-    const written =
-      left.length === 1 && first !== undefined ? writeSync(fd, first, 0, first.byteLength, at) : writevSync(fd, left as Uint8Array[], at);
+    const written = left.length === 1 && first !== undefined ? writeSync(fd, first, 0, first.byteLength, at) : writevSync(fd, left, at);
     at += written;
     left = without(left, written);
     // A write that takes nothing without an error has no room; the kernel should have said so.

@@ -7,7 +7,7 @@ import { ROOT } from "../../io/disk-path.ts";
 export type DiskUnderTest = Readonly<{ disk: Disk; drive: <T>(promise: Promise<T>) => Promise<T>; dispose: () => Promise<void> }>;
 
 /** What every Disk must do. */
-export function diskContract(name: string, create: () => Promise<DiskUnderTest>): void {
+export function diskContract(name: string, create: () => DiskUnderTest | Promise<DiskUnderTest>): void {
   const check = (what: string, run: (disk: Disk) => Promise<void>): void => {
     test(`${name}: ${what}`, async () => {
       const { disk, drive, dispose } = await create();

@@ -13,7 +13,7 @@ export type NetworkUnderTest = Readonly<{
 }>;
 
 /** What every Network must do. */
-export function networkContract(name: string, create: () => Promise<NetworkUnderTest>): void {
+export function networkContract(name: string, create: () => NetworkUnderTest | Promise<NetworkUnderTest>): void {
   const check = (what: string, run: (net: NetworkUnderTest) => Promise<void>): void => {
     test(`${name}: ${what}`, { timeout: 20_000 }, async () => {
       const net = await create();

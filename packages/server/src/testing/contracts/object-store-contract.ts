@@ -11,7 +11,11 @@ export type ObjectStoreUnderTest = Readonly<{
 }>;
 
 /** What every ObjectStore must do while nothing fails. `confirms`: it returns checksums of its own. */
-export function objectStoreContract(name: string, create: () => Promise<ObjectStoreUnderTest>, confirms: boolean): void {
+export function objectStoreContract(
+  name: string,
+  create: () => ObjectStoreUnderTest | Promise<ObjectStoreUnderTest>,
+  confirms: boolean,
+): void {
   const check = (what: string, run: (store: ObjectStore) => Promise<void>): void => {
     test(`${name}: ${what}`, async () => {
       const { store, drive, dispose } = await create();

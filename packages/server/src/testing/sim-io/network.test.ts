@@ -3,7 +3,7 @@ import { networkContract } from "../contracts/network-contract.ts";
 import { SimNetwork } from "./network.ts";
 import { SimWorld } from "./sim-world.ts";
 
-networkContract("simulated network", async () => {
+networkContract("simulated network", () => {
   const world = new SimWorld(1);
   const net = new SimNetwork(world);
   const [server, client] = [world.startProcess("server"), world.startProcess("client")];
@@ -13,6 +13,6 @@ networkContract("simulated network", async () => {
     connect: (to) => net.connect(client, "client", to),
     waitMs: (ms) => sleep(client.clock, ms),
     drive: (promise) => world.settle(promise),
-    dispose: async () => {},
+    dispose: () => Promise.resolve(),
   };
 });

@@ -5,10 +5,10 @@ import { SimWorld } from "./sim-world.ts";
 for (const confirmsChecksum of [true, false]) {
   objectStoreContract(
     `simulated object store, confirms=${confirmsChecksum}`,
-    async () => {
+    () => {
       const world = new SimWorld(1);
       const store = new SimObjectStore(world, "bucket", { confirmsChecksum }).connect(world.startProcess("program"));
-      return { store, drive: (promise) => world.settle(promise), dispose: async () => {} };
+      return { store, drive: (promise) => world.settle(promise), dispose: () => Promise.resolve() };
     },
     confirmsChecksum,
   );

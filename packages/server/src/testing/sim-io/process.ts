@@ -51,7 +51,7 @@ export class SimProcess {
         try {
           resolve(act());
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     });
