@@ -19,6 +19,7 @@ export class SnapshotWriter implements StateObserver {
   readonly index: number;
   readonly #state: ClusterState;
   readonly #number: number;
+  readonly #chunkBytes: number;
   readonly #topics = new Section("topics");
   readonly #objects = new Section("objects");
   readonly #partitions = new Section("partitions");
@@ -27,11 +28,13 @@ export class SnapshotWriter implements StateObserver {
   #chunks = 0;
   #ended = false;
 
-  constructor(state: ClusterState) {
+  /** @param chunkBytes What a chunk aims at. */
+  constructor(state: ClusterState, chunkBytes: number = SNAPSHOT_CHUNK_BYTES) {
     assert(state.observer === undefined, "one snapshot at a time");
     state.snapshotNumber += 1;
     state.observer = this;
     this.#state = state;
+    this.#chunkBytes = chunkBytes;
     this.#number = state.snapshotNumber;
     this.index = state.index;
     this.#walk = this.#entities();
@@ -93,7 +96,7 @@ export class SnapshotWriter implements StateObserver {
   }
 
   #emitFull(section: Section): void {
-    if (section.bytes >= SNAPSHOT_CHUNK_BYTES) this.#emit(section.kind, section.take());
+    if (section.bytes >= this.#chunkBytes) this.#emit(section.kind, section.take());
   }
 
   #emit(kind: ChunkKind, payload: Uint8Array): void {

@@ -1,0 +1,192 @@
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
+import fc from "fast-check";
+import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import { ClusterFixture } from "../testing/cluster-fixture.ts";
+import { commandOf, commandSteps, OPENING } from "../testing/random-commands.ts";
+import { applyBatch } from "./apply.ts";
+import { ClusterState } from "./cluster-state.ts";
+import { checkCommand, decodeBatch, encodeBatch, encodeCommand } from "./command-codec.ts";
+import { loadSnapshot } from "./snapshot-reader.ts";
+import { SnapshotWriter } from "./snapshot-writer.ts";
+import { stateHash } from "./state-hash.ts";
+
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+// docs/formats/metadata-log.md, "Payload of a batch": these bytes are on disks.
+test("golden: a batch of a claim and a topic", () => {
+  const claim = encodeCommand({ controllerEpoch: 2, command: { kind: "claim-controller", holder: "ab", controllerEpoch: 2 } });
+  equal(hex(claim), `01${"0000000000000002"}${"036162"}`);
+  const topic = encodeCommand({
+    controllerEpoch: 2,
+    command: {
+      kind: "create-topic",
+      topicId: "AAECAwQFBgcICQoLDA0ODw",
+      name: "t",
+      configs: new Map([["k", "v"]]),
+      assignments: [[1], [2, 1]],
+    },
+  });
+  const fields = `000102030405060708090a0b0c0d0e0f${"0274"}${"01"}${"026b"}${"0276"}${"02"}${"0100000001"}${"020000000200000001"}`;
+  equal(hex(topic), `04${"0000000000000002"}${fields}`);
+  equal(hex(encodeBatch([claim, topic])), `01${"02"}${"0c"}${hex(claim)}${(topic.byteLength).toString(16)}${hex(topic)}`);
+});
+
+test("golden: commit-object names each object once", () => {
+  const cluster = new ClusterFixture();
+  const data = cluster.range(1, 16, 32, 3);
+  const ranges = [data, cluster.without({ ...data, startOffset: 32, endOffset: 33 }, "hole"), { ...data, startOffset: 33, endOffset: 34 }];
+  const bytes = encodeCommand({ controllerEpoch: 1, command: { kind: "commit-object", broker: 1, brokerEpoch: 1, ranges } });
+  const object = "00000001" + "0000000000000001" + "0000000000000003" + "0000000000000003" + "00000000000003e8";
+  const section = "0000000000000001" + "0000000000000000" + "0000000000000384" + "0000000000000064" + "00000005";
+  const row = (kind: string, start: string, end: string) => `0000000000000001${kind}${start}${end}00000000${"0000000000000001"}`;
+  const rows = [
+    row("00", "0000000000000010", "0000000000000020") + section,
+    row("01", "0000000000000020", "0000000000000021"),
+    row("00", "0000000000000021", "0000000000000022") + section,
+  ];
+  equal(hex(bytes), `0a${"0000000000000001"}${"00000001"}${"0000000000000001"}${"01"}${object}${"03"}${rows.join("")}`);
+});
+
+test("golden: a snapshot of a small state", async () => {
+  const cluster = new ClusterFixture();
+  cluster.commit(cluster.range(1, 0, 10, 1));
+  cluster.answer({ kind: "raise-commit-bound", broker: 1, brokerEpoch: 1, sequence: 1 });
+  const chunks = snapshotOf(cluster.state);
+  deepEqual(
+    chunks.map((chunk) => [chunk[4], chunk.byteLength]),
+    [
+      [1, 143],
+      [2, 69],
+      [3, 64],
+      [4, 209],
+      [5, 44],
+    ],
+  );
+  // Whatever changes these bytes makes old snapshots unreadable: raise a version and keep reading the old ones.
+  const header = `544d5343${"03"}${"01"}0000${"00000002"}${"0000002c"}${"d43440fa"}`;
+  const object = `${"0000000000000001"}${"00000001"}${"0000000000000001"}${"0000000000000001"}${"0000000000000001"}${"00000000000003e8"}`;
+  equal(hex(must(chunks[2], "objects")), header + object);
+  const first = "0000000000000001" + hex(Buffer.from("ordersxxxxxxxxxx")) + "00" + "0100000001" + "0100000001" + "00000001" + "00000000";
+  const numbers = "0000000000000000" + "000000000000000a" + "00" + "00" + "01";
+  const range = "00" + "0000000000000000" + "000000000000000a" + "00000000" + "0000000000000001";
+  const section = "0000000000000001" + "0000000000000000" + "0000000000000384" + "0000000000000064" + "00000005";
+  equal(hex(must(chunks[3], "partitions").subarray(20, 20 + 127)), first + numbers + range + section);
+  equal(stateHash(await load(chunks, cluster.state)), stateHash(cluster.state));
+});
+
+test("a batch of newer software is refused as such", () => {
+  const newer = (error: unknown): boolean => error instanceof QueueError && error.code === "NEWER_FORMAT";
+  throws(() => decodeBatch(Buffer.from([2, 0])), newer);
+  throws(() => decodeBatch(Buffer.from([1, 1, 1, 99])), newer);
+});
+
+test("what no reader would accept is not let into a log", () => {
+  const register = (host: string) =>
+    encodeCommand({ controllerEpoch: 1, command: { kind: "register-broker", broker: 1, incarnation: "a", host, rack: "" } });
+  checkCommand(register("h"));
+  throws(() => checkCommand(register("h".repeat(300))), { code: "INVALID_REQUEST" });
+  const assignments = Array.from({ length: 10_000 }, () => Array.from({ length: 64 }, (_, broker) => broker));
+  const huge = encodeCommand({
+    controllerEpoch: 1,
+    command: { kind: "create-topic", topicId: "AAECAwQFBgcICQoLDA0ODw", name: "t", configs: new Map(), assignments },
+  });
+  throws(() => checkCommand(huge), { code: "POLICY_VIOLATION" });
+});
+
+test("fuzz: a changed batch is refused or read, nothing else", () => {
+  const batch = encodeBatch(sampleCommands().map(encodeCommand));
+  let refused = 0;
+  fc.assert(
+    fc.property(mutations(batch.byteLength), (changes) => {
+      try {
+        decodeBatch(mutated(batch, changes));
+      } catch (error) {
+        ok(error instanceof ProtocolError || (error instanceof QueueError && error.code === "NEWER_FORMAT"), `${error}`);
+        refused += 1;
+      }
+    }),
+    { numRuns: 3000, seed: 21 },
+  );
+  ok(refused > 1000);
+});
+
+test("fuzz: a changed, shortened or lengthened snapshot is refused, always", async () => {
+  const history = new ClusterState("test-cluster");
+  for (const command of sampleCommands()) applyBatch(history, history.index + 1, [command], []);
+  const whole = Buffer.concat(snapshotOf(history));
+  await fc.assert(
+    fc.asyncProperty(mutations(whole.byteLength), async (changes) => {
+      const bytes = mutated(whole, changes);
+      if (whole.equals(bytes)) return;
+      await rejects(
+        load([bytes], history),
+        (error: unknown) => error instanceof QueueError && /CORRUPT_METADATA|NEWER_FORMAT/.test(error.code),
+      );
+    }),
+    { numRuns: 1000, seed: 22 },
+  );
+  await rejects(load([whole.subarray(0, -1)], history), { code: "CORRUPT_METADATA" });
+  await rejects(load([Buffer.concat([whole, Buffer.alloc(1)])], history), { code: "CORRUPT_METADATA" });
+});
+
+test("a snapshot of another cluster, or under another's name, is refused", async () => {
+  const { state } = new ClusterFixture();
+  const chunks = snapshotOf(state);
+  const read = (expected: { clusterId: string; index: number }) => loadSnapshot(stream(chunks), expected);
+  await rejects(read({ clusterId: "other", index: state.index }), { code: "CORRUPT_METADATA" });
+  await rejects(read({ clusterId: state.clusterId, index: state.index + 1 }), { code: "CORRUPT_METADATA" });
+});
+
+test("a snapshot is read in pieces of any size", async () => {
+  const { state } = new ClusterFixture();
+  const whole = Buffer.concat(snapshotOf(state));
+  for (const size of [1, 7, 64, 100_000]) {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < whole.byteLength; at += size) pieces.push(whole.subarray(at, at + size));
+    equal(stateHash(await load(pieces, state)), stateHash(state));
+  }
+});
+
+function sampleCommands() {
+  const state = new ClusterState("test-cluster");
+  const commands = [...OPENING];
+  for (const command of OPENING) applyBatch(state, state.index + 1, [command], []);
+  const [steps = []] = fc.sample(commandSteps(60), { numRuns: 1, seed: 5 });
+  steps.forEach((step, sequence) => {
+    const command = commandOf(state, step, sequence);
+    applyBatch(state, state.index + 1, [command], []);
+    commands.push(command);
+  });
+  return commands;
+}
+
+function snapshotOf(state: ClusterState): Uint8Array[] {
+  const writer = new SnapshotWriter(state);
+  const chunks: Uint8Array[] = [];
+  for (let chunk = writer.next(); chunk !== undefined; chunk = writer.next()) chunks.push(chunk);
+  return chunks;
+}
+
+function load(pieces: readonly Uint8Array[], like: ClusterState): Promise<ClusterState> {
+  return loadSnapshot(stream(pieces), { clusterId: like.clusterId, index: like.index });
+}
+
+async function* stream(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* pieces;
+}
+
+type Mutation = Readonly<{ at: number; byte: number }>;
+
+function mutations(length: number): fc.Arbitrary<Mutation[]> {
+  return fc.array(fc.record({ at: fc.nat(length - 1), byte: fc.nat(255) }), { minLength: 1, maxLength: 3 });
+}
+
+function mutated(bytes: Uint8Array, changes: readonly Mutation[]): Buffer {
+  const copy = Buffer.from(bytes);
+  for (const { at, byte } of changes) copy[at] = byte;
+  return copy;
+}
