@@ -15,6 +15,7 @@ import { type FetchAnswer, type FetchPart, sendFetchAnswer } from "./fetch-respo
 import type { FetchSession } from "./fetch-session.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
 import { FETCH_BYTES_MAX, FETCH_SLOW_READS_MAX, FETCH_WAIT_MS_MAX } from "./limits.ts";
+import { compareLeaderEpoch } from "./partition-access.ts";
 
 /** One request, with what it fetches. */
 export type FetchCall = Readonly<{
@@ -223,8 +224,8 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     const { partitions } = this.#parts;
     const partition = topic === "" ? partitions.byTopicId(topicId, index) : partitions.byName(topic, index);
     if (partition === undefined) return this.#missing(position);
-    if (leaderEpoch < 0 || leaderEpoch === partition.leaderEpoch) return partition;
-    return leaderEpoch < partition.leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH;
+    const code = compareLeaderEpoch(leaderEpoch, partition.leaderEpoch);
+    return code === ErrorCode.NONE ? partition : code;
   }
 
   #missing({ topic, topicId, index }: FetchPosition): number {

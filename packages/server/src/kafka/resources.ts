@@ -1,0 +1,2 @@
+/** Kinds of resource that options belong to, as Kafka numbers them. */
+export const RESOURCE = { topic: 2, broker: 4 } as const;
