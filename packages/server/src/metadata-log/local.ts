@@ -100,6 +100,11 @@ export class LocalMetadataLog implements MetadataLog {
     return this.#endIndex;
   }
 
+  /** Of the file, snapshots not included. */
+  get bytes(): number {
+    return this.#endPosition;
+  }
+
   /**
    * To be asked before the first append of this start, with the newest index that the write-ahead log remembers as applied.
    * @throws {QueueError} CORRUPT_METADATA when this log ends below it: part of it is lost, or the folder is an old copy.

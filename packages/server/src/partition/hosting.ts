@@ -6,8 +6,7 @@ import type { Effect } from "../cluster/effects.ts";
 import { topicSettings } from "../config/topic-options.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
-import type { RecoveredPartition } from "../wal/recovery.ts";
-import type { WalPartition } from "../wal/wal-partition.ts";
+import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { decodeHeaderFold } from "./header-fold-codec.ts";
 import { Partition, type PartitionParts } from "./partition.ts";
@@ -21,8 +20,6 @@ export type HostingParts = PartitionParts &
     partitions: Partitions;
     uploader: Uploader;
     log: Log;
-    /** The fold that an object carries for the end of its range: when the WAL's copy is unreadable. */
-    remoteBase(partitionId: number, endOffset: number): Promise<Uint8Array | undefined>;
   }>;
 
 /** Keeps the partitions here what the metadata says is led here: opens them at the start, then follows every applied change. */
@@ -110,8 +107,8 @@ export class Hosting {
 
   async #baseFromObject(state: PartitionState): Promise<HeaderFold> {
     try {
-      const bytes = await this.#parts.remoteBase(state.id, state.uploadedEnd);
-      if (bytes !== undefined) return decodeHeaderFold(bytes);
+      const found = await this.#parts.remote.base(state.id, state.uploadedEnd);
+      if (found?.endOffset === state.uploadedEnd) return decodeHeaderFold(found.bytes);
     } catch (error) {
       this.#parts.log.warn("the fold of a partition is neither in the log nor in object storage", {
         partition: `${state.topic}-${state.index}`,

@@ -20,13 +20,14 @@ export class OffsetLookup {
   /** The first readable record whose timestamp is at or above this one. Undefined: there is none. */
   async firstAt(partition: Partition, timestampMs: number): Promise<FoundRecord | undefined> {
     if (partition.live.maxTimestampMs < timestampMs) return undefined;
+    const fits = (recordMs: number): boolean => recordMs >= timestampMs;
     // More than one round only when the record that fits lies in front of the start of the log, in the same batch.
     for (let from = partition.logStart; from < partition.highWatermark; ) {
-      const offset = await this.#firstBatch(partition, timestampMs, from);
-      if (offset === undefined) return undefined;
-      const { record, nextOffset } = await this.#inBatch(partition, offset, (recordMs) => recordMs >= timestampMs);
-      if (record !== undefined || nextOffset <= from) return record;
-      from = nextOffset;
+      const found = await this.#firstBatch(partition, timestampMs, from);
+      if (found === undefined) return undefined;
+      const record = this.#search(found, partition.logStart, fits);
+      if (record !== undefined) return record;
+      from = batch.endOffset(found, 0);
     }
     return undefined;
   }
@@ -35,37 +36,23 @@ export class OffsetLookup {
   async largest(partition: Partition): Promise<FoundRecord | undefined> {
     const { maxTimestampMs, maxTimestampOffset } = partition.live;
     if (maxTimestampOffset < partition.logStart || maxTimestampOffset >= partition.highWatermark) return undefined;
-    return (await this.#inBatch(partition, maxTimestampOffset, (recordMs) => recordMs >= maxTimestampMs)).record;
+    const bytes = await batchAt(partition, maxTimestampOffset);
+    return bytes === undefined ? undefined : this.#search(bytes, partition.logStart, (recordMs) => recordMs >= maxTimestampMs);
   }
 
-  /** An offset in the first batch at or above `from` whose largest timestamp is late enough. */
-  async #firstBatch(partition: Partition, timestampMs: number, from: number): Promise<number | undefined> {
-    const remote = from < partition.uploadedEnd ? await this.#remote.batchAtTimestamp(partition.identity.id, timestampMs, from) : undefined;
+  /** The first batch that reaches beyond `from` and whose largest timestamp is late enough. */
+  async #firstBatch(partition: Partition, timestampMs: number, from: number): Promise<Uint8Array | undefined> {
+    const { uploadedEnd } = partition;
+    const remote =
+      from < uploadedEnd ? await this.#remote.batchAtTimestamp(partition.identity.id, timestampMs, from, uploadedEnd) : undefined;
     if (remote !== undefined) return remote;
-    const localFrom = Math.max(from, partition.uploadedEnd);
     let found: number | undefined;
-    await partition.wal.scanHeaders(localFrom, partition.highWatermark, (header) => {
+    await partition.wal.scanHeaders(Math.max(from, uploadedEnd), partition.highWatermark, (header) => {
       if (batch.maxTimestamp(header, 0) < timestampMs) return true;
-      found = Math.max(localFrom, batch.baseOffset(header, 0));
+      found = batch.baseOffset(header, 0);
       return false;
     });
-    return found;
-  }
-
-  async #inBatch(
-    partition: Partition,
-    offset: number,
-    fits: (recordMs: number) => boolean,
-  ): Promise<Readonly<{ record: FoundRecord | undefined; nextOffset: number }>> {
-    const slices = await partition.read(offset, 1, true);
-    try {
-      const [only] = slices.pieces;
-      if (only === undefined) return { record: undefined, nextOffset: offset };
-      const bytes = slices.pieces.length === 1 ? only : Buffer.concat(slices.pieces);
-      return { record: this.#search(bytes, partition.logStart, fits), nextOffset: slices.nextOffset };
-    } finally {
-      slices.hold?.release();
-    }
+    return found === undefined ? undefined : batchAt(partition, Math.max(found, partition.logStart));
   }
 
   #search(bytes: Uint8Array, logStart: number, fits: (recordMs: number) => boolean): FoundRecord | undefined {
@@ -86,5 +73,15 @@ export class OffsetLookup {
       // The records were never looked at when they were produced: the batch itself is the best answer there is.
       return { offset: first, timestampMs: batch.maxTimestamp(bytes, 0), leaderEpoch };
     }
+  }
+}
+
+/** A copy of the batch that holds `offset`. */
+async function batchAt(partition: Partition, offset: number): Promise<Uint8Array | undefined> {
+  const slices = await partition.read(offset, 1, true);
+  try {
+    return slices.pieces.length === 0 ? undefined : Buffer.concat(slices.pieces);
+  } finally {
+    slices.hold?.release();
   }
 }

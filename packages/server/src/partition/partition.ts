@@ -79,6 +79,7 @@ export class Partition {
     this.#parts = parts;
     this.#appendTime = new AppendTime(parts.clock, start.live.lastAppendTimeMs);
     this.highWatermark = Math.max(start.wal.durableEnd, this.uploadedEnd);
+    start.wal.owner = this;
     this.assertNumbers();
   }
 

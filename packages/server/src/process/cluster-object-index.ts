@@ -1,3 +1,4 @@
+import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import { findRange } from "../cluster/object-queries.ts";
 import type { Controller } from "../controller/controller.ts";
@@ -24,6 +25,10 @@ export class ClusterObjectIndex implements ObjectIndex {
     return this.#state.partitions.get(partitionId)?.ranges.all() ?? [];
   }
 
+  unmergedCount(partitionId: number): number {
+    return this.#state.partitions.get(partitionId)?.ranges.count ?? 0;
+  }
+
   manifestOf(partitionId: number): ManifestPointer | undefined {
     return this.#state.partitions.get(partitionId)?.manifest;
   }
@@ -32,8 +37,9 @@ export class ClusterObjectIndex implements ObjectIndex {
     return this.#state.partitions.get(partitionId)?.logStart ?? 0;
   }
 
-  lossAcceptedBelow(partitionId: number): number {
-    return this.#state.partitions.get(partitionId)?.acceptedLosses.at(-1)?.to ?? 0;
+  isLossAccepted(partitionId: number, from: number, to: number): boolean {
+    const partition = this.#state.partitions.get(partitionId);
+    return partition !== undefined && isAcceptedLoss(partition, from, to);
   }
 
   async commit(request: CommitRequest): Promise<CommitReply> {

@@ -13,6 +13,8 @@ export type World = Readonly<{
   network: Network;
   objectStore: ObjectStore;
   log: Log;
+  /** The loop had work: told once per group commit. */
+  busy(): void;
   /** Something is broken that the program cannot go on with; called at most once per cause, ends the process. */
   fatal(error: Error): void;
 }>;

@@ -1,0 +1,238 @@
+import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import { MiB } from "../base/units.ts";
+import { ClientListener } from "../client-net/client-listener.ts";
+import { FRAME_BYTES_MAX } from "../client-net/limits.ts";
+import { brokerConfigEntries } from "../config/broker-options.ts";
+import type { HostPort } from "../config/option-types.ts";
+import type { StartConfig } from "../config/start-options.ts";
+import { Controller } from "../controller/controller.ts";
+import type { Listener } from "../io/network.ts";
+import type { KafkaParts } from "../kafka/kafka-parts.ts";
+import { kafkaRouter } from "../kafka/kafka-router.ts";
+import { RequestCounters } from "../kafka/request-counters.ts";
+import { LocalMetadataLog } from "../metadata-log/local.ts";
+import { encodeHeaderFold } from "../partition/header-fold-codec.ts";
+import { Hosting } from "../partition/hosting.ts";
+import { OffsetLookup } from "../partition/offset-lookup.ts";
+import { Partition } from "../partition/partition.ts";
+import { Partitions } from "../partition/partitions.ts";
+import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
+import { ObjectIds } from "../tier/object-ids.ts";
+import { RemoteReader } from "../tier/remote-reader.ts";
+import { TierMetrics } from "../tier/tier-metrics.ts";
+import { Uploader } from "../tier/upload.ts";
+import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
+import { ClusterObjectIndex } from "./cluster-object-index.ts";
+import { type Damage, damageOf } from "./health.ts";
+import type { World } from "./world.ts";
+
+/** `tidemq start` is one node, and this is its number. */
+export const NODE_ID = 1;
+
+const SLAB_BYTES = 4 * MiB;
+const INDEX_BYTES_MAX = 64 * MiB;
+const FLUSH_INTERVAL_MS = 1_000;
+const REPLICATION_FACTOR = 1;
+/** How long a stop waits for clients to take their answers, and for an upload that is under way. */
+const DRAIN_MS = 5_000;
+
+/**
+ * One node: controller and broker in one process, the metadata in a local log. Takes the world as an argument, so that
+ * the simulator runs exactly this.
+ *
+ * Order of a start: metadata log → state → write-ahead log → claim, register, lead → folds → listen.
+ * Order of a stop: stop listening, answer what is under way → uploads → write-ahead log → metadata log.
+ */
+export class Broker {
+  readonly config: StartConfig;
+  readonly world: World;
+  readonly clusterId: string;
+  readonly metadataLog: LocalMetadataLog;
+  readonly controller: Controller;
+  readonly wal: Wal;
+  readonly recovery: RecoveryReport;
+  readonly partitions = new Partitions();
+  readonly tierMetrics = new TierMetrics();
+  readonly requestCounters = new RequestCounters();
+  readonly remote: RemoteReader;
+  readonly uploader: Uploader;
+  readonly clients: ClientListener;
+  readonly #listeners: Listener[] = [];
+  readonly #openedMs: number;
+
+  static async open(config: StartConfig, world: World): Promise<Broker> {
+    const { disk, clock, random, log: logger } = world;
+    const fatal = (error: Error): void => world.fatal(error);
+    const metadataLog = await LocalMetadataLog.open({ disk, clock, random, logger, fatal });
+    const { clusterId } = metadataLog;
+    const options = { clusterId, defaultPartitions: config.defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR };
+    const controller = await Controller.open(options, { log: metadataLog, clock, random, logger, fatal });
+    const wiring = new Wiring();
+    const opened = await openWal(config, world, controller, wiring);
+    metadataLog.checkReaches(opened.newestMetadataIndex);
+    await controller.claim();
+    const brokerEpoch = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "" });
+    await controller.electLeaders(NODE_ID);
+    const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch });
+    await broker.#restore(opened, wiring);
+    return broker;
+  }
+
+  private constructor(
+    config: StartConfig,
+    world: World,
+    parts: Readonly<{ metadataLog: LocalMetadataLog; controller: Controller; opened: OpenedWal; brokerEpoch: number }>,
+  ) {
+    const { clock, random, log, objectStore: store } = world;
+    const { wal, report } = parts.opened;
+    this.config = config;
+    this.world = world;
+    this.#openedMs = clock.monotonicMs();
+    this.metadataLog = parts.metadataLog;
+    this.clusterId = parts.metadataLog.clusterId;
+    this.controller = parts.controller;
+    this.wal = wal;
+    this.recovery = report;
+    const index = new ClusterObjectIndex(this.controller, NODE_ID);
+    const metrics = this.tierMetrics;
+    const { clusterId } = this;
+    this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId }, config.readMemoryBytes);
+    const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
+    const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: 0.4 };
+    this.uploader = new Uploader(
+      { triggers, objectBytesMax: OBJECT_DATA_BYTES_MAX, windowBytes: UPLOAD_WINDOW_BYTES, uploadsMax: UPLOADS_MAX },
+      { store, index, ids, clock, random, log, metrics, pressure: () => this.#pressure(), fatal: (error) => world.fatal(error) },
+    );
+    this.clients = this.#serveKafka();
+  }
+
+  /** Accepts Kafka clients there, too; port 0 takes any free one. @throws NetworkError */
+  async listen(host: string, port: number): Promise<HostPort> {
+    const listener = await this.clients.listen(host, port);
+    this.#listeners.push(listener);
+    return { host: listener.host, port: listener.port };
+  }
+
+  /** Clean end: everything acknowledged is on the disk, and the next start has nothing to repair. */
+  async close(): Promise<void> {
+    await this.clients.close(DRAIN_MS);
+    await this.uploader.stop(DRAIN_MS);
+    await this.wal.close();
+    await this.controller.close();
+    await this.metadataLog.close();
+  }
+
+  async #restore(opened: OpenedWal, wiring: Wiring): Promise<void> {
+    const { wal, remote, uploader, partitions } = this;
+    const { clock, log } = this.world;
+    const { state } = this.controller;
+    const hosting = new Hosting({ brokerId: NODE_ID, clock, wal, remote, uploader, partitions, state, log });
+    wal.setMetadataIndex(state.index);
+    this.controller.onApplied((effects, index) => {
+      wal.setMetadataIndex(index);
+      hosting.applied(effects);
+    });
+    wiring.connect(this);
+    await hosting.restore(opened.recovered);
+    wal.ready();
+  }
+
+  #pressure() {
+    const { usedBytes, capacityBytes, indexFull } = this.wal.occupancy();
+    return { usedRatio: usedBytes / capacityBytes, indexFull };
+  }
+
+  #serveKafka(): ClientListener {
+    const { clock, random, log, network } = this.world;
+    const { advertise, autoCreateTopics } = this.config;
+    const parts: KafkaParts = {
+      options: { brokerId: NODE_ID, advertise, autoCreateTopics },
+      clock,
+      random,
+      log,
+      state: this.controller.state,
+      controller: this.controller,
+      partitions: this.partitions,
+      offsets: new OffsetLookup(this.remote),
+      counters: this.requestCounters,
+      brokerConfigs: () => brokerConfigEntries(this.config, { nodeId: NODE_ID, listeners: this.addresses, frameBytesMax: FRAME_BYTES_MAX }),
+      fatal: (error) => this.world.fatal(error),
+    };
+    return new ClientListener({}, { network, clock, log, handler: kafkaRouter(parts) });
+  }
+
+  readonly nodeId = NODE_ID;
+
+  get uptimeMs(): number {
+    return this.world.clock.monotonicMs() - this.#openedMs;
+  }
+
+  get damagedRanges(): number {
+    return damageOf(this).length;
+  }
+
+  /**
+   * A person gives up the damaged ranges of a partition: readers pass over them from now on.
+   * @throws QueueError UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST when nothing is damaged.
+   */
+  async acceptLoss(topic: string, index: number): Promise<readonly Damage[]> {
+    const partition = this.partitions.byName(topic, index);
+    if (partition === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `no such partition: ${topic}:${index}`);
+    const damage = damageOf(this).filter((each) => each.topic === topic && each.partition === index);
+    if (damage.length === 0) throw new QueueError("INVALID_REQUEST", `nothing of ${topic}:${index} is damaged`);
+    for (const { from, to } of damage) await this.controller.acceptLoss(partition.identity.id, from, to);
+    return damage;
+  }
+
+  /** Where it listens. */
+  get addresses(): readonly HostPort[] {
+    return this.#listeners.map(({ host, port }) => ({ host, port }));
+  }
+}
+
+/** The log is opened before those exist whom it tells of durable groups; nothing is appended until they do. */
+class Wiring {
+  #broker: Broker | undefined;
+  #notedBytes = 0;
+
+  connect(broker: Broker): void {
+    this.#broker = broker;
+  }
+
+  readonly baseOf = (partition: WalPartition): Uint8Array => encodeHeaderFold(ownerOf(partition).base);
+
+  readonly durable = (partition: WalPartition): void => ownerOf(partition).durableMoved();
+
+  readonly groupDone = (): void => {
+    const broker = must(this.#broker, "the broker of the log");
+    broker.clients.flush();
+    broker.world.busy();
+    const { batchBytes } = broker.wal.stats;
+    broker.uploader.noteDurable(batchBytes - this.#notedBytes);
+    this.#notedBytes = batchBytes;
+  };
+}
+
+function ownerOf(partition: WalPartition): Partition {
+  return must(partition.owner instanceof Partition ? partition.owner : undefined, "the owner of a partition's log");
+}
+
+function openWal(config: StartConfig, world: World, controller: Controller, wiring: Wiring): Promise<OpenedWal> {
+  const { disk, clock, random, log } = world;
+  const hosted = [...controller.state.partitions.values()].filter((partition) => partition.replicas.includes(NODE_ID));
+  const byId = new Map(hosted.map((partition) => [partition.id, partition]));
+  const options = {
+    folder: "wal",
+    fileBytes: config.walFileBytes,
+    capacityBytes: config.walCapacityBytes,
+    sync: config.sync,
+    flushIntervalMs: FLUSH_INTERVAL_MS,
+    slabBytes: SLAB_BYTES,
+    slabBudgetBytes: config.writeMemoryBytes,
+    indexBytesMax: INDEX_BYTES_MAX,
+  };
+  const { baseOf, durable, groupDone } = wiring;
+  const parts = { disk, clock, random, log, baseOf, durable, groupDone, fatal: (error: Error) => world.fatal(error) };
+  return Wal.open(options, parts, (id) => byId.get(id), byId.keys());
+}

@@ -1,0 +1,79 @@
+import type { Broker } from "./broker.ts";
+import { SERVER_VERSION } from "./version.ts";
+
+export type Damage = Readonly<{ topic: string; partition: number; from: number; to: number }>;
+
+/** What `GET /health` answers, and `tidemq cluster health` shows. Bytes and milliseconds. */
+export type Health = Readonly<{
+  /** `ok`, or `degraded`: it serves, but something needs attention (see `problems`). */
+  status: "ok" | "degraded";
+  problems: readonly string[];
+  version: string;
+  clusterId: string;
+  nodeId: number;
+  uptimeMs: number;
+  wal: Readonly<{ usedBytes: number; capacityBytes: number; synced: boolean }>;
+  objectStorage: Readonly<{
+    location: string;
+    bytes: number;
+    objects: number;
+    state: "ok" | "failing";
+    error: string | null;
+    pendingBytes: number;
+  }>;
+  partitions: Readonly<{ total: number; online: number; offline: number; damaged: readonly Damage[] }>;
+}>;
+
+/** Shares of the write-ahead log at which a person should know. */
+const WAL_WARNING_RATIO = 0.7;
+
+export function healthOf(broker: Broker): Health {
+  const { controller, partitions, wal, uploader, config } = broker;
+  const { state } = controller;
+  const { usedBytes, capacityBytes } = wal.occupancy();
+  const store = uploader.storeState;
+  const failing = store.failingSinceMs !== undefined;
+  const damaged = damageOf(broker);
+  const offline = state.partitions.size - partitions.count;
+  const problems: string[] = [];
+  if (failing)
+    problems.push(`object storage fails: ${store.lastError ?? "no reason given"}; writes go on until the write-ahead log is full`);
+  if (usedBytes > capacityBytes * WAL_WARNING_RATIO)
+    problems.push("the write-ahead log is filling up; producers are slowed down, then refused");
+  if (offline > 0) problems.push(`${offline} partitions are offline`);
+  if (damaged.length > 0) problems.push(`${damaged.length} ranges of offsets are damaged; they are answered with CORRUPT_MESSAGE`);
+  let objectBytes = 0;
+  for (const object of state.objects.values()) objectBytes += object.objectBytes;
+  return {
+    status: problems.length === 0 ? "ok" : "degraded",
+    problems,
+    version: SERVER_VERSION,
+    clusterId: broker.clusterId,
+    nodeId: broker.nodeId,
+    uptimeMs: Math.round(broker.uptimeMs),
+    wal: { usedBytes, capacityBytes, synced: config.sync },
+    objectStorage: {
+      location: `${config.objectStorage.kind}:${config.objectStorage.path}`,
+      bytes: objectBytes,
+      objects: state.objects.size,
+      state: failing ? "failing" : "ok",
+      error: failing ? (store.lastError ?? null) : null,
+      pendingBytes: uploader.pendingBytes,
+    },
+    partitions: { total: state.partitions.size, online: partitions.count, offline, damaged },
+  };
+}
+
+/** Damage that nobody has accepted, of the partitions served here. */
+export function damageOf(broker: Broker): Damage[] {
+  const damage: Damage[] = [];
+  for (const partition of broker.partitions.all()) {
+    const { topic, index } = partition.identity;
+    for (const { from, to } of partition.wal.holes) damage.push({ topic, partition: index, from, to });
+    const ranges = broker.controller.state.partitions.get(partition.identity.id)?.ranges;
+    for (let at = 0; ranges !== undefined && at < ranges.count; at++) {
+      if (ranges.isHole(at)) damage.push({ topic, partition: index, from: ranges.startOffset(at), to: ranges.endOffset(at) });
+    }
+  }
+  return damage;
+}

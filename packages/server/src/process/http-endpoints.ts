@@ -1,0 +1,68 @@
+import { httpStatusOf, QueueError } from "../base/errors.ts";
+import type { HttpReply, HttpRequest } from "../io/real/http-server.ts";
+import { METRICS_CONTENT_TYPE, type Metrics } from "../telemetry/metrics.ts";
+import type { Broker } from "./broker.ts";
+import { healthOf } from "./health.ts";
+
+/**
+ * A page in a browser cannot send a header of its own to another origin without asking first, and nobody here allows it:
+ * so no web page can make a person's own browser give up data.
+ */
+const ACCEPT_LOSS_HEADER = "x-tidemq-accept-loss";
+const RECOVER = /^\/partitions\/([A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
+
+/** What the HTTP address serves: scrapes, probes, and the one decision that only a person may take. */
+export class HttpEndpoints {
+  readonly #broker: Broker;
+  readonly #metrics: Metrics;
+  readonly #isReady: () => boolean;
+
+  constructor(broker: Broker, metrics: Metrics, isReady: () => boolean) {
+    this.#broker = broker;
+    this.#metrics = metrics;
+    this.#isReady = isReady;
+  }
+
+  async handle(request: HttpRequest): Promise<HttpReply> {
+    const recover = RECOVER.exec(request.path);
+    if (recover !== null) return this.#recover(request, recover[1] ?? "", Number(recover[2]));
+    if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET is served here\n");
+    switch (request.path) {
+      case "/metrics":
+        return { status: 200, contentType: METRICS_CONTENT_TYPE, body: this.#metrics.text() };
+      case "/health":
+        return json(200, healthOf(this.#broker));
+      case "/ready":
+        return this.#isReady() ? text(200, "ready\n") : text(503, "not ready\n");
+      default:
+        return text(404, "served here: /metrics /health /ready\n");
+    }
+  }
+
+  async #recover(request: HttpRequest, topic: string, index: number): Promise<HttpReply> {
+    if (request.method !== "POST") return text(405, "POST it\n");
+    if (request.header(ACCEPT_LOSS_HEADER) !== "yes") {
+      return failure(400, `records are given up for good: say so with the header ${ACCEPT_LOSS_HEADER}: yes`);
+    }
+    try {
+      const accepted = await this.#broker.acceptLoss(topic, index);
+      const spans = accepted.map(({ from, to }) => `${from} to ${to - 1}`).join(", ");
+      return json(200, { message: `gave up offsets ${spans} of ${topic}:${index}`, topic, partition: index, accepted });
+    } catch (thrown) {
+      const error = QueueError.from(thrown);
+      return failure(httpStatusOf(error.code), error.message);
+    }
+  }
+}
+
+function text(status: number, body: string): HttpReply {
+  return { status, contentType: "text/plain; charset=utf-8", body };
+}
+
+function json(status: number, value: unknown): HttpReply {
+  return { status, contentType: "application/json", body: `${JSON.stringify(value)}\n` };
+}
+
+function failure(status: number, message: string): HttpReply {
+  return json(status, { message });
+}

@@ -1,0 +1,101 @@
+import type { ProcessStats } from "../io/real/process-stats.ts";
+import { type LabelValues, Metrics } from "../telemetry/metrics.ts";
+import type { Broker } from "./broker.ts";
+
+/** Registers every metric of one node. Parts keep plain fields; this is the only place that knows which field is which metric. */
+export function nodeMetrics(broker: Broker, stats: ProcessStats, version: string): Metrics {
+  const metrics = new Metrics();
+  readProcess(metrics, stats, version);
+  readClients(metrics, broker);
+  readWal(metrics, broker);
+  readTier(metrics, broker);
+  readState(metrics, broker);
+  return metrics;
+}
+
+function readProcess(metrics: Metrics, stats: ProcessStats, version: string): void {
+  let delay = stats.takeLoopDelay();
+  metrics.read("tidemq_build_info", () => 1, [version]);
+  metrics.read("process_cpu_seconds_total", () => stats.cpuSeconds);
+  metrics.read("process_resident_memory_bytes", () => stats.residentBytes);
+  metrics.read("process_start_time_seconds", () => stats.startedAtMs / 1000);
+  metrics.read("tidemq_heap_used_bytes", () => stats.heapBytes);
+  // Read in the order of the table: the first of the three takes what the others show.
+  metrics.read("tidemq_event_loop_delay_p50_seconds", () => {
+    delay = stats.takeLoopDelay();
+    return delay.p50Ms / 1000;
+  });
+  metrics.read("tidemq_event_loop_delay_p99_seconds", () => delay.p99Ms / 1000);
+  metrics.read("tidemq_event_loop_delay_max_seconds", () => delay.maxMs / 1000);
+}
+
+function readClients(metrics: Metrics, broker: Broker): void {
+  const { clients, requestCounters: requests } = broker;
+  const { counters } = clients;
+  metrics.read("tidemq_connections", () => counters.connectionsOpen);
+  metrics.read("tidemq_connections_accepted_total", () => counters.connectionsAccepted);
+  metrics.read("tidemq_connections_refused_total", () => counters.connectionsRefused);
+  metrics.read("tidemq_connections_cut_off_total", () => counters.connectionsCutOff);
+  metrics.read("tidemq_connections_idled_total", () => counters.connectionsIdled);
+  metrics.read("tidemq_throttled_seconds_total", () => counters.throttledMs / 1000);
+  metrics.read("tidemq_network_received_bytes_total", () => counters.bytesReceived);
+  metrics.read("tidemq_network_sent_bytes_total", () => counters.bytesSent);
+  metrics.read("tidemq_inflight_bytes", () => clients.budget.used);
+  metrics.readAll("tidemq_requests_total", () => requests.answeredByApi());
+  metrics.readAll("tidemq_request_errors_total", () => requests.errorsByCode());
+  metrics.readAll("tidemq_request_duration_seconds", () => requests.durationsByApi());
+  metrics.read("tidemq_produced_bytes_total", () => requests.producedBytes);
+  metrics.read("tidemq_produced_batches_total", () => requests.producedBatches);
+  metrics.read("tidemq_produced_records_total", () => requests.producedRecords);
+  const fetched = (): [LabelValues, number][] => [
+    [["wal"], requests.fetchedWalBytes],
+    [["object"], requests.fetchedObjectBytes],
+  ];
+  metrics.readAll("tidemq_fetched_bytes_total", fetched);
+}
+
+function readWal(metrics: Metrics, broker: Broker): void {
+  const { wal } = broker;
+  metrics.read("tidemq_wal_capacity_bytes", () => wal.occupancy().capacityBytes);
+  metrics.read("tidemq_wal_used_bytes", () => wal.occupancy().usedBytes);
+  metrics.read("tidemq_wal_memory_bytes", () => wal.occupancy().slabBytes);
+  metrics.read("tidemq_wal_written_bytes_total", () => wal.stats.bytesWritten);
+  metrics.read("tidemq_wal_groups_total", () => wal.stats.groups);
+  metrics.histogram("tidemq_wal_sync_duration_seconds", wal.writeDurations);
+  metrics.read("tidemq_wal_refused_total", () => wal.stats.refused);
+}
+
+function readTier(metrics: Metrics, broker: Broker): void {
+  const { tierMetrics: tier, uploader, remote } = broker;
+  metrics.read("tidemq_upload_pending_bytes", () => uploader.pendingBytes);
+  metrics.read("tidemq_uploads_total", () => tier.objectsUploaded);
+  metrics.read("tidemq_uploaded_bytes_total", () => tier.objectBytesUploaded);
+  metrics.read("tidemq_upload_duration_seconds_total", () => tier.uploadMsTotal / 1000);
+  metrics.read("tidemq_upload_failures_total", () => tier.uploadFailures);
+  metrics.read("tidemq_upload_ranges_refused_total", () => tier.rangesRefused);
+  metrics.read("tidemq_puts_unknown_total", () => tier.putsUnknown);
+  metrics.read("tidemq_object_mismatches_total", () => tier.putMismatches);
+  metrics.read("tidemq_object_reads_total", () => tier.storeReads);
+  metrics.read("tidemq_object_read_bytes_total", () => tier.storeReadBytes);
+  metrics.read("tidemq_object_read_duration_seconds_total", () => tier.storeReadMsTotal / 1000);
+  metrics.read("tidemq_object_read_failures_total", () => tier.storeReadFailures);
+  metrics.read("tidemq_object_corruptions_total", () => tier.corruptions);
+  metrics.read("tidemq_objects_missing_total", () => tier.objectsMissing);
+  metrics.read("tidemq_cache_bytes", () => remote.blocks.bytes + remote.manifests.bytes);
+  metrics.read("tidemq_cache_hits_total", () => tier.blockHits);
+  metrics.read("tidemq_cache_misses_total", () => tier.blockMisses);
+  metrics.read("tidemq_cache_shared_misses_total", () => tier.blockSharedMisses);
+  metrics.read("tidemq_read_ahead_bytes_total", () => tier.readAheadBytes);
+  metrics.read("tidemq_read_ahead_wasted_bytes_total", () => tier.readAheadWastedBytes);
+}
+
+function readState(metrics: Metrics, broker: Broker): void {
+  const { controller, partitions, metadataLog } = broker;
+  const { state } = controller;
+  metrics.read("tidemq_topics", () => state.topicsById.size);
+  metrics.read("tidemq_partitions", () => partitions.count);
+  metrics.read("tidemq_partitions_offline", () => state.partitions.size - partitions.count);
+  metrics.read("tidemq_damaged_ranges", () => broker.damagedRanges);
+  metrics.read("tidemq_metadata_index", () => state.index);
+  metrics.read("tidemq_metadata_log_bytes", () => metadataLog.bytes);
+}

@@ -1,0 +1,178 @@
+import { QueueError } from "../base/errors.ts";
+import { formatBytes } from "../base/units.ts";
+import { formatHostPort, type HostPort } from "../config/option-types.ts";
+import { bindHosts, type StartConfig } from "../config/start-options.ts";
+import { NetworkError } from "../io/network.ts";
+import { RealClock } from "../io/real/clock.ts";
+import { DataFolder } from "../io/real/data-folder.ts";
+import { DroppingDisk } from "../io/real/dropping-disk.ts";
+import { type HttpServer, serveHttp } from "../io/real/http-server.ts";
+import { FolderLock } from "../io/real/lock.ts";
+import { createLog } from "../io/real/log.ts";
+import { TcpNetwork } from "../io/real/network-tcp.ts";
+import { DirectoryObjectStore } from "../io/real/object-store-dir.ts";
+import { ProcessStats } from "../io/real/process-stats.ts";
+import { RealRandom } from "../io/real/random.ts";
+import { META_FOLDER } from "../metadata-log/data-format.ts";
+import { Broker } from "./broker.ts";
+import { HttpEndpoints } from "./http-endpoints.ts";
+import { nodeMetrics } from "./node-metrics.ts";
+import { SERVER_VERSION } from "./version.ts";
+import type { World } from "./world.ts";
+
+export type RunningServer = Readonly<{
+  kafka: readonly HostPort[];
+  http: readonly HostPort[];
+  clusterId: string;
+  /** For a person: where it listens, where data lies, what to try. */
+  banner: string;
+  /** Drains and stops; resolves when everything is on the disk and the folder is free again. */
+  stop(): Promise<void>;
+}>;
+
+export type StartSwitches = Readonly<{
+  /** For tests: writes that were not synced are lost when the process dies, as if the power had failed. */
+  dropUnsynced: boolean;
+  /** Something broke that the process cannot go on with. */
+  fatal(error: Error): void;
+}>;
+
+/** Besides the files of the write-ahead log: metadata, snapshots, and room for objects to begin with. */
+const FREE_BYTES_MIN = 64 * 1024 * 1024;
+
+/**
+ * Starts one node. First the folder's lock, then the log files, then the sockets.
+ * @throws QueueError START_REFUSED and others, whose message names the remedy.
+ */
+export async function start(config: StartConfig, switches: StartSwitches): Promise<RunningServer> {
+  const lock = FolderLock.acquire(config.data);
+  try {
+    return await startLocked(config, switches, lock);
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+async function startLocked(config: StartConfig, switches: StartSwitches, lock: FolderLock): Promise<RunningServer> {
+  const folder = await DataFolder.open(config.data);
+  const isNew = (await folder.list(META_FOLDER)).length === 0;
+  await checkRoom(folder, config);
+  const stats = new ProcessStats();
+  const objectStore = new DirectoryObjectStore(config.objectStorage.path, isNew);
+  const world: World = {
+    clock: new RealClock(),
+    random: new RealRandom(),
+    disk: switches.dropUnsynced ? new DroppingDisk(folder) : folder,
+    network: await TcpNetwork.open(),
+    objectStore,
+    log: createLog({ level: "info", format: "auto" }),
+    busy: () => stats.busy(),
+    fatal: (error) => switches.fatal(error),
+  };
+  const broker = await Broker.open(config, world);
+  const kafka = await listenKafka(broker, config);
+  const http = await listenHttp(broker, stats, config);
+  return {
+    kafka,
+    http: http.map(({ host, port }) => ({ host, port })),
+    clusterId: broker.clusterId,
+    banner: banner(config, broker, kafka, http),
+    stop: async () => {
+      await Promise.all(http.map((server) => server.close()));
+      await broker.close();
+      await objectStore.close();
+      await folder.close();
+      lock.release();
+    },
+  };
+}
+
+/** Files that are there already take no more room. */
+async function checkRoom(folder: DataFolder, config: StartConfig): Promise<void> {
+  const missing = Math.floor(config.walCapacityBytes / config.walFileBytes) - (await folder.list("wal")).length;
+  const needed = Math.max(0, missing) * config.walFileBytes + FREE_BYTES_MIN;
+  const free = await folder.freeBytes();
+  if (free >= needed) return;
+  throw new QueueError(
+    "START_REFUSED",
+    `the disk of ${config.data} has ${formatBytes(free)} free, ${formatBytes(needed)} are needed: choose another with --data, free some, or make the write-ahead log smaller with --wal-capacity`,
+  );
+}
+
+async function listenKafka(broker: Broker, config: StartConfig): Promise<readonly HostPort[]> {
+  try {
+    return await listenOnAll(bindHosts(config.listen), config.listen.port, (host, port) => broker.listen(host, port));
+  } catch (error) {
+    throw portError(error, config.listen, "--listen");
+  }
+}
+
+async function listenHttp(broker: Broker, stats: ProcessStats, config: StartConfig): Promise<readonly HttpServer[]> {
+  let ready = false;
+  const metrics = nodeMetrics(broker, stats, SERVER_VERSION);
+  const endpoints = new HttpEndpoints(broker, metrics, () => ready);
+  try {
+    const servers = await listenOnAll(bindHosts(config.http), config.http.port, (host, port) =>
+      serveHttp(host, port, (request) => endpoints.handle(request)),
+    );
+    ready = true;
+    return servers;
+  } catch (error) {
+    throw portError(error, config.http, "--http");
+  }
+}
+
+/** The first address has to work; a machine without IPv6 does without the second. Port 0: the second takes the port of the first. */
+async function listenOnAll<T extends HostPort>(
+  hosts: readonly string[],
+  port: number,
+  listen: (host: string, port: number) => Promise<T>,
+): Promise<T[]> {
+  const listening: T[] = [];
+  for (const host of hosts) {
+    try {
+      listening.push(await listen(host, listening[0]?.port ?? port));
+    } catch (error) {
+      const isExtra = listening.length > 0 && error instanceof NetworkError && (error.code === "unavailable" || port === 0);
+      if (!isExtra) throw error;
+    }
+  }
+  return listening;
+}
+
+function portError(error: unknown, { host, port }: HostPort, flag: string): unknown {
+  if (!(error instanceof NetworkError)) return error;
+  const at = formatHostPort({ host, port });
+  if (error.code === "in-use") {
+    return new QueueError("START_REFUSED", `${at} is in use by another process: stop that one, or choose another with ${flag} HOST:PORT`, {
+      cause: error,
+    });
+  }
+  return new QueueError("START_REFUSED", `cannot listen on ${at}: choose another with ${flag} HOST:PORT. reason=${error.message}`, {
+    cause: error,
+  });
+}
+
+function banner(config: StartConfig, broker: Broker, kafka: readonly HostPort[], http: readonly HostPort[]): string {
+  const [first] = kafka;
+  const bootstrap = first === undefined || first.port === 9092 ? "" : ` --bootstrap ${formatHostPort(first)}`;
+  const sync = config.sync ? "synced before acknowledging" : "NOT synced before acknowledging: a power failure loses the last second";
+  const open = config.insecure ? ["", "  INSECURE: open to everybody who reaches this machine, and not encrypted (--insecure)"] : [];
+  return [
+    `TideMQ ${SERVER_VERSION} · node ${broker.nodeId} · cluster ${broker.clusterId}`,
+    "",
+    `  Kafka    ${kafka.map(formatHostPort).join(", ")}`,
+    `  HTTP     ${http.map((at) => `http://${formatHostPort(at)}`).join(", ")}  (/metrics /health /ready)`,
+    `  data     ${config.data}  (write-ahead log ${formatBytes(config.walCapacityBytes)}, ${sync})`,
+    `  objects  ${config.objectStorage.kind}:${config.objectStorage.path}`,
+    ...open,
+    "",
+    "Try:",
+    `  ./tidemq topic create hello${bootstrap}`,
+    `  echo "first record" | ./tidemq topic produce hello${bootstrap}`,
+    `  ./tidemq topic consume hello --from-beginning${bootstrap}`,
+    "",
+    "Ctrl-C stops it.",
+  ].join("\n");
+}
