@@ -39,6 +39,48 @@ test("more requests than the ring holds, from ordinary memory of any size", asyn
   deepEqual((await readFile(join(disk.root, "a"))).subarray(0, expected.length).equals(expected), true);
 });
 
+test("what arrives in one turn: neighbours become one system call, one sync serves the file", async (t) => {
+  const disk = await openFolder(t);
+  const [a, b] = [await disk.open("a", "create"), await disk.open("b", "create")];
+  const calls: Promise<void>[] = [];
+  for (let round = 0; round < 100; round++)
+    calls.push(a.write(round * 10, [Buffer.alloc(5, round), Buffer.alloc(5, round)], round % 2 === 0));
+  calls.push(a.sync(), b.write(0, [Buffer.of(1)], true), b.write(5, [Buffer.of(1)], true));
+  await Promise.all(calls);
+  deepEqual(disk.calls, { writes: 3, syncs: 2 });
+  await a.write(0, [Buffer.alloc(1, 1)], false);
+  deepEqual(disk.calls, { writes: 4, syncs: 2 });
+  await Promise.all([a.close(), b.close()]);
+});
+
+test("no more slices in one system call than the system takes", async (t) => {
+  const disk = await openFolder(t);
+  const file = await disk.open("a", "create");
+  const slab = new Uint8Array(new SharedArrayBuffer(4096)).fill(7);
+  const slices = Array.from({ length: 700 }, (_, n) => slab.subarray(n, n + 3));
+  await Promise.all([file.write(0, slices, false), file.write(2100, slices, true)]);
+  deepEqual(disk.calls, { writes: 2, syncs: 1 });
+  equal(await file.size(), 4200);
+  await file.close();
+});
+
+test("a fill holds up the calls of its own file only, and they follow in order", async (t) => {
+  const disk = await openFolder(t);
+  const file = await disk.open("a", "create");
+  const order: string[] = [];
+  const note = (what: string) => (): void => void order.push(what);
+  const calls = [
+    file.fill(0, 8 * 1024 * 1024).then(note("fill")),
+    file.write(0, [Buffer.of(1)], true).then(note("write")),
+    file.fill(1, 3).then(note("second fill")),
+    file.truncate(5).then(note("cut")),
+  ];
+  await Promise.all(calls);
+  deepEqual(order, ["fill", "write", "second fill", "cut"]);
+  deepEqual([...(await readFile(join(disk.root, "a")))], [1, 0, 0, 0, 0]);
+  await file.close();
+});
+
 test("a long fill does not delay writes to another file", async (t) => {
   const disk = await openFolder(t);
   const [filled, written] = [await disk.open("filled", "create"), await disk.open("written", "create")];

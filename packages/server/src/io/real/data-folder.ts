@@ -5,7 +5,7 @@ import type { Disk, DiskFile } from "../disk.ts";
 import { assertDiskPath, ROOT } from "../disk-path.ts";
 import { DataFile } from "./data-file.ts";
 import { asDiskCall } from "./disk-errors.ts";
-import { DiskExecutor } from "./disk-executor.ts";
+import { type DiskCalls, DiskExecutor } from "./disk-executor.ts";
 
 const OPEN_FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
@@ -80,6 +80,11 @@ export class DataFolder implements Disk {
   async freeBytes(): Promise<number> {
     const { bavail, bsize } = await asDiskCall(() => fs.statfs(this.root));
     return bavail * bsize;
+  }
+
+  /** For metrics: see `DiskExecutor.calls`. */
+  get calls(): DiskCalls {
+    return this.#executor.calls;
   }
 
   /** Waits for all writes and ends the disk thread. Every file must have been closed. */

@@ -13,8 +13,12 @@ import {
   RECORD_HEAD_WORDS,
   SLEEPING,
   SLICE_WORDS,
+  SYNC_CALLS,
+  WRITE_CALLS,
 } from "./disk-ring.ts";
 import { REQUEST_SLICES_MAX, RING_WORDS, STAGING_BYTES } from "./limits.ts";
+
+export type DiskCalls = Readonly<{ writes: number; syncs: number }>;
 
 /** A request before it has a place in the ring. */
 type Request = Readonly<{ kind: Kind; id: number; fd: number; position: number; end: number; slices: readonly Uint8Array[] }>;
@@ -95,6 +99,11 @@ export class DiskExecutor {
 
   close(fd: number, path: string): Promise<void> {
     return this.#submit(KIND.close, fd, path, 0, 0, []);
+  }
+
+  /** System calls so far, modulo 2^32: how well requests are merged. Fills are not counted. */
+  get calls(): DiskCalls {
+    return { writes: Atomics.load(this.#control, WRITE_CALLS) >>> 0, syncs: Atomics.load(this.#control, SYNC_CALLS) >>> 0 };
   }
 
   /** After everything that was requested is done. */

@@ -5,6 +5,7 @@ import { RING_WORDS } from "./limits.ts";
  *
  *     control  Int32   [0] published: words written so far, modulo 2^32    [1] consumed: words read so far
  *                      [2] 1 while the reader sleeps
+ *                      [3] system calls that wrote, [4] that synced, both modulo 2^32
  *     words    Float64 records that never wrap; a record is
  *              length in words | kind | id | file descriptor | position | end | slices × (buffer, offset, length)
  *
@@ -15,6 +16,9 @@ export type DiskRingMemory = Readonly<{ control: SharedArrayBuffer; words: Share
 export const PUBLISHED = 0;
 export const CONSUMED = 1;
 export const SLEEPING = 2;
+export const WRITE_CALLS = 3;
+export const SYNC_CALLS = 4;
+const CONTROL_WORDS = 5;
 
 export const RECORD_HEAD_WORDS = 6;
 export const SLICE_WORDS = 3;
@@ -29,5 +33,5 @@ export type BufferMessage = Readonly<{ buffer: number; memory: SharedArrayBuffer
 export type CompletionMessage = Readonly<{ done: readonly number[]; failed: readonly (readonly [number, string, string])[] }>;
 
 export function createRingMemory(): DiskRingMemory {
-  return { control: new SharedArrayBuffer(3 * 4), words: new SharedArrayBuffer(RING_WORDS * 8) };
+  return { control: new SharedArrayBuffer(CONTROL_WORDS * 4), words: new SharedArrayBuffer(RING_WORDS * 8) };
 }

@@ -15,6 +15,8 @@ import {
   RECORD_HEAD_WORDS,
   SLEEPING,
   SLICE_WORDS,
+  SYNC_CALLS,
+  WRITE_CALLS,
 } from "./disk-ring.ts";
 import { BYTES_PER_CALL_MAX, FILL_CHUNK_BYTES, RING_WORDS, SLICES_PER_CALL_MAX } from "./limits.ts";
 import { writeFully } from "./write-fully.ts";
@@ -143,6 +145,7 @@ class DiskThread {
     this.#run = undefined;
     try {
       writeFully(run.fd, run.slices, run.position);
+      Atomics.add(this.#control, WRITE_CALLS, 1);
     } catch (error) {
       for (const { id } of run.requests) this.#fail(id, error);
       return;
@@ -163,6 +166,7 @@ class DiskThread {
     const waiting = this.#syncs.get(fd) ?? [];
     this.#syncs.delete(fd);
     this.#attempt(waiting, () => fdatasyncSync(fd));
+    Atomics.add(this.#control, SYNC_CALLS, 1);
   }
 
   #close(fd: number, id: number): void {

@@ -265,7 +265,7 @@ class MountedDisk implements Disk {
     for (const { pending } of this.#queues.values()) {
       const count = this.#disk.random.between(0, pending.length);
       for (const call of pending.slice(0, count)) ignoreErrors(call.happen);
-      if (count < pending.length) ignoreErrors((pending[count] as PendingCall).happenPartly);
+      if (count < pending.length && this.#disk.random.chance(0.5)) ignoreErrors((pending[count] as PendingCall).happenPartly);
       pending.length = 0;
     }
   }
@@ -422,7 +422,9 @@ function frontOf(change: FileChange, bytes: number): FileChange {
   return change.kind === "zero" ? { ...change, to: Math.min(change.to, change.from + bytes) } : change;
 }
 
+/** Any front of the change; sometimes all of it. */
 function randomFront(change: FileChange, random: SimRandom): FileChange {
+  if (random.chance(0.2)) return change;
   if (change.kind === "write") return frontOf(change, random.between(0, change.bytes.byteLength));
   return change.kind === "zero" ? frontOf(change, random.between(0, change.to - change.from)) : change;
 }
