@@ -102,7 +102,18 @@ export class Broker {
     const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: 0.4 };
     this.uploader = new Uploader(
       { triggers, objectBytesMax: OBJECT_DATA_BYTES_MAX, windowBytes: UPLOAD_WINDOW_BYTES, uploadsMax: UPLOADS_MAX },
-      { store, index, ids, clock, random, log, metrics, pressure: () => this.#pressure(), fatal: (error) => world.fatal(error) },
+      {
+        store,
+        index,
+        ids,
+        clock,
+        random,
+        log,
+        metrics,
+        manifests: this.remote.manifests,
+        pressure: () => this.#pressure(),
+        fatal: (error) => world.fatal(error),
+      },
     );
     this.clients = this.#serveKafka();
   }

@@ -1,5 +1,5 @@
 import { QueueError } from "../base/errors.ts";
-import { formatBytes } from "../base/units.ts";
+import { formatBytes, MiB } from "../base/units.ts";
 import { formatHostPort, type HostPort } from "../config/option-types.ts";
 import { bindHosts, type StartConfig } from "../config/start-options.ts";
 import { NetworkError } from "../io/network.ts";
@@ -14,6 +14,7 @@ import { DirectoryObjectStore } from "../io/real/object-store-dir.ts";
 import { ProcessStats } from "../io/real/process-stats.ts";
 import { RealRandom } from "../io/real/random.ts";
 import { META_FOLDER } from "../metadata-log/data-format.ts";
+import type { Log } from "../telemetry/log.ts";
 import { Broker } from "./broker.ts";
 import { HttpEndpoints } from "./http-endpoints.ts";
 import { nodeMetrics } from "./node-metrics.ts";
@@ -23,52 +24,57 @@ import type { World } from "./world.ts";
 export type RunningServer = Readonly<{
   kafka: readonly HostPort[];
   http: readonly HostPort[];
-  clusterId: string;
-  /** For a person: where it listens, where data lies, what to try. */
-  banner: string;
+  /** Absolute. */
+  dataFolder: string;
+  objectStorage: string;
+  sync: boolean;
+  nodeId: number;
   /** Drains and stops; resolves when everything is on the disk and the folder is free again. */
   stop(): Promise<void>;
 }>;
 
-export type StartSwitches = Readonly<{
-  /** For tests: writes that were not synced are lost when the process dies, as if the power had failed. */
-  dropUnsynced: boolean;
-  /** Something broke that the process cannot go on with. */
-  fatal(error: Error): void;
-}>;
+/** Where a person learns what is going on while it starts. */
+export type StartUi = Readonly<{ say(line: string): void }>;
+
+/** Set for tests: writes that were not synced are lost when the process dies, as if the power had failed. */
+const DROP_UNSYNCED_VARIABLE = "TIDEMQ_TEST_DROP_UNSYNCED";
 
 /** Besides the files of the write-ahead log: metadata, snapshots, and room for objects to begin with. */
-const FREE_BYTES_MIN = 64 * 1024 * 1024;
+const FREE_BYTES_MIN = 64 * MiB;
+const EXIT_BROKEN = 70;
 
 /**
  * Starts one node. First the folder's lock, then the log files, then the sockets.
  * @throws QueueError START_REFUSED and others, whose message names the remedy.
  */
-export async function start(config: StartConfig, switches: StartSwitches): Promise<RunningServer> {
+export async function start(config: StartConfig, ui: StartUi): Promise<RunningServer> {
   const lock = FolderLock.acquire(config.data);
   try {
-    return await startLocked(config, switches, lock);
+    return await startLocked(config, ui, lock);
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-async function startLocked(config: StartConfig, switches: StartSwitches, lock: FolderLock): Promise<RunningServer> {
+async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): Promise<RunningServer> {
   const folder = await DataFolder.open(config.data);
   const isNew = (await folder.list(META_FOLDER)).length === 0;
   await checkRoom(folder, config);
+  if (isNew) ui.say(`new data folder ${folder.root}: preparing the write-ahead log`);
+  if (config.insecure) ui.say("INSECURE: open to everybody who can reach this machine, and not encrypted (--insecure)");
   const stats = new ProcessStats();
   const objectStore = new DirectoryObjectStore(config.objectStorage.path, isNew);
+  const log = createLog({ level: "info", format: "auto" });
   const world: World = {
     clock: new RealClock(),
     random: new RealRandom(),
-    disk: switches.dropUnsynced ? new DroppingDisk(folder) : folder,
+    disk: process.env[DROP_UNSYNCED_VARIABLE] === "1" ? new DroppingDisk(folder) : folder,
     network: await TcpNetwork.open(),
     objectStore,
-    log: createLog({ level: "info", format: "auto" }),
+    log,
     busy: () => stats.busy(),
-    fatal: (error) => switches.fatal(error),
+    fatal: (error) => die(log, error),
   };
   const broker = await Broker.open(config, world);
   const kafka = await listenKafka(broker, config);
@@ -76,8 +82,10 @@ async function startLocked(config: StartConfig, switches: StartSwitches, lock: F
   return {
     kafka,
     http: http.map(({ host, port }) => ({ host, port })),
-    clusterId: broker.clusterId,
-    banner: banner(config, broker, kafka, http),
+    dataFolder: folder.root,
+    objectStorage: `${config.objectStorage.kind}:${config.objectStorage.path}`,
+    sync: config.sync,
+    nodeId: broker.nodeId,
     stop: async () => {
       await Promise.all(http.map((server) => server.close()));
       await broker.close();
@@ -86,6 +94,12 @@ async function startLocked(config: StartConfig, switches: StartSwitches, lock: F
       lock.release();
     },
   };
+}
+
+/** What is on the disk is consistent; what is in memory may not be. So nothing is cleaned up, and the next start decides. */
+function die(log: Log, error: Error): never {
+  log.error("the process ends: it cannot go on safely", { reason: error.message, stack: error.stack });
+  process.exit(EXIT_BROKEN);
 }
 
 /** Files that are there already take no more room. */
@@ -152,27 +166,4 @@ function portError(error: unknown, { host, port }: HostPort, flag: string): unkn
   return new QueueError("START_REFUSED", `cannot listen on ${at}: choose another with ${flag} HOST:PORT. reason=${error.message}`, {
     cause: error,
   });
-}
-
-function banner(config: StartConfig, broker: Broker, kafka: readonly HostPort[], http: readonly HostPort[]): string {
-  const [first] = kafka;
-  const bootstrap = first === undefined || first.port === 9092 ? "" : ` --bootstrap ${formatHostPort(first)}`;
-  const sync = config.sync ? "synced before acknowledging" : "NOT synced before acknowledging: a power failure loses the last second";
-  const open = config.insecure ? ["", "  INSECURE: open to everybody who reaches this machine, and not encrypted (--insecure)"] : [];
-  return [
-    `TideMQ ${SERVER_VERSION} · node ${broker.nodeId} · cluster ${broker.clusterId}`,
-    "",
-    `  Kafka    ${kafka.map(formatHostPort).join(", ")}`,
-    `  HTTP     ${http.map((at) => `http://${formatHostPort(at)}`).join(", ")}  (/metrics /health /ready)`,
-    `  data     ${config.data}  (write-ahead log ${formatBytes(config.walCapacityBytes)}, ${sync})`,
-    `  objects  ${config.objectStorage.kind}:${config.objectStorage.path}`,
-    ...open,
-    "",
-    "Try:",
-    `  ./tidemq topic create hello${bootstrap}`,
-    `  echo "first record" | ./tidemq topic produce hello${bootstrap}`,
-    `  ./tidemq topic consume hello --from-beginning${bootstrap}`,
-    "",
-    "Ctrl-C stops it.",
-  ].join("\n");
 }
