@@ -1,16 +1,24 @@
 import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
 import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
+import { MiB } from "../base/units.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { sameObjectId } from "../model/object-id.ts";
 import { type ManifestPointer, type ObjectRange, UNMERGED_RANGES_MAX } from "../model/object-range.ts";
 import type { Hold, RecordSlices } from "../model/record-slices.ts";
 import type { Log, LogFields } from "../telemetry/log.ts";
+import { ObjectIds } from "../tier/object-ids.ts";
 import type { CommitManifestRequest, CommitReply, CommitRequest, ManifestVerdict, ObjectIndex } from "../tier/object-index.ts";
+import { RemoteReader } from "../tier/remote-reader.ts";
 import type { AbortedTransaction, OffsetSpan } from "../tier/section-index-codec.ts";
+import { TierMetrics } from "../tier/tier-metrics.ts";
+import { Uploader, type UploaderOptions } from "../tier/upload.ts";
 import type { UploadSource } from "../tier/upload-source.ts";
+import type { UploadEvent } from "../tier/upload-task.ts";
+import { SimObjectStore, type SimObjectStoreFaults } from "./sim-io/object-store.ts";
 import type { SimProcess } from "./sim-io/process.ts";
 import { SimRandom } from "./sim-io/random.ts";
+import { SimWorld } from "./sim-io/sim-world.ts";
 
 /** Keeps what was logged, for tests to look at. */
 export class LogOfTest implements Log {
@@ -255,4 +263,42 @@ export class IndexOfTest implements ObjectIndex {
 
 function sameOrNone(a: ObjectId | undefined, b: ObjectId | undefined): boolean {
   return a === undefined || b === undefined ? a === b : sameObjectId(a, b);
+}
+
+/** A broker's tier over a simulated bucket: uploader, reader, index and log of a test. */
+export function tierWorld(
+  seed = 1,
+  faults: Partial<SimObjectStoreFaults> = {},
+  changed: Partial<UploaderOptions> = {},
+  cacheBytes = 16 * MiB,
+) {
+  const world = new SimWorld(seed);
+  const process = world.startProcess("broker");
+  const bucket = new SimObjectStore(world, "bucket", faults);
+  const index = new IndexOfTest(process);
+  const log = new LogOfTest();
+  const metrics = new TierMetrics();
+  const ids = new ObjectIds({ clusterId: "cluster-1", broker: 1, brokerEpoch: 5 }, process.random);
+  const pressure = { usedRatio: 0, indexFull: false };
+  const events: UploadEvent[] = [];
+  const options = {
+    triggers: { bytes: 1 * MiB, ageMs: 600_000, walUsedRatio: 0.4 },
+    objectBytesMax: 1 * MiB,
+    windowBytes: 2 * MiB,
+    uploadsMax: 10,
+    ...changed,
+  };
+  const fatal = (error: Error): void => {
+    throw error;
+  };
+  const parts = { store: bucket.connect(process), index, ids, clock: process.clock, random: process.random, log, metrics };
+  const reader = new RemoteReader({ ...parts, clusterId: ids.clusterId }, cacheBytes);
+  const uploader = new Uploader(options, { ...parts, manifests: reader.manifests, pressure: () => pressure, fatal });
+  uploader.observe((event) => events.push(event));
+  const source = (partitionId: number): SourceOfTest => {
+    const made = new SourceOfTest(partitionId, process);
+    uploader.add(made);
+    return made;
+  };
+  return { world, process, bucket, index, log, metrics, pressure, uploader, reader, events, source };
 }

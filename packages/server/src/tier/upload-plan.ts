@@ -18,10 +18,11 @@ export function defaultTriggers(walCapacityBytes: number): UploadTriggers {
 /** How full the log is, asked by the uploader. */
 export type WalPressure = Readonly<{ usedRatio: number; indexFull: boolean }>;
 
-/** A partition that has something to upload and nothing under way. */
-export type Candidate = Readonly<{ partitionId: number; pendingBytes: number; ageMs: number }>;
+/** A partition that has something to upload and nothing under way. `atHole`: what comes first is lost, nothing has to be read. */
+export type Candidate = Readonly<{ partitionId: number; pendingBytes: number; ageMs: number; atHole: boolean }>;
 
-export type UploadReason = "bytes" | "age" | "wal-used" | "index-full" | "drain";
+/** `hole`: a loss is committed at once, it costs no object. */
+export type UploadReason = "hole" | "bytes" | "age" | "wal-used" | "index-full" | "drain";
 
 /** A partition joins an upload that others caused when it has at least this part of the due age: fewer, larger objects. */
 const JOINING_AGE_RATIO = 0.5;
@@ -35,6 +36,7 @@ export function dueReason(
 ): UploadReason | undefined {
   if (candidates.length === 0) return undefined;
   if (draining) return "drain";
+  if (candidates.some((candidate) => candidate.atHole)) return "hole";
   if (pressure.indexFull) return "index-full";
   if (pressure.usedRatio >= triggers.walUsedRatio) return "wal-used";
   let bytes = 0;
@@ -58,7 +60,7 @@ export function planObject(
   sectionsMax: number,
 ): readonly Share[] {
   const oldest = candidates
-    .filter((candidate) => reason !== "age" || candidate.ageMs >= triggers.ageMs * JOINING_AGE_RATIO)
+    .filter((candidate) => isTaken(candidate, reason, triggers))
     .sort((a, b) => b.ageMs - a.ageMs || a.partitionId - b.partitionId);
   const shares: Share[] = [];
   let room = objectBytesMax;
@@ -68,4 +70,9 @@ export function planObject(
     room -= pendingBytes;
   }
   return shares.sort((a, b) => a.partitionId - b.partitionId);
+}
+
+function isTaken(candidate: Candidate, reason: UploadReason, triggers: UploadTriggers): boolean {
+  if (reason === "hole") return candidate.atHole;
+  return reason !== "age" || candidate.ageMs >= triggers.ageMs * JOINING_AGE_RATIO;
 }

@@ -18,10 +18,16 @@ class SourceEntry {
 }
 
 /**
- * `candidates`: free partitions with something to upload. `pendingBytes`: of all partitions, busy ones included.
+ * `candidates`: free partitions with something to upload. `pendingBytes`: of all partitions, busy ones included;
+ * `pendingPartitions`: how many of them have something, be it a hole without bytes.
  * `restsUntilMs`: monotonic time at which the next resting one may be tried again; infinite when none rests.
  */
-export type UploadSurvey = Readonly<{ candidates: readonly Candidate[]; pendingBytes: number; restsUntilMs: number }>;
+export type UploadSurvey = Readonly<{
+  candidates: readonly Candidate[];
+  pendingBytes: number;
+  pendingPartitions: number;
+  restsUntilMs: number;
+}>;
 
 /** The partitions that this broker leads: which of them have something to upload, and since when. */
 export class UploadSources {
@@ -74,13 +80,16 @@ export class UploadSources {
     const candidates: Candidate[] = [];
     const nowMs = this.#clock.monotonicMs();
     let sum = 0;
+    let pendingPartitions = 0;
     let restsUntilMs = Number.POSITIVE_INFINITY;
     for (const entry of this.#entries.values()) {
       const { source } = entry;
       if (source.highWatermark <= source.uploadedEnd) {
         entry.pendingSinceMs = undefined;
+        entry.isNew = false;
         continue;
       }
+      pendingPartitions += 1;
       const pendingBytes = source.pendingBytes();
       sum += pendingBytes;
       entry.pendingSinceMs ??= nowMs - this.#ageAtFirstSight(entry);
@@ -89,9 +98,10 @@ export class UploadSources {
         restsUntilMs = Math.min(restsUntilMs, entry.restsUntilMs);
         continue;
       }
-      candidates.push({ partitionId: source.partitionId, pendingBytes, ageMs: nowMs - entry.pendingSinceMs });
+      const ageMs = nowMs - entry.pendingSinceMs;
+      candidates.push({ partitionId: source.partitionId, pendingBytes, ageMs, atHole: beginsInHole(source) });
     }
-    return { candidates, pendingBytes: sum, restsUntilMs };
+    return { candidates, pendingBytes: sum, pendingPartitions, restsUntilMs };
   }
 
   /** What was there before this process counts from its append time, everything later from when it was seen: a jump of the wall clock uploads nothing. */
@@ -100,4 +110,9 @@ export class UploadSources {
     entry.isNew = false;
     return appendTimeMs === undefined ? 0 : Math.max(0, this.#clock.wallMs() - appendTimeMs);
   }
+}
+
+function beginsInHole(source: UploadSource): boolean {
+  const first = source.holes()[0];
+  return first !== undefined && first.from <= source.uploadedEnd && source.uploadedEnd < first.to;
 }

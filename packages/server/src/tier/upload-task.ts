@@ -58,17 +58,17 @@ export async function storeSections(
  */
 export async function commitRanges(parts: UploadParts, request: CommitRequest, watch: StoreWatch): Promise<CommitReply | undefined> {
   const backoff = new Backoff(parts.random);
-  while (!watch.stopped()) {
+  for (;;) {
     try {
       return await withinTime(parts.clock, parts.index.commit(request), COMMIT_WAIT_MS, lateCommit);
     } catch (error) {
       if (!(error instanceof QueueError)) throw error;
+      if (watch.stopped()) return undefined;
       parts.log.warn("a commit of uploaded ranges has no answer and is asked again", { error: error.message });
       parts.metrics.commitsAskedAgain += 1;
       await sleep(parts.clock, backoff.nextMs());
     }
   }
-  return undefined;
 }
 
 /** What became of one object; given to those who observe uploads. Only `refused` ranges are dead bytes. */

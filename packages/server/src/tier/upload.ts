@@ -9,7 +9,15 @@ import type { CommitRequest } from "./object-index.ts";
 import type { PutObject, StoreWatch } from "./put-object.ts";
 import { RollQueue } from "./roll-queue.ts";
 import { StoreHealth, type StoreState } from "./store-health.ts";
-import { dueReason, planObject, type Share, type UploadReason, type UploadTriggers, type WalPressure } from "./upload-plan.ts";
+import {
+  type Candidate,
+  dueReason,
+  planObject,
+  type Share,
+  type UploadReason,
+  type UploadTriggers,
+  type WalPressure,
+} from "./upload-plan.ts";
 import { readSource, type SourceRead } from "./upload-read.ts";
 import type { UploadSource } from "./upload-source.ts";
 import { UploadSources, type UploadSurvey } from "./upload-sources.ts";
@@ -147,7 +155,7 @@ export class Uploader {
   }
 
   #left(): boolean {
-    return this.running > 0 || this.#sources.survey().pendingBytes > 0;
+    return this.running > 0 || this.#sources.survey().pendingPartitions > 0;
   }
 
   /** The end of some upload, or the deadline. */
@@ -191,7 +199,7 @@ export class Uploader {
     let free = survey.candidates.filter(({ partitionId }) => this.#rolls.hasRoom(partitionId));
     if (this.#mayBegin()) this.#rolls.begin();
     while (this.#mayBegin() && free.length > 0) {
-      const reason = this.#reason(survey);
+      const reason = this.#reason(free, survey.pendingBytes);
       if (reason === undefined) break;
       const shares = planObject(free, reason, this.#triggers, this.#objectBytesMax, SECTIONS_MAX);
       if (shares.length === 0) break;
@@ -207,11 +215,13 @@ export class Uploader {
     return this.#running < (this.#health.failing ? 1 : this.#uploadsMax);
   }
 
-  /** A trigger that fired holds until as much was taken as was pending then. */
-  #reason(survey: UploadSurvey): UploadReason | undefined {
-    const reason = dueReason(survey.candidates, this.#parts.pressure(), this.#triggers, this.#draining);
-    if (reason !== undefined && reason !== "age") this.#sweep = { reason, bytes: Math.max(this.#sweep?.bytes ?? 0, survey.pendingBytes) };
-    return this.#sweep?.reason ?? reason;
+  /** A trigger that fired holds until as much was taken as was pending then; ages and holes are looked at each time. */
+  #reason(free: readonly Candidate[], pendingBytes: number): UploadReason | undefined {
+    const reason = dueReason(free, this.#parts.pressure(), this.#triggers, this.#draining);
+    if (reason === "hole") return reason;
+    if (reason === undefined || reason === "age") return this.#sweep?.reason ?? reason;
+    this.#sweep = { reason, bytes: Math.max(this.#sweep?.bytes ?? 0, pendingBytes) };
+    return reason;
   }
 
   #begin(shares: readonly Share[]): void {
@@ -315,7 +325,7 @@ export class Uploader {
   /** One timer for everything that time alone makes due. None when nothing is pending. */
   #planWake(survey: UploadSurvey): void {
     const nowMs = this.#parts.clock.monotonicMs();
-    if (survey.pendingBytes === 0) return;
+    if (survey.pendingPartitions === 0) return;
     if (this.#health.retryAtMs > nowMs) return this.#wakeWithin(this.#health.retryAtMs - nowMs);
     let waitMs = AGE_CHECK_MAX_MS;
     for (const candidate of survey.candidates) waitMs = Math.min(waitMs, this.#triggers.ageMs - candidate.ageMs);

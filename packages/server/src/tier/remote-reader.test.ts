@@ -1,0 +1,360 @@
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import * as batch from "@tidemq/protocol/record-batch.ts";
+import { QueueError } from "../base/errors.ts";
+import { KiB, MiB } from "../base/units.ts";
+import { objectKey } from "../model/object-id.ts";
+import type { ObjectRange } from "../model/object-range.ts";
+import { SimRandom } from "../testing/sim-io/random.ts";
+import { type SourceOfTest, tierWorld } from "../testing/tier-world.ts";
+
+type World = Pick<ReturnType<typeof tierWorld>, "index">;
+
+/** Partition 1 with what `fill` appends, uploaded. */
+async function uploaded(fill: (source: SourceOfTest) => void, cacheBytes = 16 * MiB, objectBytesMax = 1 * MiB) {
+  const the = tierWorld(1, {}, { objectBytesMax }, cacheBytes);
+  const source = the.source(1);
+  fill(source);
+  ok(await the.world.settle(the.uploader.drain(60_000)));
+  const read = (offset: number, endOffset = source.uploadedEnd, bytesMax = 1 * MiB, atLeastOne = true) =>
+    the.world.settle(the.reader.read(1, offset, endOffset, bytesMax, atLeastOne));
+  return { ...the, source, read };
+}
+
+function keyOf({ index }: World, n = 0): string {
+  const object = index.unmerged(1).filter((range) => range.object !== undefined)[n]?.object;
+  ok(object !== undefined);
+  return objectKey("cluster-1", object, "records");
+}
+
+const fails = (promise: Promise<unknown>, code: string, text: RegExp): Promise<void> =>
+  rejects(promise, (error) => {
+    ok(error instanceof QueueError);
+    equal(error.code, code);
+    ok(text.test(error.message), error.message);
+    return true;
+  });
+
+test("any offset, any end, any size: whole batches from the one that holds the offset", async () => {
+  const { source, read } = await uploaded((one) => {
+    for (let n = 0; n < 60; n++) one.append(1 + (n % 7), 300 * (n % 11));
+  }, 16 * MiB);
+  const random = new SimRandom(7);
+  for (let round = 0; round < 400; round++) {
+    const offset = random.between(0, source.uploadedEnd - 1);
+    const endOffset = random.between(offset + 1, source.uploadedEnd);
+    const bytesMax = random.between(0, 60_000);
+    const atLeastOne = random.chance(0.5);
+    const slices = await read(offset, endOffset, bytesMax, atLeastOne);
+    let expected = Buffer.alloc(0);
+    let next = offset;
+    for (const one of source.batches) {
+      if (one.endOffset <= offset) continue;
+      const first = expected.length === 0;
+      const fits = expected.length + one.bytes.length <= bytesMax || (atLeastOne && first);
+      if (one.endOffset > endOffset || !fits) break;
+      expected = Buffer.concat([expected, one.bytes]);
+      next = one.endOffset;
+    }
+    const got = Buffer.concat(slices.pieces);
+    equal(got.length, slices.bytes);
+    ok(expected.subarray(0, got.length).equals(got), `offset=${offset} end=${endOffset} bytes=${bytesMax}`);
+    equal(got.length, expected.length, "nothing is left out when it fits");
+    if (got.length > 0) equal(slices.nextOffset, next);
+    else ok(slices.nextOffset >= offset && slices.nextOffset <= endOffset);
+  }
+});
+
+test("small sections are joined into one answer", async () => {
+  const the = tierWorld(2);
+  const source = the.source(1);
+  for (let n = 0; n < 6; n++) {
+    source.append(2, 1000);
+    ok(await the.world.settle(the.uploader.drain(5_000)));
+  }
+  equal(the.index.unmergedCount(1), 6);
+  const slices = await the.world.settle(the.reader.read(1, 1, 12, 1 * MiB, true));
+  equal(slices.nextOffset, 12);
+  ok(Buffer.concat(slices.pieces).equals(source.stored(0, 12)));
+});
+
+test("gaps are passed over, a hole is an error for who stands in it and an end for who comes from below", async () => {
+  const the = await uploaded((one) => {
+    one.append(5, 100);
+    one.skip(5, false);
+    one.append(5, 100);
+    one.skip(5, true);
+    one.append(5, 100);
+    one.skip(3, true);
+  });
+  const { source, read, index } = the;
+  const before = await read(0);
+  equal(before.nextOffset, 15);
+  ok(Buffer.concat(before.pieces).equals(source.stored(0, 15)));
+  deepEqual(Buffer.concat((await read(7)).pieces), Buffer.concat((await read(10)).pieces));
+  for (const offset of [15, 17, 19]) await fails(read(offset), "CORRUPT_RECORD", /partition=1 offsets=\[15, 20\)/);
+  const behind = await read(20);
+  ok(Buffer.concat(behind.pieces).equals(source.stored(20, 25)));
+  equal(behind.nextOffset, 25);
+  await fails(read(26), "CORRUPT_RECORD", /offsets=\[25, 28\)/);
+  index.accepted.push({ from: 15, to: 20 }, { from: 25, to: 28 });
+  const all = await read(0);
+  ok(Buffer.concat(all.pieces).equals(source.stored(0, 28)));
+  equal(all.nextOffset, 28);
+  deepEqual(await read(26), { pieces: [], bytes: 0, nextOffset: 28, hold: undefined });
+});
+
+test("a lost range of its own is an error until it is accepted", async () => {
+  const the = await uploaded((one) => {
+    one.skip(5, true);
+    one.append(5, 100);
+  });
+  equal(the.index.unmerged(1)[0]?.kind, "hole");
+  await fails(the.read(2), "CORRUPT_RECORD", /offsets=\[0, 5\)/);
+  the.index.accepted.push({ from: 0, to: 10 });
+  equal((await the.read(2)).nextOffset, 10);
+});
+
+test("a damaged block is named; the others are served", async () => {
+  const the = await uploaded(
+    (one) => {
+      for (let n = 0; n < 8; n++) one.append(1, 300 * KiB);
+    },
+    16 * MiB,
+    16 * MiB,
+  );
+  const key = keyOf(the);
+  const range = the.index.unmerged(1)[0] as ObjectRange;
+  const bytes = Uint8Array.from(the.bucket.object(key)?.bytes ?? []);
+  const at = range.position + Math.floor(range.dataBytes * 0.5);
+  bytes[at] = (bytes[at] ?? 0) ^ 4;
+  the.bucket.overwrite(key, bytes);
+  const before = await the.read(0, undefined, 8 * MiB);
+  ok(before.nextOffset > 0 && before.nextOffset < 8);
+  ok(Buffer.concat(before.pieces).equals(the.source.stored(0, before.nextOffset)));
+  await fails(the.read(before.nextOffset), "CORRUPT_RECORD", new RegExp(`object=${key} partition=1 .*offsets=\\[${before.nextOffset}, `));
+  const behind = await the.read(before.nextOffset + 1, undefined, 8 * MiB);
+  equal(behind.nextOffset, 8);
+  ok(the.metrics.corruptions > 0);
+});
+
+test("a flipped bit on the way is read once more", async () => {
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 40; n++) one.append(1, 100 * KiB);
+  });
+  the.bucket.faults.corruptReadRatio = 0.2;
+  let [good, bad, offset] = [0, 0, 0];
+  for (let n = 0; n < 200 && offset < 40; n++) {
+    const slices = await the.read(offset).catch(() => undefined);
+    if (slices === undefined) bad += 1;
+    else {
+      ok(Buffer.concat(slices.pieces).equals(the.source.stored(offset, slices.nextOffset)));
+      offset = slices.nextOffset;
+      good += 1;
+    }
+  }
+  equal(offset, 40);
+  ok(good > bad, `${good} good, ${bad} bad`);
+});
+
+test("an object in the place of another is noticed", async () => {
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 12; n++) one.append(1, 200 * KiB);
+  });
+  const [a, b] = [keyOf(the, 0), keyOf(the, 1)];
+  const [bytesA, bytesB] = [the.bucket.object(a)?.bytes, the.bucket.object(b)?.bytes];
+  ok(bytesA !== undefined && bytesB !== undefined);
+  the.bucket.overwrite(a, bytesB);
+  await fails(the.read(0), "CORRUPT_RECORD", new RegExp(`object=${a}`));
+});
+
+test("a short object is noticed", async () => {
+  const the = await uploaded((one) => one.append(5, 10_000));
+  const key = keyOf(the);
+  const bytes = the.bucket.object(key)?.bytes ?? new Uint8Array();
+  the.bucket.overwrite(key, bytes.subarray(0, 20_000));
+  await fails(the.read(0), "CORRUPT_RECORD", /shorter/);
+});
+
+test("a missing object is looked up once more, and found where it went", async () => {
+  const the = await uploaded((one) => one.append(5, 10_000));
+  const key = keyOf(the);
+  const old = the.index.unmerged(1)[0] as ObjectRange;
+  the.bucket.remove(key);
+  await fails(the.read(0), "OBJECT_STORAGE_UNAVAILABLE", new RegExp(`missing.*key=${key}`));
+  equal(the.metrics.objectsMissing, 1);
+
+  // What compaction does: the same range in another object, the old one deleted.
+  the.index.ends.set(1, 0);
+  the.index.ranges.set(1, []);
+  the.source.uploadedEnd = 0;
+  ok(await the.world.settle(the.uploader.drain(5_000)));
+  const now = the.index.unmerged(1)[0] as ObjectRange;
+  the.index.ranges.set(1, [old]);
+  const find = the.index.find.bind(the.index);
+  let asked = 0;
+  the.index.find = (partitionId, offset) => {
+    asked += 1;
+    if (asked === 2) the.index.ranges.set(1, [now]);
+    return find(partitionId, offset);
+  };
+  const slices = await the.read(0);
+  equal(asked, 2);
+  ok(Buffer.concat(slices.pieces).equals(the.source.stored(0, 5)));
+});
+
+test("a store that does not answer is a retriable error, and nothing of it stays", async () => {
+  for (const outage of ["fails", "hangs"] as const) {
+    const the = await uploaded((one) => one.append(5, 10_000));
+    the.bucket.faults.outage = outage;
+    await fails(the.read(0), "OBJECT_STORAGE_UNAVAILABLE", /try again/);
+    the.bucket.faults.outage = "none";
+    equal((await the.read(0)).nextOffset, 5);
+  }
+});
+
+test("one bad answer is tried again before anybody hears of it", async () => {
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 10; n++) one.append(1, 100 * KiB);
+  });
+  the.bucket.faults.unavailableRatio = 0.3;
+  let worked = 0;
+  for (let n = 0; n < 10; n++) if ((await the.read(n).catch(() => undefined)) !== undefined) worked += 1;
+  ok(worked >= 7, String(worked));
+});
+
+test("concurrent misses share one read", async () => {
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 4; n++) one.append(1, 200 * KiB);
+  });
+  const reads = the.bucket.counts.reads;
+  const all = await the.world.settle(Promise.all(Array.from({ length: 50 }, () => the.reader.read(1, 0, 4, 8 * MiB, true))));
+  ok(all.every((slices) => slices.nextOffset === 4));
+  equal(the.bucket.counts.reads - reads, 2, "one for the index, one for the blocks");
+  const again = the.bucket.counts.reads;
+  await the.read(0);
+  equal(the.bucket.counts.reads, again, "and none when it is there");
+});
+
+test("a range request, never the whole object", async () => {
+  const the = await uploaded(
+    (one) => {
+      for (let n = 0; n < 40; n++) one.append(1, 250 * KiB);
+    },
+    64 * MiB,
+    16 * MiB,
+  );
+  await the.read(20, undefined, 1000);
+  ok(the.metrics.storeReadBytes < 1 * MiB, String(the.metrics.storeReadBytes));
+});
+
+test("the cache stays within its bound while many read everywhere", async () => {
+  const bound = 4 * MiB;
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 100; n++) one.append(1, 150 * KiB);
+  }, bound);
+  const random = new SimRandom(3);
+  const reads: Promise<unknown>[] = [];
+  for (let n = 0; n < 200; n++) reads.push(the.reader.read(1, random.between(0, 99), 100, 2 * MiB, true));
+  let most = 0;
+  let done = false;
+  const all = Promise.all(reads).then(() => {
+    done = true;
+  });
+  await the.world.run(600_000, () => {
+    most = Math.max(most, the.reader.blocks.bytes + the.reader.manifests.bytes);
+    return done;
+  });
+  await all;
+  ok(most <= bound, String(most));
+  ok(most > bound / 2);
+});
+
+test("read-ahead begins with the second read in a row, grows, and stays bounded", async () => {
+  const the = await uploaded(
+    (one) => {
+      for (let n = 0; n < 160; n++) one.append(1, 250 * KiB);
+    },
+    64 * MiB,
+    8 * MiB,
+  );
+  await the.read(100);
+  await the.world.run(the.world.nowMs + 1_000);
+  equal(the.metrics.readAheadBytes, 0, "a single read asks for nothing more");
+  let offset = 0;
+  let behind = 0;
+  for (let n = 0; offset < 160; n++) {
+    const slices = await the.read(offset);
+    offset = slices.nextOffset;
+    await the.world.run(the.world.nowMs + 500);
+    behind += slices.bytes;
+    const ahead = the.metrics.storeReadBytes - behind;
+    ok(ahead < 12 * MiB, `${ahead} bytes ahead at read ${n}`);
+  }
+  ok(the.metrics.readAheadBytes > 25 * MiB, "most of a scan is read ahead");
+  ok(the.reader.blocks.counters.misses < 20, `misses ${the.reader.blocks.counters.misses}`);
+  const reads = the.metrics.storeReads;
+  ok(the.metrics.storeReadBytes / reads > 1 * MiB, "in large reads");
+});
+
+test("jumping about reads nothing ahead", async () => {
+  const the = await uploaded(
+    (one) => {
+      for (let n = 0; n < 60; n++) one.append(1, 250 * KiB);
+    },
+    64 * MiB,
+    8 * MiB,
+  );
+  const random = new SimRandom(5);
+  let last = -1;
+  for (let n = 0; n < 40; n++) {
+    let offset = random.between(0, 59);
+    if (offset === last) offset = (offset + 7) % 60;
+    last = (await the.read(offset, undefined, 300 * KiB)).nextOffset;
+  }
+  ok(the.metrics.readAheadBytes < 8 * MiB, String(the.metrics.readAheadBytes));
+});
+
+test("what time it was: the first batch with that time or later, over ranges and manifests", async () => {
+  const the = tierWorld(4, {}, { triggers: { bytes: 1, ageMs: 600_000, walUsedRatio: 0.4 } });
+  const source = the.source(1);
+  const random = new SimRandom(9);
+  for (let n = 0; n < 60; n++) {
+    for (let k = 0; k < 3; k++) source.append(1 + (k % 2), 200, { timestampMs: 1000 * n + random.between(0, 5000) });
+    if (n % 9 === 4) source.skip(2, n % 2 === 0);
+    the.uploader.noteDurable(1000);
+    await the.world.run(the.world.nowMs + 1_000);
+  }
+  ok(await the.world.settle(the.uploader.drain(30_000)));
+  ok(the.index.manifestOf(1) !== undefined);
+  for (let round = 0; round < 150; round++) {
+    const timestampMs = random.between(0, 70_000);
+    const from = random.chance(0.5) ? 0 : random.between(0, source.uploadedEnd - 1);
+    const end = random.chance(0.5) ? source.uploadedEnd : random.between(from + 1, source.uploadedEnd);
+    const expected = source.batches.find(
+      (one) => one.endOffset > from && one.baseOffset < end && batch.maxTimestamp(one.bytes, 0) >= timestampMs,
+    );
+    const found = await the.world.settle(the.reader.batchAtTimestamp(1, timestampMs, from, end));
+    equal(found === undefined ? undefined : batch.baseOffset(found, 0), expected?.baseOffset);
+    if (found !== undefined) ok(Buffer.from(found).equals(expected?.bytes ?? Buffer.alloc(0)));
+  }
+});
+
+test("the base of the newest object", async () => {
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 8; n++) one.append(1, 300 * KiB);
+    one.skip(4, false);
+  });
+  equal(the.index.unmerged(1).at(-1)?.kind, "gap");
+  const base = await the.world.settle(the.reader.base(1, 12));
+  equal(base?.endOffset, 8, "a gap has no object, hence no base of its own");
+  equal(Buffer.from(base?.bytes ?? []).toString(), "fold of 1 at 8");
+  equal((await the.world.settle(the.reader.base(1, 7)))?.endOffset, 4);
+  equal(await the.world.settle(the.reader.base(2, 12)), undefined);
+});
+
+test("an offset that nobody uploaded brings nothing", async () => {
+  const the = await uploaded((one) => one.append(5, 100));
+  deepEqual(await the.read(5, 9), { pieces: [], bytes: 0, nextOffset: 9, hold: undefined });
+  deepEqual(await the.world.settle(the.reader.read(77, 0, 10, 1000, true)), { pieces: [], bytes: 0, nextOffset: 10, hold: undefined });
+});
