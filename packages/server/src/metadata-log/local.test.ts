@@ -1,0 +1,376 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { test } from "node:test";
+import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import { SimDisk } from "../testing/sim-io/disk.ts";
+import type { SimProcess } from "../testing/sim-io/process.ts";
+import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { LocalMetadataLog } from "./local.ts";
+
+const QUIET = { debug() {}, info() {}, warn() {}, error() {}, with: () => QUIET };
+const NONCE = "00000000000000aa";
+
+/** One machine; each `open` is a new process on its disk. */
+class Machine {
+  readonly world: SimWorld;
+  readonly disk: SimDisk;
+  process: SimProcess;
+  readonly fatals: Error[] = [];
+
+  constructor(seed = 1) {
+    this.world = new SimWorld(seed);
+    this.disk = new SimDisk(this.world, "disk");
+    this.process = this.world.startProcess("node");
+  }
+
+  /** To be driven by `run`. */
+  opening(): Promise<LocalMetadataLog> {
+    this.process.crash();
+    this.process = this.world.startProcess("node");
+    const { clock, random } = this.process;
+    const fatal = (error: Error): void => void this.fatals.push(error);
+    return LocalMetadataLog.open({ disk: this.disk.mount(this.process), clock, random, logger: QUIET, fatal }, "cluster-1");
+  }
+
+  open(): Promise<LocalMetadataLog> {
+    return this.run(this.opening());
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.world.settle(promise);
+  }
+
+  async contents(log: LocalMetadataLog): Promise<string[]> {
+    const texts: string[] = [];
+    let next = 1;
+    for (;;) {
+      const read = await this.run(log.readFrom(next));
+      if (read.kind === "end") return texts;
+      if (read.kind === "trimmed") next = read.snapshotIndex + 1;
+      if (read.kind !== "entries") continue;
+      for (const entry of read.entries) texts.push(`${entry.index}:${Buffer.from(entry.payload)}`);
+      next = (read.entries.at(-1)?.index ?? 0) + 1;
+    }
+  }
+
+  /** The log file with some bytes changed. */
+  overwrite(path: string, change: (bytes: Buffer) => void): void {
+    const bytes = Buffer.from(this.disk.contents(path));
+    change(bytes);
+    this.disk.overwrite(path, 0, bytes);
+  }
+
+  /** Gone, as after a mistake of a person. */
+  async remove(path: string): Promise<void> {
+    const process = this.world.startProcess("person");
+    this.process.crash();
+    await this.run(this.disk.mount(process).remove(path));
+    process.crash();
+  }
+}
+
+const append = async (log: LocalMetadataLog, text: string, index = log.endIndex): Promise<void> => {
+  deepEqual(await log.append(index, { nonce: NONCE, payload: Buffer.from(text) }), { kind: "appended" });
+};
+
+async function* pieces(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text);
+}
+
+const corrupt = (pattern: RegExp) => (error: unknown) => {
+  ok(error instanceof QueueError && error.code === "CORRUPT_METADATA", `${error}`);
+  match(error.message, pattern);
+  match(error.message, /put back the folder/);
+  return true;
+};
+
+// docs/formats/metadata-log.md, "meta/log": these bytes are on disks.
+test("golden: the files of a new folder with one batch and its mark", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "abc"));
+  await machine.run(log.close());
+  equal(Buffer.from(machine.disk.contents("meta/format")).toString(), "tidemq data 1\ncluster cluster-1\ncrc 33de1332\n");
+  const file = Buffer.from(machine.disk.contents("meta/log"));
+  equal(file.byteLength, 128 + 128 + 64);
+  equal(file.toString("hex", 0, 20), `${Buffer.from("TMQMLOG1").toString("hex")}${"00000001"}${"0000000000000001"}`);
+  equal(file.toString("hex", 28, 38), `09${Buffer.from("cluster-1").toString("hex")}`);
+  equal(
+    file.toString("hex", 128, 168),
+    `544d4c52${"01000000"}${"0000000000000001"}${"0000000000000000"}${NONCE}${"00000003"}${"364b3fb7"}`,
+  );
+  equal(file.toString("latin1", 192, 196), "abc\0");
+  equal(
+    file.toString("hex", 256, 296),
+    `544d4c52${"02000000"}${"0000000000000001"}${"0000000000000001"}${"0".repeat(16)}${"00000000"}${"00000000"}`,
+  );
+});
+
+test("what was appended is there after close, kill and loss of power", async () => {
+  const machine = new Machine();
+  let log = await machine.open();
+  await machine.run(append(log, "a"));
+  await machine.run(log.close());
+  log = await machine.open();
+  equal(log.clusterId, "cluster-1");
+  await machine.run(append(log, "b"));
+  log = await machine.open();
+  await machine.run(append(log, "c"));
+  machine.disk.losePower();
+  log = await machine.open();
+  deepEqual(await machine.contents(log), ["1:a", "2:b", "3:c"]);
+  equal(log.openedEndIndex, 4);
+});
+
+test("a crash at any moment, of the process or the machine, loses nothing that was acknowledged", async () => {
+  let interrupted = 0;
+  for (let seed = 1; seed <= 400; seed += 1) {
+    const machine = new Machine(seed);
+    const acknowledged: string[] = [];
+    const story = tell(machine, acknowledged);
+    let finished = false;
+    void story.then(() => {
+      finished = true;
+    });
+    await machine.world.run(machine.world.random.float() * 25, () => finished);
+    if (!finished) interrupted += 1;
+    if (seed % 2 === 0) machine.disk.losePower();
+    const log = await machine.open();
+    const found = await machine.contents(log);
+    const [first] = found;
+    const firstIndex = first === undefined ? log.endIndex : Number(first.split(":")[0]);
+    const expected = acknowledged.slice(firstIndex - 1);
+    deepEqual(found.slice(0, expected.length), expected, `seed ${seed}`);
+    ok(found.length <= expected.length + 1, `seed ${seed}: at most the append under way is there as well`);
+    const snapshot = await machine.run(log.latestSnapshot());
+    ok(firstIndex === 1 || (snapshot !== undefined && snapshot.index >= firstIndex - 1), "what was trimmed is in a snapshot");
+    await machine.run(append(log, "again"));
+    deepEqual((await machine.contents(log)).at(-1), `${log.endIndex - 1}:again`);
+    deepEqual(machine.fatals, []);
+  }
+  ok(interrupted > 150, `${interrupted} of 400 stories were interrupted`);
+});
+
+/** Everything a log does, as fast as it goes. */
+async function tell(machine: Machine, acknowledged: string[]): Promise<void> {
+  const log = await machine.opening();
+  const more = async (): Promise<void> => {
+    const text = `${log.endIndex}:${"x".repeat(log.endIndex * 40)}`;
+    await append(log, text.slice(text.indexOf(":") + 1));
+    acknowledged.push(text);
+  };
+  for (let count = 0; count < 4; count += 1) await more();
+  await log.putSnapshot(3, pieces("state at 3"));
+  await more();
+  await log.trimBelow(4);
+  await more();
+  await Promise.all([log.putSnapshot(6, pieces("state at 6")), more()]);
+  await log.trimBelow(7);
+  await more();
+  await log.close();
+}
+
+test("every byte flipped is refused, or makes no difference", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  for (const text of ["first", "second", "third"]) await machine.run(append(log, text));
+  await machine.run(log.close());
+  const whole = await machine.contents(await machine.open());
+  const original = Buffer.from(machine.disk.contents("meta/log"));
+  const size = original.byteLength;
+  const harmless: number[] = [];
+  for (let at = 0; at < size; at += 1) {
+    machine.overwrite("meta/log", (bytes) => bytes.writeUInt8((bytes[at] ?? 0) ^ 0x10, at));
+    const flipped = machine.disk.contents("meta/log");
+    try {
+      deepEqual(await machine.contents(await machine.open()), whole, `byte ${at}`);
+      harmless.push(at);
+    } catch (error) {
+      ok(error instanceof QueueError && error.code === "CORRUPT_METADATA", `byte ${at}: ${error}`);
+      deepEqual(machine.disk.contents("meta/log"), flipped, "a refusal changes nothing");
+    }
+    machine.disk.overwrite("meta/log", 0, original);
+  }
+  ok(
+    harmless.every((at) => at >= 128),
+    "the file header is covered",
+  );
+  ok(size - harmless.length > 128 + 3 * 44, "headers and payloads are covered");
+});
+
+test("a bad last batch that nothing calls durable is cut, and its place is used again", async () => {
+  for (const damage of [600, 200, 130, 1]) {
+    const machine = new Machine();
+    let log = await machine.open();
+    await machine.run(append(log, "a"));
+    await machine.run(append(log, "b".repeat(500)));
+    // No mark yet: 100 ms have not passed.
+    machine.overwrite("meta/log", (bytes) => bytes.fill(0, bytes.byteLength - damage));
+    log = await machine.open();
+    deepEqual(await machine.contents(log), damage === 1 ? ["1:a", `2:${"b".repeat(500)}`] : ["1:a"]);
+    await machine.run(append(log, "c"));
+    await machine.run(log.close());
+    deepEqual((await machine.contents(await machine.open())).at(-1), `${damage === 1 ? 3 : 2}:c`);
+  }
+});
+
+test("a mark makes damage of the last batch known as damage", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  await machine.world.run(machine.world.nowMs + 200);
+  machine.overwrite("meta/log", (bytes) => bytes.fill(0, 192, 193));
+  await rejects(machine.open(), corrupt(/batch 1 at byte 128 of meta\/log is bad, but was durable/));
+});
+
+test("a damaged mark between batches is passed over", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  await machine.world.run(machine.world.nowMs + 200);
+  await machine.run(append(log, "b"));
+  machine.overwrite("meta/log", (bytes) => bytes.fill(0xff, 256, 320));
+  deepEqual(await machine.contents(await machine.open()), ["1:a", "2:b"]);
+});
+
+test("a payload made to look like records is none", async () => {
+  const machine = new Machine();
+  let log = await machine.open();
+  await machine.run(append(log, "a"));
+  await machine.run(append(log, "b"));
+  const copied = Buffer.from(machine.disk.contents("meta/log").subarray(128)).toString("latin1");
+  await machine.run(log.append(3, { nonce: NONCE, payload: Buffer.from(copied, "latin1") }));
+  machine.overwrite("meta/log", (bytes) => bytes.fill(0, 384, 385)); // the third's header, so that its payload is searched
+  log = await machine.open();
+  deepEqual(await machine.contents(log), ["1:a", "2:b"]);
+});
+
+test("idle, it writes nothing", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  await machine.world.run(machine.world.nowMs + 200);
+  const { writes, syncs } = machine.disk.counts;
+  const events = machine.world.eventsRun;
+  await machine.world.run(machine.world.nowMs + 3_600_000);
+  deepEqual([machine.disk.counts.writes, machine.disk.counts.syncs, machine.world.eventsRun], [writes, syncs, events]);
+});
+
+test("what the write-ahead log remembers and this one has not is damage", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  const again = await machine.open();
+  again.checkReaches(0);
+  again.checkReaches(1);
+  await machine.run(append(again, "claim"));
+  try {
+    again.checkReaches(2); // an append of this start proves nothing
+    ok(false);
+  } catch (error) {
+    corrupt(/the write-ahead log knows batch 2, meta\/log ends with 1/)(error);
+  }
+});
+
+test("a lost file is damage, never a new beginning", async () => {
+  for (const [path, problem] of [
+    ["meta/log", /meta\/log is missing/],
+    ["meta/format", /has meta\/log, but no meta\/format/],
+  ] as const) {
+    const machine = new Machine();
+    await machine.run(append(await machine.open(), "a"));
+    await machine.remove(path);
+    await rejects(machine.open(), corrupt(problem));
+  }
+});
+
+test("a write-ahead log without metadata is damage", async () => {
+  const machine = new Machine();
+  const process = machine.world.startProcess("earlier");
+  const disk = machine.disk.mount(process);
+  await machine.run(disk.makeFolder("wal").then(() => disk.open("wal/1", "create")));
+  process.crash();
+  await rejects(machine.open(), corrupt(/has a write-ahead log, but no meta\/format/));
+});
+
+test("a log that does not meet its snapshot is damage", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  for (const text of ["a", "b", "c"]) await machine.run(append(log, text));
+  const early = Buffer.from(machine.disk.contents("meta/log").subarray(0, 256));
+  await machine.run(log.putSnapshot(3, pieces("state")));
+  const late = Buffer.from(machine.disk.contents("meta/log"));
+  machine.overwrite("meta/log", (bytes) => bytes.fill(0, 256));
+  await rejects(machine.open(), corrupt(/ends with batch 1, the newest snapshot holds 3/));
+  ok(early.byteLength < late.byteLength);
+  machine.disk.overwrite("meta/log", 0, late);
+  const good = await machine.open();
+  await machine.run(good.trimBelow(4));
+  await machine.remove("meta/snapshot-0000000000000003");
+  await rejects(machine.open(), corrupt(/begins with batch 4, the newest snapshot holds 0/));
+});
+
+test("data of a newer version is refused, naming the remedy", async () => {
+  const machine = new Machine();
+  await machine.open();
+  const newer = (error: unknown): boolean =>
+    error instanceof QueueError && error.code === "NEWER_FORMAT" && error.message.includes("start that version again");
+  machine.overwrite("meta/format", (bytes) => bytes.write("2", 12, "latin1"));
+  await rejects(machine.open(), newer);
+});
+
+test("files of another cluster are refused", async () => {
+  const [machine, other] = [new Machine(), new Machine()];
+  await machine.open();
+  other.process.crash();
+  const process = other.world.startProcess("node");
+  const { clock, random } = process;
+  await other.world.settle(
+    LocalMetadataLog.open({ disk: other.disk.mount(process), clock, random, logger: QUIET, fatal() {} }, "cluster-2"),
+  );
+  machine.disk.overwrite("meta/log", 0, other.disk.contents("meta/log"));
+  await rejects(machine.open(), corrupt(/belongs to cluster cluster-2, the folder to cluster-1/));
+});
+
+test("a failed write or sync is told once, and nothing is tried afterwards", async () => {
+  for (const fault of ["writeErrorRatio", "syncErrorRatio"] as const) {
+    const machine = new Machine();
+    const log = await machine.open();
+    await machine.run(append(log, "a"));
+    machine.disk.faults[fault] = 1;
+    await rejects(machine.run(append(log, "b")), /simulated input\/output error/);
+    machine.disk.faults[fault] = 0;
+    await rejects(machine.run(append(log, "c")), /simulated input\/output error/);
+    equal(machine.fatals.length, 1);
+    const found = await machine.contents(await machine.open());
+    equal(found[0], "1:a");
+    ok(found.length <= 2);
+  }
+});
+
+test("a snapshot that reads back otherwise is not believed, and the log is not trimmed", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  const put = log.putSnapshot(1, pieces("the state"));
+  await machine.world.run(machine.world.nowMs + 1_000, () => {
+    const there = machine.disk.names.get("meta/snapshot-0000000000000001") !== undefined;
+    if (there) machine.overwrite("meta/snapshot-0000000000000001", (bytes) => bytes.fill(0x58, 0, 1));
+    return there;
+  });
+  await rejects(machine.run(put), /reads back other than it was written/);
+  equal(machine.fatals.length, 1);
+});
+
+test("unfinished files of a crash are removed", async () => {
+  const machine = new Machine();
+  await machine.open();
+  machine.process.crash();
+  const process = machine.world.startProcess("earlier");
+  const disk = machine.disk.mount(process);
+  await machine.run(Promise.all([disk.open("meta/log.new", "create"), disk.open("meta/snapshot.new", "create")]));
+  process.crash();
+  await machine.open();
+  deepEqual(must(machine.disk.names.list("meta"), "names"), ["format", "log"]);
+});
