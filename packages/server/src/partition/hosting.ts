@@ -48,6 +48,7 @@ export class Hosting {
 
   #apply(effect: Effect): void {
     switch (effect.kind) {
+      case "partition-created":
       case "leader-changed":
         return this.#leaderChanged(effect.partitionId);
       case "topic-deleted":
