@@ -62,6 +62,9 @@ export function listOffsetsHandler(parts: KafkaParts): ApiHandler {
   });
 }
 
+/** Answers carry the leader epoch of the offset. */
+const LEADER_EPOCH_SINCE = 4;
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Answers in place; what has to be read is filled in by `lookups`. */
@@ -89,9 +92,10 @@ function answerOne(parts: KafkaParts, topic: string, asked: Asked, version: numb
     return failed(partitionIndex, ErrorCode.UNSUPPORTED_VERSION);
   }
   const offset = offsetAt(found, timestamp);
-  if (offset !== undefined) return position(partitionIndex, offset, offset === NONE ? NONE : epochAt(found, offset));
+  const hasEpoch = version >= LEADER_EPOCH_SINCE;
+  if (offset !== undefined) return position(partitionIndex, offset, hasEpoch && offset !== NONE ? epochAt(found, offset) : NONE);
   const answer: Mutable<PartitionAnswer> = position(partitionIndex, NONE, NONE);
-  lookups.push(() => lookUp(parts, found, timestamp, answer));
+  lookups.push(() => lookUp(parts, found, timestamp, hasEpoch, answer));
   return answer;
 }
 
@@ -118,13 +122,19 @@ function epochAt(partition: Partition, offset: number): number {
   return offset >= partition.logEnd ? partition.leaderEpoch : partition.live.epochAt(offset);
 }
 
-async function lookUp(parts: KafkaParts, partition: Partition, timestamp: number, answer: Mutable<PartitionAnswer>): Promise<void> {
+async function lookUp(
+  parts: KafkaParts,
+  partition: Partition,
+  timestamp: number,
+  hasEpoch: boolean,
+  answer: Mutable<PartitionAnswer>,
+): Promise<void> {
   try {
     const record = await find(parts, partition, timestamp);
     if (record === undefined) return;
     answer.offset = record.offset;
     answer.timestamp = record.timestampMs;
-    answer.leaderEpoch = record.leaderEpoch;
+    if (hasEpoch) answer.leaderEpoch = record.leaderEpoch;
   } catch (thrown) {
     [answer.errorCode] = failureOf(parts, thrown, "ListOffsets");
   }
