@@ -1,10 +1,12 @@
 /**
- * One data folder on a local disk. Paths are relative to it, with `/`, and never leave it.
+ * One data folder on a local disk. Paths are relative to it, with `/`, and never leave it (`disk-path.ts`); the
+ * folder itself is `ROOT`.
  *
  * Failures reject with `DiskError`. A failed `write` or `sync` is never retried by callers: the kernel may have
  * forgotten the dirty pages, so the process ends.
  */
 export interface Disk {
+  /** With the folders above it; no error when it exists. Each is durable after `syncFolder` of the one that holds it. */
   makeFolder(path: string): Promise<void>;
   /** Names (not paths) in a folder, sorted; empty when the folder does not exist. */
   list(path: string): Promise<readonly string[]>;
@@ -12,7 +14,7 @@ export interface Disk {
   open(path: string, mode: "create" | "write" | "read"): Promise<DiskFile>;
   /** Replaces `to` when it exists. Durable only after `syncFolder`. */
   rename(from: string, to: string): Promise<void>;
-  /** No error when it does not exist. */
+  /** Of a file. No error when it does not exist. */
   remove(path: string): Promise<void>;
   /** Makes creations, renames and removals in this folder durable. */
   syncFolder(path: string): Promise<void>;
@@ -34,9 +36,13 @@ export interface DiskFile {
    */
   write(position: number, slices: readonly Uint8Array[], sync: boolean): Promise<void>;
   sync(): Promise<void>;
-  /** Writes zeros to [from, to) in chunks, so that later writes neither allocate blocks nor change the size. Not synced. */
+  /**
+   * Writes zeros to [from, to) in chunks, so that later writes neither allocate blocks nor change the size. Not synced.
+   * Calls of other files are served between the chunks, later ones of this file after the last.
+   */
   fill(from: number, to: number): Promise<void>;
   truncate(size: number): Promise<void>;
+  /** After all calls before it. No call may follow. */
   close(): Promise<void>;
 }
 

@@ -1,6 +1,7 @@
 /**
  * A bucket. It may lose, delay, repeat, answer late; nothing from it is trusted without a checksum.
- * Keys are `/`-separated, [a-zA-Z0-9._-] segments, at most 512 bytes; implementations refuse any other.
+ * Keys are `/`-separated [a-zA-Z0-9._-] segments that begin with no dot, at most 512 bytes (`object-key.ts`);
+ * implementations refuse any other. A key is not the front of another one (`a` and `a/b`): a directory has no room for both.
  */
 export interface ObjectStore {
   /**

@@ -39,6 +39,27 @@ test("more requests than the ring holds, from ordinary memory of any size", asyn
   deepEqual((await readFile(join(disk.root, "a"))).subarray(0, expected.length).equals(expected), true);
 });
 
+test("the ring wraps many times; memory that its owner dropped stays until it is written", async (t) => {
+  const disk = await openFolder(t);
+  const file = await disk.open("a", "create");
+  const expected = Buffer.alloc(8 * 40_000);
+  const calls: Promise<void>[] = [];
+  for (let round = 0; round < 40_000; round++) {
+    const memory = Buffer.from(new SharedArrayBuffer(round % 50 === 0 ? 4096 : 16)).fill(round % 251);
+    memory.copy(expected, round * 8, 0, 8);
+    calls.push(file.write(round * 8, [memory.subarray(0, 3), memory.subarray(3, 3), memory.subarray(3, 8)], false));
+    if (round % 10_000 === 9_999) await Promise.all(calls.splice(0));
+  }
+  await Promise.all(calls);
+  equal((await readFile(join(disk.root, "a"))).equals(expected), true);
+  await file.close();
+});
+
+test("the lock file cannot be touched through the folder", async (t) => {
+  const disk = await openFolder(t);
+  await rejects(disk.open("lock", "read"), { name: "InvariantViolation" });
+});
+
 test("what arrives in one turn: neighbours become one system call, one sync serves the file", async (t) => {
   const disk = await openFolder(t);
   const [a, b] = [await disk.open("a", "create"), await disk.open("b", "create")];

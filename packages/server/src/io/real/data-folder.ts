@@ -1,11 +1,13 @@
 import { constants, open } from "node:fs";
 import * as fs from "node:fs/promises";
 import { resolve } from "node:path";
+import { assert } from "../../base/assert.ts";
 import type { Disk, DiskFile } from "../disk.ts";
 import { assertDiskPath, ROOT } from "../disk-path.ts";
 import { DataFile } from "./data-file.ts";
 import { asDiskCall } from "./disk-errors.ts";
 import { type DiskCalls, DiskExecutor } from "./disk-executor.ts";
+import { LOCK_FILE } from "./lock.ts";
 
 const OPEN_FLAGS = {
   create: constants.O_RDWR | constants.O_CREAT | constants.O_EXCL,
@@ -94,6 +96,7 @@ export class DataFolder implements Disk {
 
   #full(path: string): string {
     assertDiskPath(path);
+    assert(path !== LOCK_FILE, "closing the lock file would give up the lock");
     return `${this.root}/${path}`;
   }
 }

@@ -4,6 +4,9 @@ import { DatabaseSync } from "node:sqlite";
 import { DiskError } from "../disk.ts";
 import { diskError, errorCodeOf, messageOf } from "./disk-errors.ts";
 
+/** Beside the data; nobody else may open it. */
+export const LOCK_FILE = "lock";
+
 /** SQLITE_BUSY, the low byte of an error code. */
 const BUSY = 5;
 
@@ -37,7 +40,7 @@ export class FolderLock {
     }
     let database: DatabaseSync | undefined;
     try {
-      database = new DatabaseSync(`${folder}/lock`, { timeout: 0 });
+      database = new DatabaseSync(`${folder}/${LOCK_FILE}`, { timeout: 0 });
       database.exec("BEGIN EXCLUSIVE");
       return new FolderLock(database);
     } catch (error) {
