@@ -5,16 +5,17 @@ import { VERSION } from "./version.ts";
 process.exitCode = await run(process.argv.slice(2));
 
 /** @returns The exit code. */
-async function run(args: readonly string[]): Promise<number> {
+async function run(given: readonly string[]): Promise<number> {
+  const args = given[0] === "help" && given.length > 1 ? [...given.slice(1), "--help"] : given;
   const [first, second] = args;
   if (first === "--version" || first === "-V" || (first === "start" && second === "--version")) {
     process.stdout.write(`${VERSION}\n`);
     return 0;
   }
   // The server's options are described by the server, not by the command line.
-  if (first === "start" || (first === "help" && second === "start")) {
+  if (first === "start") {
     const { runStart } = await import("./commands/start.ts");
-    return await runStart(first === "help" ? ["--help"] : args.slice(1));
+    return await runStart(args.slice(1));
   }
   const { runProgram } = await import("./program.ts");
   return await runProgram(args);

@@ -104,6 +104,8 @@ export class PartitionQueue {
     this.#nextSequence = 0;
     this.#needsEpoch = false;
     this.#needsProducerId = false;
+    // A broker that does not know the id in this partition takes any sequence number for the first: it must be the first.
+    this.#oneAtATime = true;
     for (const batch of this.#ready) batch.stamp = undefined;
   }
 

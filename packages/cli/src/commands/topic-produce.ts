@@ -96,7 +96,7 @@ class ProduceRun {
   }
 
   async report({ output }: Options, isInterrupted: boolean): Promise<void> {
-    const seconds = (performance.now() - this.#startedAtMs) / 1000;
+    const seconds = Math.round(performance.now() - this.#startedAtMs) / 1000;
     const partitions = [...this.#ends].sort(([a], [b]) => a - b).map(([partition, end]) => ({ partition, ...end }));
     if (output === "json")
       await printJson({ topic: this.#name, records: this.#delivered, failed: this.#failed, bytes: this.#bytes, seconds, partitions });

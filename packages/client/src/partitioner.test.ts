@@ -1,0 +1,36 @@
+import { deepEqual, equal } from "node:assert/strict";
+import { test } from "node:test";
+import { murmur2, partitionOfKey, StickyPartition } from "./partitioner.ts";
+
+test("keys hash as in Kafka's Java clients", () => {
+  const known: readonly (readonly [string, number])[] = [
+    ["21", -973932308],
+    ["foobar", -790332482],
+    ["a-little-bit-long-string", -985981536],
+    ["a-little-bit-longer-string", -1486304829],
+    ["lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971],
+    ["abc", 479470107],
+  ];
+  deepEqual(
+    known.map(([text]) => murmur2(Buffer.from(text))),
+    known.map(([, hash]) => hash),
+  );
+});
+
+test("a hash below 0 still gives a partition", () => {
+  for (let i = 0; i < 1000; i += 1) {
+    const partition = partitionOfKey(Buffer.from(`key-${i}`), 7);
+    equal(partition >= 0 && partition < 7, true);
+  }
+});
+
+test("records without a key stay with one partition until it moves, then go to another", () => {
+  const sticky = new StickyPartition({ uint32: () => 0x8000_0000 });
+  equal(sticky.current([0, 1, 2]), 1);
+  equal(sticky.current([0, 1, 2]), 1);
+  sticky.move([0, 1, 2]);
+  equal(sticky.current([0, 1, 2]), 2);
+  equal(sticky.current([0]), 0, "the current one has no leader");
+  sticky.move([0]);
+  equal(sticky.current([0]), 0);
+});
