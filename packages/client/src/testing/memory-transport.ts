@@ -32,6 +32,12 @@ export class MemoryTransport implements Transport {
     this.#listeners.set(addressText(address), accept);
   }
 
+  /** Whoever listens there is reached here as well, even when it has stopped listening there. */
+  alias(here: Address, there: Address): void {
+    const accept = this.#listeners.get(addressText(there));
+    if (accept !== undefined) this.#listeners.set(addressText(here), accept);
+  }
+
   unlisten(address: Address): void {
     this.#listeners.delete(addressText(address));
   }
