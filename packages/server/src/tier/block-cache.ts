@@ -4,7 +4,7 @@ import type { ObjectRange } from "../model/object-range.ts";
 import { CachedBlock } from "./cached-block.ts";
 import { corrupt, type ObjectIdentity } from "./identity-codec.ts";
 import { EXTENT_BYTES_MAX } from "./limits.ts";
-import { type CacheCounters, ReadCache } from "./read-cache.ts";
+import { ReadCache } from "./read-cache.ts";
 import { decodeSectionIndex, type SectionIndex } from "./section-index-codec.ts";
 import { readStore, type StoreReadParts } from "./store-read.ts";
 
@@ -28,14 +28,12 @@ export class BlockCache {
   readonly #clusterId: string;
   readonly #blocks: ReadCache<CachedBlock>;
   readonly #indexes: ReadCache<SectionIndex>;
-  readonly counters: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
-  readonly indexCounters: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
 
   constructor(parts: StoreReadParts, clusterId: string, limits: Readonly<{ blockBytesMax: number; indexBytesMax: number }>) {
     this.#parts = parts;
     this.#clusterId = clusterId;
-    this.#blocks = new ReadCache(limits.blockBytesMax, this.counters);
-    this.#indexes = new ReadCache(limits.indexBytesMax, this.indexCounters);
+    this.#blocks = new ReadCache(limits.blockBytesMax, parts.metrics.blocks);
+    this.#indexes = new ReadCache(limits.indexBytesMax, parts.metrics.indexes);
   }
 
   /** Blocks and indexes, what is being read included. */

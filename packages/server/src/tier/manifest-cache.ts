@@ -2,7 +2,7 @@ import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 import { decodeManifest, firstAbove, type Manifest } from "./manifest-codec.ts";
-import { type CacheCounters, ReadCache } from "./read-cache.ts";
+import { ReadCache } from "./read-cache.ts";
 import { readStore, type StoreReadParts } from "./store-read.ts";
 
 /** What a manifest takes in memory, as a multiple of its encoding: small objects. */
@@ -13,12 +13,11 @@ export class ManifestCache {
   readonly #parts: StoreReadParts;
   readonly #clusterId: string;
   readonly #manifests: ReadCache<Manifest>;
-  readonly counters: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
 
   constructor(parts: StoreReadParts, clusterId: string, bytesMax: number) {
     this.#parts = parts;
     this.#clusterId = clusterId;
-    this.#manifests = new ReadCache(bytesMax, this.counters);
+    this.#manifests = new ReadCache(bytesMax, parts.metrics.manifests);
   }
 
   get bytes(): number {

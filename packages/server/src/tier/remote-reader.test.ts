@@ -292,7 +292,7 @@ test("read-ahead begins with the second read in a row, grows, and stays bounded"
     ok(ahead < 12 * MiB, `${ahead} bytes ahead at read ${n}`);
   }
   ok(the.metrics.readAheadBytes > 25 * MiB, "most of a scan is read ahead");
-  ok(the.reader.blocks.counters.misses < 20, `misses ${the.reader.blocks.counters.misses}`);
+  ok(the.metrics.blockMisses < 20, `misses ${the.metrics.blockMisses}`);
   const reads = the.metrics.storeReads;
   ok(the.metrics.storeReadBytes / reads > 1 * MiB, "in large reads");
 });

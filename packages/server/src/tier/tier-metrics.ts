@@ -1,3 +1,5 @@
+import type { CacheCounters } from "./read-cache.ts";
+
 /** Counters of the tier since the process began; bytes and milliseconds, never reset. Read by whoever exports metrics. */
 export class TierMetrics {
   // uploads
@@ -23,14 +25,29 @@ export class TierMetrics {
   storeReadBytes = 0;
   storeReadFailures = 0;
   storeReadMsTotal = 0;
-  blockHits = 0;
-  blockMisses = 0;
-  /** Misses that joined a read under way. */
-  blockSharedMisses = 0;
+  readonly blocks: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
+  readonly indexes: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
+  readonly manifests: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
   readAheadBytes = 0;
-  /** Read ahead and evicted before anybody asked for it. */
-  readAheadWastedBytes = 0;
   /** Indexes, blocks and manifests that failed their check. */
   corruptions = 0;
   objectsMissing = 0;
+
+  get blockHits(): number {
+    return this.blocks.hits;
+  }
+
+  get blockMisses(): number {
+    return this.blocks.misses;
+  }
+
+  /** Reads of blocks that joined one under way. */
+  get blockSharedMisses(): number {
+    return this.blocks.sharedMisses;
+  }
+
+  /** Read ahead and evicted before anybody asked for it. */
+  get readAheadWastedBytes(): number {
+    return this.blocks.aheadWastedBytes;
+  }
 }
