@@ -3,7 +3,7 @@ import { QueueError } from "../base/errors.ts";
 import { applyBatch } from "../cluster/apply.ts";
 import type { ClusterState, TopicState } from "../cluster/cluster-state.ts";
 import { checkCommand, encodeCommand } from "../cluster/command-codec.ts";
-import { type Answers, type Command, type CommandKind, isRefusal, type Outcome, type RangeVerdict } from "../cluster/commands.ts";
+import { type Answers, type Command, isRefusal, type Outcome, type RangeVerdict } from "../cluster/commands.ts";
 import type { Effect } from "../cluster/effects.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
@@ -49,6 +49,8 @@ export class Controller {
   readonly #snapshotter: Snapshotter;
   readonly #holder: string;
   readonly #listeners: AppliedListener[] = [];
+  /** The one that this controller claimed; -1 before. */
+  #epoch = -1;
   #closed = false;
 
   private constructor(options: ControllerOptions, parts: ControllerParts, replayed: Replayed) {
@@ -83,15 +85,20 @@ export class Controller {
   /** Becomes the controller in a new epoch. On a local log at once: the folder's lock is the proof. */
   async claim(): Promise<void> {
     const controllerEpoch = this.state.controllerEpoch + 1;
-    await this.#ask({ kind: "claim-controller", holder: this.#holder, controllerEpoch }, controllerEpoch);
+    const outcome = await this.#append({ kind: "claim-controller", holder: this.#holder, controllerEpoch }, controllerEpoch);
+    if (isRefusal(outcome)) throw refusalError(outcome);
+    this.#epoch = controllerEpoch;
   }
 
   /**
    * Appends one command; resolves with the state machine's answer, a refusal included. The methods below plan, submit and
    * turn refusals into errors.
    */
-  submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
-    return this.#submit<C["kind"]>(command, this.state.controllerEpoch);
+  async submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
+    // Its own epoch, not the state's: that may be of another controller by now, for which this one must not speak.
+    if (this.#epoch !== this.state.controllerEpoch)
+      throw new QueueError("NOT_CONTROLLER", `this node is not the controller. epoch=${this.#epoch} current=${this.state.controllerEpoch}`);
+    return (await this.#append(command, this.#epoch)) as Outcome<C["kind"]>;
   }
 
   /** A new process of the broker begins. Resolves with its broker epoch. */
@@ -248,17 +255,17 @@ export class Controller {
     throw new QueueError("REQUEST_TIMED_OUT", "others change the same all the time; nothing was changed");
   }
 
-  async #ask<C extends Command>(command: C, controllerEpoch: number = this.state.controllerEpoch): Promise<Answers[C["kind"]]> {
-    const outcome: Outcome = await this.#submit(command, controllerEpoch);
+  async #ask<C extends Command>(command: C): Promise<Answers[C["kind"]]> {
+    const outcome: Outcome = await this.submit(command);
     if (isRefusal(outcome)) throw refusalError(outcome);
     return outcome as Answers[C["kind"]];
   }
 
-  async #submit<K extends CommandKind>(command: Command, controllerEpoch: number): Promise<Outcome<K>> {
+  async #append(command: Command, controllerEpoch: number): Promise<Outcome> {
     if (this.#closed) throw new QueueError("SHUTTING_DOWN", "the broker is stopping");
     const bytes = encodeCommand({ controllerEpoch, command });
     checkCommand(bytes);
-    return (await this.#writer.submit(bytes)) as Outcome<K>;
+    return this.#writer.submit(bytes);
   }
 
   #apply(entry: LogEntry): Outcome[] {

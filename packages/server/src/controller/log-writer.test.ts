@@ -1,0 +1,111 @@
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { stateHash } from "../cluster/state-hash.ts";
+import { checkClusterState } from "../testing/checkers/cluster-state.ts";
+import { MemoryMetadataLog, SharedLog } from "../testing/memory-metadata-log.ts";
+import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { UnreliableMetadataLog } from "../testing/unreliable-metadata-log.ts";
+import { Controller } from "./controller.ts";
+import type { CreateTopicRequest } from "./requests.ts";
+
+// Goal: the controller is right on a log that several write to and that does not always say what happened.
+// Method: two or more controllers on one shared log in memory, whose answers are delayed, lost, or come late.
+
+const QUIET = { debug() {}, info() {}, warn() {}, error() {}, with: () => QUIET };
+
+class Cluster {
+  readonly world: SimWorld;
+  readonly shared = new SharedLog();
+  readonly fatals: Error[] = [];
+  readonly #unknownRatio: number;
+
+  constructor(seed: number, unknownRatio: number) {
+    this.world = new SimWorld(seed);
+    this.#unknownRatio = unknownRatio;
+  }
+
+  async open(name: string): Promise<Controller> {
+    const { clock, random } = this.world.startProcess(name);
+    const inner = new MemoryMetadataLog(this.shared, clock, () => random.between(0, 20));
+    const log = new UnreliableMetadataLog(inner, clock, random.fork("unreliable"), this.#unknownRatio);
+    const fatal = (error: Error): void => void this.fatals.push(error);
+    const options = { clusterId: "c", defaultPartitions: 1, defaultReplicationFactor: 1 };
+    return this.run(Controller.open(options, { log, clock, random, logger: QUIET, fatal }));
+  }
+
+  run<T>(promise: Promise<T>): Promise<T> {
+    return this.world.settle(promise);
+  }
+}
+
+const request = (name: string): CreateTopicRequest => ({ name, partitions: -1, replicationFactor: -1, assignments: [], configs: [] });
+
+test("appends whose outcome is unknown are done once", async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const cluster = new Cluster(seed, 0.5);
+    const controller = await cluster.open("one");
+    await cluster.run(controller.claim());
+    await cluster.run(controller.registerBroker({ id: 1, host: "h", rack: "" }));
+    const blocks = [];
+    for (let n = 0; n < 10; n += 1) blocks.push(await cluster.run(controller.allocateProducerIds(1, 10)));
+    deepEqual(
+      blocks.map((block) => block.first),
+      [0, 10, 20, 30, 40, 50, 60, 70, 80, 90],
+      `seed ${seed}: a repeated append would have left a gap`,
+    );
+    equal(controller.state.index, 12);
+  }
+});
+
+test("an earlier controller is refused, and follows what the later one did", async () => {
+  const cluster = new Cluster(1, 0);
+  const [first, second] = [await cluster.open("first"), await cluster.open("second")];
+  await cluster.run(first.claim());
+  await cluster.run(first.registerBroker({ id: 1, host: "h", rack: "" }));
+  await rejects(cluster.run(second.claim()), { code: "NOT_CONTROLLER" }, "it did not know that somebody had claimed");
+  await cluster.run(second.claim());
+  await rejects(cluster.run(first.allocateProducerIds(1, 1)), { code: "NOT_CONTROLLER" });
+  equal(first.state.controllerEpoch, 2);
+  deepEqual(await cluster.run(second.allocateProducerIds(1, 1)), { first: 0, count: 1 });
+  // It knows the new epoch by now, and must not use it.
+  await rejects(cluster.run(first.allocateProducerIds(1, 1)), { code: "NOT_CONTROLLER" });
+});
+
+test("controllers that fight leave one history", async () => {
+  for (let seed = 1; seed <= 10; seed += 1) {
+    const cluster = new Cluster(seed, 0.2);
+    const controllers = [await cluster.open("a"), await cluster.open("b"), await cluster.open("c")];
+    const created: string[] = [];
+    const fight = async (controller: Controller, name: string): Promise<void> => {
+      for (let round = 0; round < 8; round += 1) {
+        await controller.claim().catch(() => {});
+        await controller.registerBroker({ id: 1, host: "h", rack: "" }).catch(() => 0);
+        const topic = `${name}-${round}`;
+        const [result] = await controller.createTopics([request(topic)], false);
+        if (result?.error === undefined) created.push(topic);
+      }
+    };
+    await cluster.run(Promise.all(controllers.map((controller, n) => fight(controller, `n${n}`))));
+    const reader = await cluster.open("reader");
+    deepEqual(cluster.fatals, []);
+    checkClusterState(reader.state);
+    for (const topic of created) ok(reader.state.topic(topic) !== undefined, `${topic} was answered, seed ${seed}`);
+    ok(created.length > 0);
+    const again = await cluster.open("again");
+    equal(stateHash(again.state), stateHash(reader.state));
+  }
+});
+
+test("a controller whose log was trimmed behind its back stops", async () => {
+  const cluster = new Cluster(3, 0);
+  const [paused, other] = [await cluster.open("paused"), await cluster.open("other")];
+  await cluster.run(other.claim());
+  const { clock } = cluster.world.startProcess("trimmer");
+  const log = new MemoryMetadataLog(cluster.shared, clock);
+  const empty = async function* (): AsyncGenerator<Uint8Array> {};
+  await cluster.run(log.putSnapshot(1, empty()));
+  await cluster.run(log.trimBelow(2));
+  const claim = paused.claim();
+  await rejects(cluster.run(claim), /went on without this controller/);
+  equal(cluster.fatals.length, 1);
+});
