@@ -154,3 +154,11 @@ export class HeaderFold {
     }
   }
 }
+
+/** The batch of this stored header, unless the fold holds it already; a gap in front of it is a loss. */
+export function applyBehind(fold: HeaderFold, header: Uint8Array, appendTimeMs: number): void {
+  const start = batch.baseOffset(header, 0);
+  if (start < fold.nextOffset) return;
+  if (start > fold.nextOffset) fold.skipTo(start);
+  fold.apply(header, 0, appendTimeMs);
+}

@@ -7,7 +7,7 @@ import { topicSettings } from "../config/topic-options.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
 import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
-import { HeaderFold } from "./header-fold.ts";
+import { applyBehind, HeaderFold } from "./header-fold.ts";
 import { decodeHeaderFold } from "./header-fold-codec.ts";
 import { Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
@@ -84,16 +84,16 @@ export class Hosting {
     let base = await this.#baseOf(state, found);
     let live = base.copy();
     let oldestMs: number | undefined;
-    await found.replay((bytes, position, appendTimeMs) => {
-      const below = batch.baseOffset(bytes, position) < state.uploadedEnd;
-      if (below) applyBehind(base, bytes, position, appendTimeMs);
+    await found.replay((header, _address, appendTimeMs) => {
+      const below = batch.baseOffset(header, 0) < state.uploadedEnd;
+      if (below) applyBehind(base, header, appendTimeMs);
       else oldestMs ??= appendTimeMs;
-      applyBehind(live, bytes, position, appendTimeMs);
+      applyBehind(live, header, appendTimeMs);
     });
     if (base.nextOffset < state.uploadedEnd) {
       base = await this.#baseFromObject(state);
       live = base.copy();
-      await found.replay((bytes, position, appendTimeMs) => applyBehind(live, bytes, position, appendTimeMs));
+      await found.replay((header, _address, appendTimeMs) => applyBehind(live, header, appendTimeMs));
     }
     if (live.nextOffset < found.partition.logEnd) live.skipTo(found.partition.logEnd);
     this.#open(state, found.partition, base, live, oldestMs);
@@ -161,12 +161,4 @@ export class Hosting {
     partition.close(kafkaErrorOf(code));
     this.#parts.wal.forget(partitionId);
   }
-}
-
-/** Batches that the fold already holds are passed over; a gap in front of one is a loss. */
-function applyBehind(fold: HeaderFold, bytes: Uint8Array, position: number, appendTimeMs: number): void {
-  const start = batch.baseOffset(bytes, position);
-  if (start < fold.nextOffset) return;
-  if (start > fold.nextOffset) fold.skipTo(start);
-  fold.apply(bytes, position, appendTimeMs);
 }

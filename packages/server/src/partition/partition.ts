@@ -8,7 +8,7 @@ import { NO_RECORDS, type RecordSlices } from "../model/record-slices.ts";
 import type { RemoteReader } from "../tier/remote-reader.ts";
 import type { Wal, WalPartition } from "../wal/wal.ts";
 import { AppendTime } from "./append-time.ts";
-import type { HeaderFold } from "./header-fold.ts";
+import { applyBehind, type HeaderFold } from "./header-fold.ts";
 import { WAITERS_MAX } from "./limits.ts";
 import { type MarkWaiter, MarkWaiters } from "./mark-waiters.ts";
 
@@ -175,11 +175,7 @@ export class Partition {
    */
   async foldAt(endOffset: number): Promise<HeaderFold> {
     const fold = this.base.copy();
-    await this.wal.scanHeaders(fold.nextOffset, endOffset, (bytes, position, appendTimeMs) => {
-      const gapEnd = batch.baseOffset(bytes, position);
-      if (gapEnd > fold.nextOffset) fold.skipTo(gapEnd);
-      fold.apply(bytes, position, appendTimeMs);
-    });
+    await this.wal.scanHeaders(fold.nextOffset, endOffset, (header, _address, appendTimeMs) => applyBehind(fold, header, appendTimeMs));
     if (fold.nextOffset < endOffset) fold.skipTo(endOffset);
     this.#baseAhead = fold;
     return fold;
