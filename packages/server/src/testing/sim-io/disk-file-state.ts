@@ -114,3 +114,16 @@ function tear(bytes: SparseBytes, change: FileChange, random: SimRandom): void {
   }
   if (random.chance(0.5)) bytes.grow(end); // the new size can arrive without the data: zeros
 }
+
+/** The first bytes of the change. */
+export function frontOf(change: FileChange, bytes: number): FileChange {
+  if (change.kind === "write") return { ...change, bytes: change.bytes.subarray(0, bytes) };
+  return change.kind === "zero" ? { ...change, to: Math.min(change.to, change.from + bytes) } : change;
+}
+
+/** Any front of the change; sometimes all of it. */
+export function randomFront(change: FileChange, random: SimRandom): FileChange {
+  if (random.chance(0.2)) return change;
+  if (change.kind === "write") return frontOf(change, random.between(0, change.bytes.byteLength));
+  return change.kind === "zero" ? frontOf(change, random.between(0, change.to - change.from)) : change;
+}

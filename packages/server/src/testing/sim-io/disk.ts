@@ -1,8 +1,8 @@
-import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { assert } from "../../base/assert.ts";
 import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
 import { assertDiskPath, folderOf, ROOT } from "../../io/disk-path.ts";
-import { DiskFileState, type FileChange, type PowerLoss } from "./disk-file-state.ts";
+import { CallQueue, type PendingCall, SimDiskFile } from "./disk-file.ts";
+import { DiskFileState, type FileChange, frontOf, type PowerLoss } from "./disk-file-state.ts";
 import { type DiskEntry, DiskNames } from "./disk-names.ts";
 import type { SimProcess } from "./process.ts";
 import type { MsRange, SimRandom } from "./random.ts";
@@ -151,15 +151,6 @@ export class SimDisk {
   }
 }
 
-/** A call of the thread that has not happened yet. */
-type PendingCall = Readonly<{ happen: () => void; happenPartly: () => void }>;
-
-/** Of one open file: calls take effect in their order. */
-class CallQueue {
-  readonly pending: PendingCall[] = [];
-  lastDueMs = 0;
-}
-
 class MountedDisk implements Disk {
   readonly #disk: SimDisk;
   readonly #process: SimProcess;
@@ -271,142 +262,6 @@ class MountedDisk implements Disk {
   }
 }
 
-class SimDiskFile implements DiskFile {
-  readonly path: string;
-  readonly #disk: SimDisk;
-  readonly #process: SimProcess;
-  readonly #state: DiskFileState;
-  readonly #queue: CallQueue;
-  #open = true;
-
-  constructor(disk: SimDisk, process: SimProcess, path: string, state: DiskFileState, queue: CallQueue) {
-    this.path = path;
-    this.#disk = disk;
-    this.#process = process;
-    this.#state = state;
-    this.#queue = queue;
-  }
-
-  size(): Promise<number> {
-    this.#assertOpen();
-    return this.#process.call(this.#disk.random.withinMs(this.#disk.faults.readMs), () => this.#state.current.size);
-  }
-
-  read(position: number, target: Uint8Array): Promise<number> {
-    this.#assertOpen();
-    assert(Number.isSafeInteger(position) && position >= 0, "a position in a file is a whole number");
-    return this.#process.call(this.#disk.random.withinMs(this.#disk.faults.readMs), () => {
-      this.#disk.counts.reads += 1;
-      this.#disk.mayFail(this.#disk.faults.readErrorRatio, `read ${this.path}`);
-      return this.#state.current.read(position, target);
-    });
-  }
-
-  write(position: number, slices: readonly Uint8Array[], sync: boolean): Promise<void> {
-    this.#assertOpen();
-    assert(Number.isSafeInteger(position) && position >= 0, "a position in a file is a whole number");
-    const checksum = checksumOf(slices);
-    const { faults, random } = this.#disk;
-    const latencyMs = random.withinMs(faults.writeMs) + (sync ? random.withinMs(faults.syncMs) : 0);
-    const change = (): Extract<FileChange, { kind: "write" }> => {
-      assert(checksumOf(slices) === checksum, `slices changed while they were being written to ${this.path}`);
-      return { kind: "write", position, bytes: concatenate(slices) };
-    };
-    return this.#enqueue(
-      latencyMs,
-      () => {
-        this.#write(change());
-        if (sync) this.#sync();
-      },
-      () => this.#state.apply(randomFront(change(), random)),
-    );
-  }
-
-  sync(): Promise<void> {
-    this.#assertOpen();
-    return this.#enqueue(
-      this.#disk.random.withinMs(this.#disk.faults.syncMs),
-      () => this.#sync(),
-      () => {},
-    );
-  }
-
-  fill(from: number, to: number): Promise<void> {
-    this.#assertOpen();
-    assert(from <= to, "a range does not end before it starts");
-    const change: FileChange = { kind: "zero", from, to };
-    return this.#enqueue(
-      this.#disk.random.withinMs(this.#disk.faults.writeMs),
-      () => this.#write(change),
-      () => this.#state.apply(randomFront(change, this.#disk.random)),
-    );
-  }
-
-  truncate(size: number): Promise<void> {
-    this.#assertOpen();
-    return this.#enqueue(
-      this.#disk.random.withinMs(this.#disk.faults.writeMs),
-      () => this.#write({ kind: "truncate", size }),
-      () => {},
-    );
-  }
-
-  close(): Promise<void> {
-    this.#assertOpen();
-    this.#open = false;
-    return this.#enqueue(
-      0,
-      () => {},
-      () => {},
-    );
-  }
-
-  #write(change: FileChange): void {
-    const { counts, faults, random, world } = this.#disk;
-    this.#disk.mayChange(this.path);
-    if (random.chance(faults.writeErrorRatio)) {
-      this.#state.apply(randomFront(change, random));
-      this.#disk.mayFail(1, `write ${this.path}`);
-    }
-    this.#disk.change(this.#state, change);
-    counts.writes += 1;
-    world.trace.number(this.#state.id);
-    if (change.kind === "write") {
-      counts.writtenBytes += change.bytes.byteLength;
-      world.trace.number(change.position);
-      world.trace.number(crc32c(change.bytes));
-    }
-  }
-
-  #sync(): void {
-    const { counts, faults, random, world } = this.#disk;
-    this.#disk.mayChange(this.path);
-    if (random.chance(faults.syncErrorRatio)) {
-      this.#state.forgetUnsynced();
-      this.#disk.mayFail(1, `sync ${this.path}`);
-    }
-    counts.syncs += 1;
-    world.trace.number(-this.#state.id);
-    if (!random.chance(faults.lyingSyncRatio)) this.#state.sync();
-  }
-
-  #enqueue(latencyMs: number, happen: () => void, happenPartly: () => void): Promise<void> {
-    const queue = this.#queue;
-    const call: PendingCall = { happen, happenPartly };
-    queue.pending.push(call);
-    const { nowMs } = this.#disk.world;
-    queue.lastDueMs = Math.max(queue.lastDueMs, nowMs + latencyMs);
-    return this.#process.callAt(queue.lastDueMs, () => {
-      assert(queue.pending.shift() === call, "calls of a file take effect in their order");
-      happen();
-    });
-  }
-
-  #assertOpen(): void {
-    assert(this.#open, `${this.path} is closed`);
-  }
-}
-
 function asFile(entry: DiskEntry | undefined, path: string): DiskFileState {
   if (entry === undefined) throw new DiskError("not-found", `no file ${path}`);
   if (entry === "folder") throw new DiskError("denied", `${path} is a folder`);
@@ -415,34 +270,6 @@ function asFile(entry: DiskEntry | undefined, path: string): DiskFileState {
 
 function startOf(change: FileChange): number {
   return change.kind === "write" ? change.position : change.kind === "zero" ? change.from : change.size;
-}
-
-function frontOf(change: FileChange, bytes: number): FileChange {
-  if (change.kind === "write") return { ...change, bytes: change.bytes.subarray(0, bytes) };
-  return change.kind === "zero" ? { ...change, to: Math.min(change.to, change.from + bytes) } : change;
-}
-
-/** Any front of the change; sometimes all of it. */
-function randomFront(change: FileChange, random: SimRandom): FileChange {
-  if (random.chance(0.2)) return change;
-  if (change.kind === "write") return frontOf(change, random.between(0, change.bytes.byteLength));
-  return change.kind === "zero" ? frontOf(change, random.between(0, change.to - change.from)) : change;
-}
-
-function checksumOf(slices: readonly Uint8Array[]): number {
-  let checksum = 0;
-  for (const slice of slices) checksum = crc32c(slice, checksum);
-  return checksum;
-}
-
-function concatenate(slices: readonly Uint8Array[]): Uint8Array {
-  const bytes = Buffer.alloc(slices.reduce((sum, slice) => sum + slice.byteLength, 0));
-  let at = 0;
-  for (const slice of slices) {
-    Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength).copy(bytes, at);
-    at += slice.byteLength;
-  }
-  return bytes;
 }
 
 function ignoreErrors(run: () => void): void {
