@@ -1,27 +1,9 @@
 import { readFileSync } from "node:fs";
-import { type Address, addressText } from "@tidemq/client/transport.ts";
+import { addressText } from "@tidemq/client/transport.ts";
+import type { RunningServer } from "@tidemq/server/process/start.ts";
 import { describeFailure, UsageError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { VERSION } from "../version.ts";
-
-/** What `process/start.ts` of the server gives back. */
-export type RunningServer = Readonly<{
-  kafka: readonly Address[];
-  http: readonly Address[];
-  /** Absolute. */
-  dataFolder: string;
-  objectStorage: string;
-  sync: boolean;
-  nodeId: number;
-  /** Finishes what was accepted, writes it down, closes. */
-  stop: () => Promise<void>;
-}>;
-
-/** Where it says what a person should know while it starts and stops. */
-export type StartUi = Readonly<{ say: (line: string) => void }>;
-
-type StartModule = Readonly<{ start: (config: unknown, ui: StartUi) => Promise<RunningServer> }>;
-const START_MODULE = "@tidemq/server/process/start.ts";
 
 /** `tidemq start`. @param args What stands behind `start`. @returns The exit code. */
 export async function runStart(args: readonly string[]): Promise<number> {
@@ -38,7 +20,7 @@ export async function runStart(args: readonly string[]): Promise<number> {
       if (error instanceof ConfigError) throw new UsageError(`${error.message}\n(tidemq start --help explains the options)`);
       throw error;
     }
-    const { start } = (await import(START_MODULE)) as StartModule;
+    const { start } = await import("@tidemq/server/process/start.ts");
     return await serve(await start(config, { say: (line) => void process.stderr.write(`${line}\n`) }));
   } catch (error) {
     const { text, exitCode } = describeFailure(error, undefined);
