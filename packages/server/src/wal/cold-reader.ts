@@ -25,10 +25,13 @@ import type { WalFiles } from "./wal-files.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
 
 /** One index entry, as it was when the read began. */
-type Run = Readonly<{ runEnd: number; group: number; entry: number; file: WalFile }>;
+export type Run = Readonly<{ runEnd: number; group: number; entry: number; file: WalFile }>;
 
 /** One batch to be read: where it lies, and its directory entry to prove it by. */
 type StoredBatch = Readonly<{ file: WalFile; address: number; length: number; base: number; end: number; directory: Buffer; at: number }>;
+
+/** A batch read for copying, and its directory entry. */
+export type ProvenBatch = Readonly<{ base: number; end: number; bytes: Buffer; directory: GroupDirectory; at: number }>;
 
 export type ColdCounters = { reads: number; bytes: number; damaged: number };
 
@@ -115,6 +118,31 @@ export class ColdReader {
     const first = p.index.floor(run.runEnd - 1);
     const from = first < 0 ? p.firstOffset : p.index.offset(first);
     return this.#damaged(p, from, run.runEnd, "its group in the WAL cannot be read", error);
+  }
+
+  /**
+   * All batches of a run that end above `from`, for copying; those that fail a check become holes and are left out. The
+   * caller keeps the file.
+   */
+  async readRun(p: WalPartition, run: Run, from: number): Promise<readonly ProvenBatch[]> {
+    const directory = await this.#directories.get(run.group, run.file).catch((error: unknown) => this.#runIsDamaged(p, run, error));
+    if (directory === undefined) return [];
+    const batches = [...batchesOf(run, directory)].filter((batch) => batch.end > from);
+    const pieces = await this.#readBatches(batches);
+    const proven: ProvenBatch[] = [];
+    for (const [i, batch] of batches.entries()) {
+      const bytes = pieces[i] as Buffer;
+      if (isBatchProven(bytes, batch.directory, batch.at))
+        proven.push({ base: batch.base, end: batch.end, bytes, directory, at: batch.at });
+      else this.#damaged(p, batch.base, batch.end, "", undefined);
+    }
+    return proven;
+  }
+
+  #runIsDamaged(p: WalPartition, run: Run, error: unknown): undefined {
+    const reason = this.#unreadable(p, run, error);
+    if (!(reason instanceof QueueError)) throw reason;
+    return undefined;
   }
 
   async #readBatches(batches: readonly StoredBatch[]): Promise<Buffer[]> {

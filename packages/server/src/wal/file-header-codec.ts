@@ -22,6 +22,8 @@ const FILE_BYTES_AT = 40;
 const FIRST_GROUP_AT = 48;
 const START_DURABLE_AT = 56;
 const NEEDED_COUNT_AT = 64;
+const SLOT_COUNT_AT = 68;
+const OFFSETS_BEFORE_AT = 72;
 const NEEDED_AT = 128;
 const NEEDED_BYTES = 32;
 const CRC_AT = FILE_HEADER_BYTES - 4;
@@ -38,6 +40,10 @@ export type FileHeader = Readonly<{
   fileBytes: number;
   firstGroup: number;
   startDurable: number;
+  /** Files that existed then, free ones included. */
+  slotCount: number;
+  /** Offsets that append entries took over all groups below `firstGroup`. */
+  offsetsBefore: number;
   needed: readonly NeededFile[];
 }>;
 
@@ -57,6 +63,8 @@ export function encodeFileHeader(header: FileHeader): Uint8Array {
   writeU64(view, FIRST_GROUP_AT, header.firstGroup);
   writeU64(view, START_DURABLE_AT, header.startDurable);
   view.setUint32(NEEDED_COUNT_AT, header.needed.length);
+  view.setUint32(SLOT_COUNT_AT, header.slotCount);
+  writeU64(view, OFFSETS_BEFORE_AT, header.offsetsBefore);
   for (const [i, file] of header.needed.entries()) encodeNeeded(view, NEEDED_AT + i * NEEDED_BYTES, file);
   view.setUint32(CRC_AT, crc32c(bytes.subarray(0, CRC_AT)));
   return bytes;
@@ -86,6 +94,8 @@ export function decodeFileHeader(bytes: Uint8Array, at: number): FileHeader | un
     fileBytes: readU64(view, FILE_BYTES_AT),
     firstGroup: readU64(view, FIRST_GROUP_AT),
     startDurable: readU64(view, START_DURABLE_AT),
+    slotCount: view.getUint32(SLOT_COUNT_AT),
+    offsetsBefore: readU64(view, OFFSETS_BEFORE_AT),
     needed: Array.from({ length: neededCount }, (_, i) => decodeNeeded(view, NEEDED_AT + i * NEEDED_BYTES)),
   };
   return isPlausible(header) ? header : undefined;
@@ -101,7 +111,7 @@ function decodeNeeded(view: DataView, at: number): NeededFile {
 }
 
 function isPlausible(header: FileHeader): boolean {
-  const numbers = [header.incarnation, header.run, header.fileBytes, header.firstGroup, header.startDurable];
+  const numbers = [header.incarnation, header.run, header.fileBytes, header.firstGroup, header.startDurable, header.offsetsBefore];
   if (!numbers.every(Number.isSafeInteger) || header.incarnation < 1 || header.run < 1 || header.firstGroup < 1) return false;
   let previous = 0;
   for (const file of header.needed) {

@@ -50,6 +50,8 @@ export class Group {
   readonly partitions: WalPartition[] = [];
   readonly ends: number[] = [];
   readonly truncations: number[] = [];
+  /** The durable group that its header names. */
+  named = 0;
   /** An idle mark: needs no sync of its own and no mark of its own. */
   isMark = false;
   /** Bytes that its entries count for in `pendingBytes`. */
@@ -78,6 +80,8 @@ export class GroupAssembly {
   newest = 0;
   /** Newest group known to be synced: what headers name. */
   synced = 0;
+  /** Headers name no newer one: a run that has not finished its start must not look finished. */
+  durableMax = 0;
   metadataIndex = 0;
   /** Offsets that append entries took so far. */
   offsets = 0;
@@ -129,6 +133,10 @@ export class GroupAssembly {
   get room(): number {
     if (this.#file === undefined) return 0;
     return this.#files.fileBytes - (this.#group === undefined ? this.#file.end : this.#cursor);
+  }
+
+  get isStarted(): boolean {
+    return this.durableMax === Number.MAX_SAFE_INTEGER;
   }
 
   get open(): Group | undefined {
@@ -305,7 +313,7 @@ export class GroupAssembly {
     header.incarnation = file.incarnation;
     header.run = file.run;
     header.number = group.number;
-    header.durableGroup = this.synced;
+    header.durableGroup = Math.min(this.synced, this.durableMax);
     header.metadataIndex = this.metadataIndex;
     header.offsets = this.offsets;
     header.bytes = group.end - group.start;

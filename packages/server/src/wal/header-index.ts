@@ -107,6 +107,26 @@ export class HeaderIndex {
     while (this.#end > this.#start && (this.#offsets[this.#end - 1] as number) >= offset) this.#end -= 1;
   }
 
+  /**
+   * Entries [from, to) whose groups lie at addresses [first, end), when addresses ascend. Without that order (some batches
+   * were copied) the range may hold others too.
+   */
+  rangeIn(first: number, end: number, ascending: boolean): readonly [from: number, to: number] {
+    if (!ascending) return [0, this.length];
+    return [this.#firstGroupAtOrAbove(first), this.#firstGroupAtOrAbove(end)];
+  }
+
+  #firstGroupAtOrAbove(address: number): number {
+    let low = this.#start;
+    let high = this.#end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#groups[middle] as number) < address) low = middle + 1;
+      else high = middle;
+    }
+    return low - this.#start;
+  }
+
   /** Removes the first `count` entries. */
   dropFront(count: number): void {
     this.#start += count;

@@ -44,6 +44,7 @@ export class WalPartitionLog implements PartitionLog {
   append(p: WalPartition, bytes: Uint8Array, start: number, length: number, baseOffset: number, epoch: number, timeMs: number): void {
     assert(baseOffset === p.logEnd, "a batch is appended at the end");
     if (epoch > p.leaderEpoch) p.leaderEpoch = epoch;
+    p.appendTimeMs = timeMs;
     p.liveBytes += length;
     this.#live.total += length;
     this.#writer.append(p, bytes, start, length, baseOffset, epoch, timeMs);
@@ -69,6 +70,11 @@ export class WalPartitionLog implements PartitionLog {
     p.durableEnd = Math.min(p.durableEnd, offset);
     p.setHoles([]);
     const base = new BaseAppend(this.#writer, p, offset, bytes, INSTALLED_FLAG, this.#baseChunkBytes);
+    while (!base.next());
+  }
+
+  writeBase(p: WalPartition, bytes: Uint8Array): void {
+    const base = new BaseAppend(this.#writer, p, p.uploadedEnd, bytes, 0, this.#baseChunkBytes);
     while (!base.next());
   }
 

@@ -1,6 +1,130 @@
-/** Frees files (see docs/rfcs/0001-wal.md). */
+import type { Clock } from "../io/clock.ts";
+import type { FileEmptier } from "./file-emptier.ts";
+import { COPY_SHARE_MAX, FILE_SLACK_BYTES, REUSE_PAUSE_MS } from "./limits.ts";
+import type { Space } from "./space.ts";
+import type { WalFile } from "./wal-file.ts";
+import type { WalFiles } from "./wal-files.ts";
+import type { WalPartition } from "./wal-partition.ts";
+import type { WalWriter } from "./wal-writer.ts";
+
+export type ReuseCounters = { freed: number; copiedFiles: number; retries: number };
+
+/** Frees files when space is wanted: the oldest first, while at most half of it still counts; else the emptiest. */
 export class Reuse {
+  readonly counters: ReuseCounters = { freed: 0, copiedFiles: 0, retries: 0 };
+  readonly #files: WalFiles;
+  readonly #writer: WalWriter;
+  readonly #emptier: FileEmptier;
+  readonly #space: () => Space;
+  readonly #clock: Clock;
+  readonly #fatal: (error: Error) => void;
+  #enabled = false;
+  #busy = false;
+  #wakeScheduled = false;
+  #wokenAgain = false;
+  #pinning: WalPartition[] = [];
+  #done: Promise<void> = Promise.resolve();
+
+  constructor(files: WalFiles, writer: WalWriter, emptier: FileEmptier, space: () => Space, clock: Clock, fatal: (error: Error) => void) {
+    this.#files = files;
+    this.#writer = writer;
+    this.#emptier = emptier;
+    this.#space = space;
+    this.#clock = clock;
+    this.#fatal = fatal;
+  }
+
+  /** Folds exist: bases can be asked for. */
+  enable(): void {
+    this.#enabled = true;
+    this.wake();
+  }
+
+  /** Waits for the file in work; nothing is freed any more. */
+  async stop(): Promise<void> {
+    this.#enabled = false;
+    await this.#done;
+  }
+
+  /** Something changed: a file was taken, an upload was committed. */
   wake(): void {
-    // Emptying files is not implemented yet: until then the log refuses appends when it is full.
+    if (!this.#enabled) return;
+    if (this.#busy) {
+      this.#wokenAgain = true;
+      return;
+    }
+    if (this.#wakeScheduled || !this.#isWanted()) return;
+    this.#wakeScheduled = true;
+    this.#clock.after(REUSE_PAUSE_MS, () => {
+      this.#wakeScheduled = false;
+      if (!this.#busy && this.#enabled) this.#done = this.#run().catch(this.#failed);
+    });
+  }
+
+  readonly #failed = (error: unknown): void => {
+    this.#busy = false;
+    this.#fatal(error instanceof Error ? error : new Error(String(error)));
+  };
+
+  freeBytes(): number {
+    return (this.#files.freeCount + this.#files.absentCount) * this.#files.fileBytes + this.#writer.assembly.room;
+  }
+
+  #isWanted(): boolean {
+    return this.freeBytes() < this.#space().wantedBelow;
+  }
+
+  async #run(): Promise<void> {
+    this.#busy = true;
+    while (this.#enabled && this.#isWanted()) {
+      this.#wokenAgain = false;
+      const file = this.#choose();
+      if (file === undefined) break;
+      if (await this.#emptier.empty(file)) await this.#free(file);
+      else this.counters.retries += 1;
+    }
+    this.#busy = false;
+    if (this.#wokenAgain) this.wake();
+  }
+
+  async #free(file: WalFile): Promise<void> {
+    this.#emptier.free(file);
+    await this.#writer.allSynced();
+    await this.#files.release(file);
+    this.counters.freed += 1;
+  }
+
+  /** The file to be emptied next; undefined when too much counts everywhere. */
+  #choose(): WalFile | undefined {
+    let best: WalFile | undefined;
+    let bestLoad = this.#files.fileBytes * COPY_SHARE_MAX;
+    let isOldest = true;
+    for (const file of this.#files.inUse()) {
+      if (file.state !== "full" || file.freeing) continue;
+      const { liveBytes, baseBytes, pinning } = this.#emptier.load(file);
+      if (isOldest) this.#setPinning(pinning);
+      const load = liveBytes + baseBytes;
+      if (load <= bestLoad && this.#hasRoomFor(load)) {
+        best = file;
+        bestLoad = load - 1;
+        if (isOldest || load === 0) break;
+      }
+      isOldest = false;
+    }
+    if (best !== undefined && bestLoad > 0) this.counters.copiedFiles += 1;
+    return best;
+  }
+
+  /** Copies may use the reserve, but never the last free file: the next start needs it. */
+  #hasRoomFor(bytes: number): boolean {
+    const spare = Math.max(0, this.#files.freeCount - 1) * this.#files.fileBytes + this.#writer.assembly.room;
+    return bytes * 1.25 + FILE_SLACK_BYTES <= spare;
+  }
+
+  /** These keep the oldest file from being freed: when space gets short they are refused first. */
+  #setPinning(partitions: WalPartition[]): void {
+    for (const p of this.#pinning) p.pinsOldest = false;
+    this.#pinning = partitions;
+    for (const p of partitions) p.pinsOldest = true;
   }
 }

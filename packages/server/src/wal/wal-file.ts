@@ -18,6 +18,7 @@ export class WalFile {
   /** Groups that count, both included; `lastGroup` = `firstGroup` − 1: none. */
   firstGroup = 0;
   lastGroup = 0;
+  offsetsBefore = 0;
   /** Behind the newest group. */
   end = FIRST_GROUP_POSITION;
   /** What the header on disk names. */
@@ -70,6 +71,7 @@ export class WalFile {
     this.run = 0;
     this.firstGroup = 0;
     this.lastGroup = 0;
+    this.offsetsBefore = 0;
     this.end = FIRST_GROUP_POSITION;
     this.needed = [];
     this.headerWritten = false;

@@ -41,6 +41,12 @@ export class WalFiles {
     for (let slot = 0; slot < options.fileCount; slot++) this.slots.push(new WalFile(slot));
   }
 
+  /** The file of this slot; slots beyond the configured count exist when the log was larger once. */
+  slot(slot: number): WalFile {
+    while (this.slots.length <= slot) this.slots.push(new WalFile(this.slots.length));
+    return this.slots[slot] as WalFile;
+  }
+
   /** Where in all time and space: grows, is never used twice. */
   address(file: WalFile, position: number): number {
     return file.incarnation * this.fileBytes + position;
@@ -98,7 +104,7 @@ export class WalFiles {
   }
 
   /** Makes a free file the current one. Space accounting has made sure that there is one. */
-  take(firstGroup: number): WalFile {
+  take(firstGroup: number, offsetsBefore: number): WalFile {
     const file = must(
       this.slots.find((slot) => slot.state === "free"),
       "a free WAL file",
@@ -108,6 +114,7 @@ export class WalFiles {
     file.incarnation = this.#incarnationNewest;
     file.run = this.run;
     file.firstGroup = firstGroup;
+    file.offsetsBefore = offsetsBefore;
     file.lastGroup = firstGroup - 1;
     this.#byIncarnation.set(file.incarnation, file);
     this.recount();
@@ -126,6 +133,8 @@ export class WalFiles {
       fileBytes: this.fileBytes,
       firstGroup: file.firstGroup,
       startDurable: this.startDurable,
+      slotCount: this.slots.filter((slot) => slot.state !== "absent").length,
+      offsetsBefore: file.offsetsBefore,
       needed: file.needed,
     });
     await file.disk.write(0, [header, header], true);
@@ -156,6 +165,25 @@ export class WalFiles {
     await this.#disk.syncFolder(this.#folder);
     file.state = "free";
     this.recount();
+  }
+
+  /** Makes the first missing file; none when the disk is full or all are there. */
+  async createOne(): Promise<void> {
+    const file = this.slots.find((slot) => slot.state === "absent");
+    if (file === undefined || this.#cannotGrow) return;
+    try {
+      await this.create(file);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      this.#cannotMake(file, error);
+    }
+  }
+
+  #cannotMake(file: WalFile, error: DiskError): void {
+    file.state = "absent";
+    this.#cannotGrow = true;
+    this.recount();
+    this.#log.warn("cannot make more WAL files: the log is smaller than configured", { slot: file.slot, code: error.code });
   }
 
   /** Completes a file that an earlier process did not finish filling. */
@@ -189,16 +217,12 @@ export class WalFiles {
       if (file.state !== "absent") continue;
       try {
         await this.create(file);
-        changed();
       } catch (error) {
         if (!(error instanceof DiskError) || this.#closed) return;
-        file.state = "absent";
-        this.#cannotGrow = true;
-        this.recount();
-        changed();
-        this.#log.warn("cannot create more WAL files: the log is smaller than configured", { slot: file.slot, code: error.code });
-        return;
+        this.#cannotMake(file, error);
       }
+      changed();
+      if (this.#cannotGrow) return;
     }
   }
 

@@ -2,7 +2,7 @@ import type { Clock } from "../io/clock.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Random } from "../io/random.ts";
 import type { Log } from "../telemetry/log.ts";
-import { BATCH_BYTES_MAX, ENTRY_BYTES_RESERVED, FILE_SLACK_BYTES, FILES_MAX, FILES_MIN } from "./limits.ts";
+import { BASE_CHUNK_BYTES_MAX, BATCH_BYTES_MAX, ENTRY_BYTES_RESERVED, FILE_SLACK_BYTES, FILES_MAX, FILES_MIN } from "./limits.ts";
 import type { WalPartition } from "./wal-partition.ts";
 
 export type WalOptions = Readonly<{
@@ -55,6 +55,11 @@ export function groupBytesMax(options: WalOptions): number {
 /** Largest batch that `append` takes. */
 export function batchBytesMax(options: WalOptions): number {
   return Math.min(BATCH_BYTES_MAX, groupBytesMax(options) - ENTRY_BYTES_RESERVED);
+}
+
+/** Largest chunk of a base. */
+export function baseChunkBytesMax(options: WalOptions): number {
+  return Math.min(BASE_CHUNK_BYTES_MAX, batchBytesMax(options));
 }
 
 /** @throws {WalOpenError} If the sizes do not fit together. */

@@ -16,6 +16,7 @@ export interface PartitionLog {
   truncate(partition: WalPartition, offset: number, leaderEpoch: number): void;
   startEpoch(partition: WalPartition, leaderEpoch: number): void;
   installBase(partition: WalPartition, offset: number, bytes: Uint8Array): void;
+  writeBase(partition: WalPartition, bytes: Uint8Array): void;
   read(
     partition: WalPartition,
     offset: number,
@@ -54,6 +55,9 @@ export class WalPartition {
   /** Newest epoch of any entry; −1: none. */
   leaderEpoch = -1;
 
+  /** Append time of the newest batch; −1: none. */
+  appendTimeMs = -1;
+
   /* For the files of this folder only. */
   readonly index: HeaderIndex;
   base: BasePlace | undefined = undefined;
@@ -72,6 +76,8 @@ export class WalPartition {
   /** Some batches lie elsewhere than time would have it: addresses in the index do not ascend. */
   hasCopies = false;
   forgotten = false;
+  /** Batches of it keep the oldest file from being freed. */
+  pinsOldest = false;
   readonly #log: PartitionLog;
   #uploadedEnd: number;
   #holes: readonly OffsetRange[] = [];
@@ -128,6 +134,11 @@ export class WalPartition {
   /** Everything here is dead; the log goes on at `offset` with this base. */
   installBase(offset: number, bytes: Uint8Array): void {
     this.#log.installBase(this, offset, bytes);
+  }
+
+  /** Writes a base at `uploadedEnd`, for a partition whose base was lost: `bytes` come from the object that ends there. */
+  writeBase(bytes: Uint8Array): void {
+    this.#log.writeBase(this, bytes);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import type { Clock, Timer } from "../io/clock.ts";
+import { Histogram } from "../telemetry/histogram.ts";
 import { type ControlContent, type Group, GroupAssembly } from "./group-assembly.ts";
 import { CLEAN_END_FLAG, ENTRY_BYTES } from "./group-codec.ts";
 import { FLUSH_BYTES_MAX, IDLE_MARK_AFTER_MS } from "./limits.ts";
@@ -30,6 +31,9 @@ export class WalWriter {
   pendingBytes = 0;
   /** Newest group that the kernel has. */
   written = 0;
+  /** From handing a write to the disk to its completion, sync included. */
+  readonly writeDurations = new Histogram();
+  #flightStartMs = 0;
   readonly #options: WalOptions;
   readonly #parts: WalParts;
   readonly #clock: Clock;
@@ -73,9 +77,13 @@ export class WalWriter {
     return this.assembly.newest;
   }
 
-  /** A start begins here: groups up to `group` are synced, in this run's first file. */
-  resume(file: WalFile, group: number, offsets: number, metadataIndex: number): void {
+  /**
+   * A start begins here: groups up to `group` are synced, the last of them in this run's first file. Headers name
+   * `durable` and nothing newer until `started`.
+   */
+  resume(file: WalFile, group: number, durable: number, offsets: number, metadataIndex: number): void {
     this.assembly.moveTo(file);
+    this.assembly.durableMax = durable;
     this.assembly.newest = group;
     this.assembly.synced = group;
     this.assembly.offsets = offsets;
@@ -84,7 +92,13 @@ export class WalWriter {
     this.#slabs.written(group);
   }
 
-  /** Appends one batch and returns the group address and the directory index through the partition's index. */
+  /** The start entry is synced: the run counts. */
+  started(): void {
+    this.assembly.durableMax = Number.MAX_SAFE_INTEGER;
+    this.#armIdle();
+  }
+
+  /** Appends one batch and notes it in the partition's index. */
   append(
     partition: WalPartition,
     bytes: Uint8Array,
@@ -173,14 +187,16 @@ export class WalWriter {
   }
 
   #seal(flags: number): void {
-    this.#sealed.push(this.assembly.seal(flags));
+    const group = this.assembly.seal(flags);
+    group.named = this.assembly.synced;
+    this.#sealed.push(group);
     this.counters.groups += 1;
   }
 
   #nextFile(): void {
     const before = this.assembly.file;
     if (before !== undefined) before.state = "full";
-    this.assembly.moveTo(this.#files.take(this.assembly.newest + 1));
+    this.assembly.moveTo(this.#files.take(this.assembly.newest + 1, this.assembly.offsets));
     this.#fileTaken();
   }
 
@@ -225,11 +241,12 @@ export class WalWriter {
     const start = (this.#flight[0] as Group).start;
     const end = (this.#flight[count - 1] as Group).end;
     const onlyMark = count === 1 && (this.#flight[0] as Group).isMark;
-    const tooMuch = file.unsyncedBytes + (end - start) > this.#options.fileBytes / 2;
+    const tooMuch = file.unsyncedBytes + (end - start) > this.#options.fileBytes / 4;
     this.#flightSyncs = (this.#options.sync && !onlyMark) || this.#syncWanted || tooMuch;
     file.unsyncedBytes += end - start;
     this.counters.writes += 1;
     this.counters.bytesWritten += end - start;
+    this.#flightStartMs = this.#clock.monotonicMs();
     file.disk.write(start, this.#slices(file, start, end), this.#flightSyncs).then(this.#written, this.#fail);
   }
 
@@ -263,8 +280,9 @@ export class WalWriter {
     const last = flight[flight.length - 1] as Group;
     const file = last.file as WalFile;
     this.written = last.number;
+    this.writeDurations.recordMs(this.#clock.monotonicMs() - this.#flightStartMs);
     this.#slabs.written(last.number);
-    for (const group of flight) if (group.isMark) this.#namedDurable = this.#newestReal;
+    this.#namedDurable = Math.max(this.#namedDurable, last.named);
     if (this.#flightSyncs) {
       this.counters.syncs += 1;
       file.unsyncedBytes = 0;
@@ -344,7 +362,7 @@ export class WalWriter {
   }
 
   #armIdle(): void {
-    if (this.#idleTimer !== undefined || this.#stopped || this.#namedDurable >= this.#newestReal) return;
+    if (this.#idleTimer !== undefined || this.#stopped || !this.assembly.isStarted || this.#namedDurable >= this.#newestReal) return;
     const quietMs = this.#clock.monotonicMs() - this.#quietSinceMs;
     this.#idleTimer = this.#clock.after(Math.max(1, IDLE_MARK_AFTER_MS - quietMs), this.#idle);
   }

@@ -1,0 +1,217 @@
+import { DiskError } from "../io/disk.ts";
+import type { FileHeader } from "./file-header-codec.ts";
+import { FIRST_GROUP_POSITION } from "./file-header-codec.ts";
+import {
+  CLEAN_END_FLAG,
+  COPY_FLAG,
+  decodeGroupHeader,
+  ENTRY_BYTES,
+  ENTRY_FLAGS_AT,
+  EntryKind,
+  type GroupHeader,
+  KIND_AT,
+  looksLikeGroup,
+} from "./group-codec.ts";
+import { directoryOf, type GroupDirectory } from "./group-directories.ts";
+import { GroupTable } from "./group-table.ts";
+import { BLOCK_BYTES, GROUP_PEEK_BYTES, SEARCH_READ_BYTES } from "./limits.ts";
+import type { WalFile } from "./wal-file.ts";
+
+/** An entry that recovery has to know before it replays: control entries and copies. */
+export type NotedEntry = Readonly<{ group: number; index: number; kind: number; isCopy: boolean; entry: Buffer }>;
+
+/** What was found of one incarnation. */
+export type FileScan = {
+  readonly file: WalFile;
+  /** Undefined: both copies are unreadable. */
+  readonly header: FileHeader | undefined;
+  readonly incarnation: number;
+  run: number;
+  readonly groups: GroupTable;
+  readonly noted: NotedEntry[];
+  durableMax: number;
+  metadataMax: number;
+  offsetsMax: number;
+  /** The last group says that nothing follows. */
+  cleanEnd: boolean;
+  /** Behind the last group found. */
+  end: number;
+};
+
+export type ScanCounters = { files: number; groups: number; bytes: number };
+
+/** Told of every right directory. */
+export type DirectoryKeeper = (file: WalFile, incarnation: number, position: number, directory: GroupDirectory) => void;
+
+/** Walks through the groups of one file, header to header; where one is unreadable, tries block after block. */
+export class FileScanner {
+  readonly counters: ScanCounters = { files: 0, groups: 0, bytes: 0 };
+  readonly #walId: Uint8Array;
+  readonly #fileBytes: number;
+  readonly #keep: DirectoryKeeper;
+  #file: WalFile | undefined;
+  /** Bytes of the file from `#windowAt` on. */
+  #window = Buffer.alloc(0);
+  #windowAt = 0;
+
+  constructor(walId: Uint8Array, fileBytes: number, keep: DirectoryKeeper) {
+    this.#walId = walId;
+    this.#fileBytes = fileBytes;
+    this.#keep = keep;
+  }
+
+  /** @param lastExpected No group above it is looked for behind an unreadable block. */
+  async scan(file: WalFile, header: FileHeader, lastExpected: number): Promise<FileScan> {
+    const scan = newScan(file, header, header.incarnation, header.run, header.firstGroup);
+    await this.#scanGroups(scan, FIRST_GROUP_POSITION, lastExpected);
+    return scan;
+  }
+
+  /** A file without readable header: the groups of the newest incarnation in it, if there are any. */
+  async scanHeaderless(file: WalFile): Promise<FileScan | undefined> {
+    this.#enter(file);
+    let newest: GroupHeader | undefined;
+    let first = 0;
+    for (let at = FIRST_GROUP_POSITION; ; ) {
+      const position = await this.#search(at, 0, 0);
+      if (position === this.#fileBytes) break;
+      const header = await this.#headerAt(position);
+      at = position + BLOCK_BYTES;
+      if (header === undefined || header.incarnation <= (newest?.incarnation ?? 0)) continue;
+      newest = header;
+      first = position;
+    }
+    if (newest === undefined) return undefined;
+    const scan = newScan(file, undefined, newest.incarnation, newest.run, newest.number);
+    await this.#scanGroups(scan, first, Number.MAX_SAFE_INTEGER);
+    return scan;
+  }
+
+  #enter(file: WalFile): void {
+    this.#file = file;
+    this.#window = Buffer.alloc(0);
+    this.counters.files += 1;
+  }
+
+  async #scanGroups(scan: FileScan, from: number, lastExpected: number): Promise<void> {
+    this.#enter(scan.file);
+    let position = from;
+    while (position < this.#fileBytes) {
+      const header = await this.#headerAt(position);
+      if (header !== undefined && header.incarnation === scan.incarnation && header.number > scan.groups.last) {
+        await this.#note(scan, position, header);
+        position += header.bytes;
+      } else {
+        if (scan.cleanEnd || scan.groups.last >= lastExpected) return;
+        position = await this.#search(position + BLOCK_BYTES, scan.incarnation, scan.groups.last);
+      }
+    }
+  }
+
+  async #note(scan: FileScan, position: number, header: GroupHeader): Promise<void> {
+    this.counters.groups += 1;
+    scan.run = header.run;
+    scan.durableMax = Math.max(scan.durableMax, header.durableGroup);
+    scan.metadataMax = Math.max(scan.metadataMax, header.metadataIndex);
+    scan.offsetsMax = Math.max(scan.offsetsMax, header.offsets);
+    scan.cleanEnd = (header.flags & CLEAN_END_FLAG) !== 0;
+    scan.end = position + header.bytes;
+    const peek = await this.#bytesAt(position, Math.min(header.bytes, GROUP_PEEK_BYTES));
+    const directory = await readableDirectory(scan.file, position, header, peek);
+    this.counters.bytes +=
+      header.directoryPosition + header.entryCount * ENTRY_BYTES > peek.byteLength ? header.entryCount * ENTRY_BYTES : 0;
+    scan.groups.set(header.number, directory === undefined ? 0 : position / BLOCK_BYTES, header.offsets);
+    if (directory === undefined) return;
+    noteEntries(scan, header.number, directory);
+    this.#keep(scan.file, scan.incarnation, position, directory);
+  }
+
+  async #headerAt(position: number): Promise<GroupHeader | undefined> {
+    const bytes = await this.#bytesAt(position, BLOCK_BYTES);
+    return decodeGroupHeader(bytes, 0, this.#walId, position, this.#fileBytes);
+  }
+
+  /** The next right header at or behind `from`, of this incarnation (0: any) and above this number, or the file's end. */
+  async #search(from: number, incarnation: number, above: number): Promise<number> {
+    for (let at = from; at < this.#fileBytes; at += BLOCK_BYTES) {
+      const bytes = await this.#bytesAt(at, BLOCK_BYTES, SEARCH_READ_BYTES);
+      if (bytes.byteLength < BLOCK_BYTES || !looksLikeGroup(bytes, 0)) continue;
+      const header = decodeGroupHeader(bytes, 0, this.#walId, at, this.#fileBytes);
+      if (header === undefined) continue;
+      if (incarnation === 0 || (header.incarnation === incarnation && header.number > above)) return at;
+    }
+    return this.#fileBytes;
+  }
+
+  /** Bytes of the file; fewer at its end, or where it cannot be read. Reads ahead while groups are small. */
+  async #bytesAt(position: number, length: number, ahead = GROUP_PEEK_BYTES): Promise<Buffer> {
+    const from = position - this.#windowAt;
+    if (from < 0 || from + length > this.#window.byteLength) await this.#readWindow(position, Math.max(length, ahead));
+    const start = position - this.#windowAt;
+    return this.#window.subarray(start, start + length);
+  }
+
+  async #readWindow(position: number, length: number): Promise<void> {
+    // A window that was used up to its end: groups are small, so more is read at once.
+    const isNext = position - this.#windowAt <= this.#window.byteLength && this.#window.byteLength > 0;
+    const size = Math.min(isNext ? Math.max(length, WINDOW_BYTES) : length, this.#fileBytes - position);
+    const window = Buffer.allocUnsafeSlow(size);
+    const read = await readOrZero(this.#file as WalFile, position, window);
+    this.counters.bytes += read;
+    this.#window = window.subarray(0, read);
+    this.#windowAt = position;
+  }
+}
+
+const WINDOW_BYTES = 256 * 1024;
+
+function newScan(file: WalFile, header: FileHeader | undefined, incarnation: number, run: number, first: number): FileScan {
+  return {
+    file,
+    header,
+    incarnation,
+    run,
+    groups: new GroupTable(first),
+    noted: [],
+    durableMax: 0,
+    metadataMax: 0,
+    offsetsMax: 0,
+    cleanEnd: false,
+    end: FIRST_GROUP_POSITION,
+  };
+}
+
+function noteEntries(scan: FileScan, group: number, directory: GroupDirectory): void {
+  const { view, bytes } = directory;
+  for (let index = 0; index < directory.header.entryCount; index++) {
+    const at = index * ENTRY_BYTES;
+    const kind = view.getUint8(at + KIND_AT);
+    const isCopy = (view.getUint8(at + ENTRY_FLAGS_AT) & COPY_FLAG) !== 0;
+    if (!isCopy && (kind === EntryKind.append || kind === EntryKind.base)) continue;
+    scan.noted.push({ group, index, kind, isCopy, entry: Buffer.from(bytes.subarray(at, at + ENTRY_BYTES)) });
+  }
+}
+
+async function readableDirectory(
+  file: WalFile,
+  position: number,
+  header: GroupHeader,
+  peek: Uint8Array,
+): Promise<GroupDirectory | undefined> {
+  try {
+    return await directoryOf(file, position, header, peek);
+  } catch (error) {
+    if (error instanceof DiskError) return undefined;
+    throw error;
+  }
+}
+
+/** A part of the disk that cannot be read is as good as bytes that are wrong. */
+async function readOrZero(file: WalFile, position: number, target: Buffer): Promise<number> {
+  try {
+    return await file.disk.read(position, target);
+  } catch (error) {
+    if (error instanceof DiskError) return 0;
+    throw error;
+  }
+}
