@@ -1,6 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { asyncOf } from "../testing/async-of.ts";
 import { checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { type CommandStep, commandOf, commandSteps, OPENING } from "../testing/random-commands.ts";
 import { applyBatch } from "./apply.ts";
@@ -95,7 +96,7 @@ test("a snapshot written while commands go on holds the state at its cut, and wi
       run(after, () => pull(writer, chunks, chunksBetween));
       pull(writer, chunks, Number.POSITIVE_INFINITY);
 
-      const loaded = await loadSnapshot(fromChunks(chunks), { clusterId: CLUSTER, index: writer.index });
+      const loaded = await loadSnapshot(asyncOf(chunks), { clusterId: CLUSTER, index: writer.index });
       equal(stateHash(loaded), atCut);
       checkClusterState(loaded);
       const effects: Effect[] = [];
@@ -115,8 +116,4 @@ function pull(writer: SnapshotWriter, chunks: Uint8Array[], count: number): void
     if (chunk === undefined) return;
     chunks.push(chunk);
   }
-}
-
-async function* fromChunks(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* chunks;
 }

@@ -5,6 +5,7 @@ import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import fc from "fast-check";
 import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
+import { asyncOf } from "../testing/async-of.ts";
 import { ClusterFixture } from "../testing/cluster-fixture.ts";
 import { commandOf, commandSteps, OPENING } from "../testing/random-commands.ts";
 import { applyBatch } from "./apply.ts";
@@ -136,7 +137,7 @@ test("fuzz: a changed, shortened or lengthened snapshot is refused, always", asy
 test("a snapshot of another cluster, or under another's name, is refused", async () => {
   const { state } = new ClusterFixture();
   const chunks = snapshotOf(state);
-  const read = (expected: { clusterId: string; index: number }) => loadSnapshot(stream(chunks), expected);
+  const read = (expected: { clusterId: string; index: number }) => loadSnapshot(asyncOf(chunks), expected);
   await rejects(read({ clusterId: "other", index: state.index }), { code: "CORRUPT_METADATA" });
   await rejects(read({ clusterId: state.clusterId, index: state.index + 1 }), { code: "CORRUPT_METADATA" });
 });
@@ -172,11 +173,7 @@ function snapshotOf(state: ClusterState): Uint8Array[] {
 }
 
 function load(pieces: readonly Uint8Array[], like: ClusterState): Promise<ClusterState> {
-  return loadSnapshot(stream(pieces), { clusterId: like.clusterId, index: like.index });
-}
-
-async function* stream(pieces: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
-  yield* pieces;
+  return loadSnapshot(asyncOf(pieces), { clusterId: like.clusterId, index: like.index });
 }
 
 type Mutation = Readonly<{ at: number; byte: number }>;

@@ -39,8 +39,8 @@ export const ACCEPTED_LOSSES_MAX = 64;
 /** One encoded command: 20,000 ranges of at most 96 bytes fit. */
 export const COMMAND_BYTES_MAX = 2 * MiB;
 
-/** What a chunk of a snapshot aims at, and the most that a reader accepts (one topic is never split). */
-export const SNAPSHOT_CHUNK_BYTES = 256 * KiB;
+/** What a chunk of a snapshot aims at (about a millisecond of encoding), and the most that a reader accepts (one topic is never split). */
+export const SNAPSHOT_CHUNK_BYTES = 64 * KiB;
 export const SNAPSHOT_CHUNK_BYTES_MAX = 4 * MiB;
 
 /** Commands of one batch. */

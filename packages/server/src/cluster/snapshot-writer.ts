@@ -43,7 +43,7 @@ export class SnapshotWriter implements StateObserver {
     this.#emit("head", head.finish());
   }
 
-  /** The next chunk, or undefined when it is complete. Encodes at most about one chunk: 1 to 3 ms. */
+  /** The next chunk, or undefined when it is complete. Encodes at most about one chunk: about 1 ms. */
   next(): Uint8Array | undefined {
     while (this.#ready.length === 0 && !this.#ended) if (this.#walk.next().done === true) this.#end();
     return this.#ready.shift();

@@ -23,7 +23,7 @@ export async function replay(log: MetadataLog, clusterId: string): Promise<Repla
     const read = await log.readFrom(state.index + 1);
     if (read.kind === "trimmed" && read.snapshotIndex <= state.index)
       throw new QueueError("CORRUPT_METADATA", `the metadata log lacks batch ${state.index + 1}, and no snapshot holds it`);
-    if (read.kind === "trimmed") return await replay(log, clusterId); // trimmed meanwhile: the newer snapshot has it
+    if (read.kind === "trimmed") return replay(log, clusterId); // trimmed meanwhile: the newer snapshot has it
     if (read.kind === "end") return { state, snapshotBytes: snapshot?.bytes ?? 0, logBytes };
     for (const entry of read.entries) {
       applyBatch(state, entry.index, decodeEntry(entry), []);

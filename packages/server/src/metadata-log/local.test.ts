@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
+import { asyncOf } from "../testing/async-of.ts";
 import { SimDisk } from "../testing/sim-io/disk.ts";
 import type { SimProcess } from "../testing/sim-io/process.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
@@ -74,9 +75,7 @@ const append = async (log: LocalMetadataLog, text: string, index = log.endIndex)
   deepEqual(await log.append(index, { nonce: NONCE, payload: Buffer.from(text) }), { kind: "appended" });
 };
 
-async function* pieces(text: string): AsyncGenerator<Uint8Array> {
-  yield Buffer.from(text);
-}
+const pieces = (text: string): AsyncIterable<Uint8Array> => asyncOf([Buffer.from(text)]);
 
 const corrupt = (pattern: RegExp) => (error: unknown) => {
   ok(error instanceof QueueError && error.code === "CORRUPT_METADATA", `${error}`);

@@ -28,8 +28,8 @@ export class ClusterFixture {
 
   answer<C extends Command>(command: C): Answers[C["kind"]] {
     const outcome = this.submit(command);
-    if (isRefusal(outcome as Refusal)) throw new Error(`${command.kind} was refused: ${JSON.stringify(outcome)}`);
-    return outcome as Answers[C["kind"]];
+    if (isRefusal(outcome)) throw new Error(`${command.kind} was refused: ${JSON.stringify(outcome)}`);
+    return outcome;
   }
 
   /** The code of a refusal. */

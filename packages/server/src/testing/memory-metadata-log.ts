@@ -3,6 +3,7 @@ import type { Clock } from "../io/clock.ts";
 import { READ_BYTES_MAX } from "../metadata-log/limits.ts";
 import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "../metadata-log/metadata-log.ts";
 import { Watchers } from "../metadata-log/watchers.ts";
+import { asyncOf } from "./async-of.ts";
 
 /** What several writers share. */
 export class SharedLog {
@@ -78,9 +79,7 @@ export class MemoryMetadataLog implements MetadataLog {
         : {
             index: snapshot.index,
             bytes: snapshot.bytes.byteLength,
-            pieces: (async function* () {
-              yield snapshot.bytes;
-            })(),
+            pieces: asyncOf([snapshot.bytes]),
           };
     });
   }

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { type Clock, sleep } from "../../io/clock.ts";
 import type { LogBatch, LogEntry, MetadataLog } from "../../metadata-log/metadata-log.ts";
+import { asyncOf } from "../async-of.ts";
 import { type LogCall, linearizabilityProblem } from "../checkers/linearizable-log.ts";
 import { SimRandom } from "../sim-io/random.ts";
 import { UnreliableMetadataLog } from "../unreliable-metadata-log.ts";
@@ -308,6 +309,6 @@ async function snapshotOf(log: MetadataLog): Promise<unknown> {
   return { index: snapshot.index, bytes: snapshot.bytes, content };
 }
 
-async function* pieces(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
-  for (const piece of texts) yield bytes(piece);
+function pieces(...texts: readonly string[]): AsyncIterable<Uint8Array> {
+  return asyncOf(texts.map(bytes));
 }
