@@ -211,7 +211,7 @@ function answers(port: number): Promise<boolean> {
     let reply = Buffer.alloc(0);
     socket.setTimeout(1000, () => socket.destroy());
     socket.on("connect", () => socket.write(Buffer.concat([size, body])));
-    socket.on("data", (chunk) => {
+    socket.on("data", (chunk: Buffer) => {
       reply = Buffer.concat([reply, chunk]);
       if (reply.length >= 12) socket.destroy();
     });

@@ -22,7 +22,7 @@ const PROCESSORS: readonly (readonly [RegExp, string])[] = [
 ];
 
 /** What the name of a platform package says of where it runs. */
-export function platformOf(name: string): Pick<Entry, "os" | "cpu" | "libc"> | undefined {
+export function platformOf(name: string): Entry | undefined {
   const system = SYSTEMS.find((each) => name.includes(each));
   const processor = PROCESSORS.find(([pattern]) => pattern.test(name))?.[1];
   if (system === undefined || processor === undefined) return undefined;

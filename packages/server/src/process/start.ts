@@ -110,7 +110,8 @@ async function checkRoom(folder: DataFolder, config: StartConfig): Promise<void>
   if (free >= needed) return;
   throw new QueueError(
     "START_REFUSED",
-    `the disk of ${config.data} has ${formatBytes(free)} free, ${formatBytes(needed)} are needed: choose another with --data, free some, or make the write-ahead log smaller with --wal-capacity`,
+    `the disk of ${config.data} has ${formatBytes(free)} free, ${formatBytes(needed)} are needed: ` +
+      "choose another with --data, free some, or make the write-ahead log smaller with --wal-capacity",
   );
 }
 
