@@ -241,7 +241,9 @@ export class Admin {
       const text = `topic ${name} exists, but ${Math.max(partitions, topic?.partitions.length ?? 0) - led} of its partitions have no leader yet`;
       throw new ClientError({ kafka: ErrorCode.LEADER_NOT_AVAILABLE }, text, { topic: name });
     };
-    await retrying(this.#cluster.retryParts, this.#cluster.options.operationTimeoutMs, attempt, this.#cluster.retriableTopicError());
+    // It was created, so it exists, whoever does not know it yet.
+    const isRetriable = (error: ClientError): boolean => error.retriable || error.kafkaCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+    await retrying(this.#cluster.retryParts, this.#cluster.options.operationTimeoutMs, attempt, isRetriable);
   }
 }
 

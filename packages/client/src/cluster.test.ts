@@ -13,8 +13,14 @@ const QUICK = { requestTimeoutMs: 500, connectTimeoutMs: 200, unknownTopicMs: 30
 test("one bootstrap address that answers is enough", async () => {
   const { world, transport, cluster } = scene();
   cluster.createTopic("t", 1);
-  const dead = [{ host: "dead-1", port: 1 }, { host: "dead-2", port: 1 }];
-  const client = new Client({ bootstrap: [...dead, cluster.addressOf(1)], bootstrapTimeoutMs: 0 }, { transport, clock: world, random: world });
+  const dead = [
+    { host: "dead-1", port: 1 },
+    { host: "dead-2", port: 1 },
+  ];
+  const client = new Client(
+    { bootstrap: [...dead, cluster.addressOf(1)], bootstrapTimeoutMs: 0 },
+    { transport, clock: world, random: world },
+  );
   const [topic] = await world.run(client.cluster.topics(["t"]));
   equal(topic?.partitions.length, 1);
 });
@@ -23,9 +29,19 @@ test("none that answers is an error that names them all, at once or after the ti
   const { world, transport } = scene();
   for (const bootstrapTimeoutMs of [0, 2_000]) {
     const beganMs = world.monotonicMs();
-    const options = { ...QUICK, bootstrap: [{ host: "a", port: 1 }, { host: "b", port: 2 }], bootstrapTimeoutMs };
+    const options = {
+      ...QUICK,
+      bootstrap: [
+        { host: "a", port: 1 },
+        { host: "b", port: 2 },
+      ],
+      bootstrapTimeoutMs,
+    };
     const client = new Client(options, { transport, clock: world, random: world });
-    await rejects(world.run(client.cluster.topics(["t"])), (error: ClientError) => error.code === "NO_BROKER" && error.message.includes("a:1") && error.message.includes("b:2"));
+    await rejects(
+      world.run(client.cluster.topics(["t"])),
+      (error: ClientError) => error.code === "NO_BROKER" && error.message.includes("a:1") && error.message.includes("b:2"),
+    );
     const tookMs = world.monotonicMs() - beganMs;
     ok(tookMs <= bootstrapTimeoutMs + 100 && tookMs >= bootstrapTimeoutMs * 0.9, `${tookMs} ms`);
   }
@@ -43,7 +59,10 @@ test("a topic that is there a moment later is found, one that is not is an error
   const { world, cluster, client } = scene(QUICK);
   world.after(150, () => void cluster.createTopic("late", 1));
   equal((await world.run(client.cluster.topics(["late"])))[0]?.name, "late");
-  await rejects(world.run(client.cluster.topics(["never"])), (error: ClientError) => error.code === "UNKNOWN_TOPIC_OR_PARTITION" && error.place.topic === "never");
+  await rejects(
+    world.run(client.cluster.topics(["never"])),
+    (error: ClientError) => error.code === "UNKNOWN_TOPIC_OR_PARTITION" && error.place.topic === "never",
+  );
   ok(world.monotonicMs() < 1_500);
 });
 
@@ -62,9 +81,16 @@ test("an address that cannot be reached from here is explained", async () => {
   const served = cluster.addressOf(1);
   transport.alias(front, served);
   transport.unlisten(served);
-  const client = new Client({ ...QUICK, bootstrap: [front], operationTimeoutMs: 0, bootstrapTimeoutMs: 0 }, { transport, clock: world, random: world });
+  const client = new Client(
+    { ...QUICK, bootstrap: [front], operationTimeoutMs: 0, bootstrapTimeoutMs: 0 },
+    { transport, clock: world, random: world },
+  );
   const offsets = client.admin.listOffsets([{ topic: "t", partition: 0, at: "latest" }]);
-  await rejects(world.run(offsets), (error: ClientError) => error.code === "CONNECTION_FAILED" && error.message.includes("broker-1:9092") && error.next.includes("--advertise"));
+  await rejects(
+    world.run(offsets),
+    (error: ClientError) =>
+      error.code === "CONNECTION_FAILED" && error.message.includes("broker-1:9092") && error.next.includes("--advertise"),
+  );
 });
 
 test("offsets of many partitions of two brokers, while a leader moves", async () => {
@@ -78,7 +104,10 @@ test("offsets of many partitions of two brokers, while a leader moves", async ()
   });
   const questions = logs.flatMap((_, partition) => (["earliest", "latest"] as const).map((at) => ({ topic: "t", partition, at })));
   const answers = await world.run(client.admin.listOffsets(questions));
-  deepEqual(answers.map(({ offset }) => offset), [0, 0, 0, 10, 0, 20, 0, 30]);
+  deepEqual(
+    answers.map(({ offset }) => offset),
+    [0, 0, 0, 10, 0, 20, 0, 30],
+  );
 });
 
 test("an older answer does not bring an old leader back", () => {
@@ -90,7 +119,16 @@ test("an older answer does not bring an old leader back", () => {
     controllerId: 1,
     clusterAuthorizedOperations: 0,
     errorCode: 0,
-    topics: [{ errorCode: 0, name: "t", topicId, isInternal: false, topicAuthorizedOperations: 0, partitions: [{ errorCode: 0, partitionIndex: 0, leaderId, leaderEpoch, replicaNodes: [], isrNodes: [], offlineReplicas: [] }] }],
+    topics: [
+      {
+        errorCode: 0,
+        name: "t",
+        topicId,
+        isInternal: false,
+        topicAuthorizedOperations: 0,
+        partitions: [{ errorCode: 0, partitionIndex: 0, leaderId, leaderEpoch, replicaNodes: [], isrNodes: [], offlineReplicas: [] }],
+      },
+    ],
   });
   metadata.update(answer(1, 5));
   metadata.update(answer(2, 4));
@@ -104,7 +142,10 @@ test("an older answer does not bring an old leader back", () => {
 test("pauses grow, stay within their bounds, and differ", () => {
   const random = { uint32: () => 0x8000_0000 };
   const backOff = { firstMs: 10, longestMs: 100 };
-  deepEqual([1, 2, 3, 4, 5, 1000].map((failures) => Math.round(pauseMs(backOff, failures, random))), [10, 20, 40, 80, 100, 100]);
+  deepEqual(
+    [1, 2, 3, 4, 5, 1000].map((failures) => Math.round(pauseMs(backOff, failures, random))),
+    [10, 20, 40, 80, 100, 100],
+  );
   equal(Math.round(pauseMs(backOff, 1, { uint32: () => 0 })), 8);
 });
 
@@ -121,4 +162,15 @@ test("the controller is asked, and its successor after it moved", async () => {
   };
   await world.run(client.admin.addPartitions("t", 1, false));
   equal(answered, 2);
+});
+
+test("a topic that was created is waited for, though nobody knows it yet", async () => {
+  const { world, client, cluster } = scene({ ...QUICK, unknownTopicMs: 0 });
+  cluster.script = (request) => {
+    if (request.api.key !== API.createTopics.key) return "answer";
+    world.after(400, () => void cluster.createTopic("new", 1));
+    return { answer: { throttleTimeMs: 0, topics: [{ name: "new", errorCode: 0, errorMessage: null, numPartitions: 1 }] } as never };
+  };
+  equal((await world.run(client.admin.createTopic({ name: "new" }))).partitions, 1);
+  equal(client.cluster.ledNow("new", 0)?.nodeId, 1);
 });

@@ -7,8 +7,8 @@ import type { Message, MessageInput } from "@tidemq/protocol/schema.ts";
 import { API } from "./apis.ts";
 import type { Consumer } from "./consumer.ts";
 import { type ClientError, OffsetOutOfRangeError } from "./errors.ts";
-import type { ScriptedCluster } from "./testing/scripted-cluster.ts";
 import { type Scene, scene } from "./testing/scripted-client.ts";
+import type { ScriptedCluster } from "./testing/scripted-cluster.ts";
 import type { ScriptedLog } from "./testing/scripted-log.ts";
 
 const QUICK = { requestTimeoutMs: 1_000, connectTimeoutMs: 200, backOff: { firstMs: 10, longestMs: 100 } } as const;
@@ -87,7 +87,10 @@ test("an offset out of range is an error that says what there is", async () => {
 });
 
 test("or a jump, if so wanted", async () => {
-  for (const [outOfRange, expected] of [["earliest", "0.2"], ["latest", "0.6"]] as const) {
+  for (const [outOfRange, expected] of [
+    ["earliest", "0.2"],
+    ["latest", "0.6"],
+  ] as const) {
     const { world, client, logs } = filled(3);
     (logs[0] as ScriptedLog).start = 2;
     const consumer = client.consumer({ outOfRange });
@@ -157,7 +160,10 @@ test("a flipped bit is named by its offsets; what is behind it can be read", asy
   const consumer = client.consumer();
   consumer.assign([{ topic: "t", partition: 0, from: "earliest" }]);
   await take(world, consumer, 2);
-  await rejects(world.run(consumer.next()), (error: ClientError) => error.code === "CORRUPT_MESSAGE" && error.kind === "corrupt" && error.message.includes("2–3"));
+  await rejects(
+    world.run(consumer.next()),
+    (error: ClientError) => error.code === "CORRUPT_MESSAGE" && error.kind === "corrupt" && error.message.includes("2–3"),
+  );
   consumer.seek("t", 0, 4);
   deepEqual(await take(world, consumer, 2), ["0.4", "0.5"]);
 });
@@ -170,7 +176,13 @@ test("a broker's own CORRUPT_MESSAGE is told at once, not asked again for ever",
     const responses = body.topics.map(({ topic, topicId, partitions }) => ({
       topic,
       topicId,
-      partitions: partitions.map(({ partition }) => ({ partitionIndex: partition, errorCode: ErrorCode.CORRUPT_MESSAGE, highWatermark: -1, abortedTransactions: null, records: null })),
+      partitions: partitions.map(({ partition }) => ({
+        partitionIndex: partition,
+        errorCode: ErrorCode.CORRUPT_MESSAGE,
+        highWatermark: -1,
+        abortedTransactions: null,
+        records: null,
+      })),
     }));
     return { answer: { throttleTimeMs: 0, responses } as unknown as MessageInput<Message> };
   };
@@ -195,13 +207,19 @@ test("a topic or partition that is not there is an error", async () => {
   const { world, client, cluster } = filled(1);
   const consumer = client.consumer();
   consumer.assign([{ topic: "t", partition: 7, from: 0 }]);
-  await rejects(world.run(consumer.next()), (error: ClientError) => error.code === "UNKNOWN_TOPIC_OR_PARTITION" && error.message.includes("7"));
+  await rejects(
+    world.run(consumer.next()),
+    (error: ClientError) => error.code === "UNKNOWN_TOPIC_OR_PARTITION" && error.message.includes("7"),
+  );
   consumer.assign([{ topic: "none", partition: 0, from: "earliest" }]);
   await rejects(world.run(consumer.next()), (error: ClientError) => error.code === "UNKNOWN_TOPIC_OR_PARTITION");
   consumer.assign([{ topic: "t", partition: 0, from: 0 }]);
   equal((await take(world, consumer, 2)).length, 2);
   cluster.deleteTopic("t");
-  await rejects(world.run(consumer.next()), (error: ClientError) => error.code === "UNKNOWN_TOPIC_OR_PARTITION" || error.code === "UNKNOWN_TOPIC_ID");
+  await rejects(
+    world.run(consumer.next()),
+    (error: ClientError) => error.code === "UNKNOWN_TOPIC_OR_PARTITION" || error.code === "UNKNOWN_TOPIC_ID",
+  );
 });
 
 test("close ends whoever waits; wrong calls are refused", async () => {
