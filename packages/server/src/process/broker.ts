@@ -30,8 +30,15 @@ import type { World } from "./world.ts";
 /** `tidemq start` is one node, and this is its number. */
 export const NODE_ID = 1;
 
-const SLAB_BYTES = 4 * MiB;
-const INDEX_BYTES_MAX = 64 * MiB;
+/** Sizes that nobody sets; the simulator makes them small, so that everything happens soon. */
+export type BrokerSizes = Readonly<{ slabBytes: number; indexBytesMax: number; objectBytesMax: number; uploadWindowBytes: number }>;
+
+const SIZES: BrokerSizes = {
+  slabBytes: 4 * MiB,
+  indexBytesMax: 64 * MiB,
+  objectBytesMax: OBJECT_DATA_BYTES_MAX,
+  uploadWindowBytes: UPLOAD_WINDOW_BYTES,
+};
 const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
 /** How long a stop waits for clients to take their answers, and for an upload that is under way. */
@@ -61,7 +68,7 @@ export class Broker {
   readonly #listeners: Listener[] = [];
   readonly #openedMs: number;
 
-  static async open(config: StartConfig, world: World): Promise<Broker> {
+  static async open(config: StartConfig, world: World, sizes: BrokerSizes = SIZES): Promise<Broker> {
     const { disk, clock, random, log: logger } = world;
     const fatal = (error: Error): void => world.fatal(error);
     const metadataLog = await LocalMetadataLog.open({ disk, clock, random, logger, fatal });
@@ -69,12 +76,12 @@ export class Broker {
     const options = { clusterId, defaultPartitions: config.defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR };
     const controller = await Controller.open(options, { log: metadataLog, clock, random, logger, fatal });
     const wiring = new Wiring();
-    const opened = await openWal(config, world, controller, wiring);
+    const opened = await openWal(config, sizes, world, controller, wiring);
     metadataLog.checkReaches(opened.newestMetadataIndex);
     await controller.claim();
     const brokerEpoch = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "" });
     await controller.electLeaders(NODE_ID);
-    const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch });
+    const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch, sizes });
     await broker.#restore(opened, wiring);
     return broker;
   }
@@ -82,7 +89,7 @@ export class Broker {
   private constructor(
     config: StartConfig,
     world: World,
-    parts: Readonly<{ metadataLog: LocalMetadataLog; controller: Controller; opened: OpenedWal; brokerEpoch: number }>,
+    parts: Readonly<{ metadataLog: LocalMetadataLog; controller: Controller; opened: OpenedWal; brokerEpoch: number; sizes: BrokerSizes }>,
   ) {
     const { clock, random, log, objectStore: store } = world;
     const { wal, report } = parts.opened;
@@ -101,7 +108,7 @@ export class Broker {
     const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
     const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: 0.4 };
     this.uploader = new Uploader(
-      { triggers, objectBytesMax: OBJECT_DATA_BYTES_MAX, windowBytes: UPLOAD_WINDOW_BYTES, uploadsMax: UPLOADS_MAX },
+      { triggers, objectBytesMax: parts.sizes.objectBytesMax, windowBytes: parts.sizes.uploadWindowBytes, uploadsMax: UPLOADS_MAX },
       {
         store,
         index,
@@ -229,7 +236,7 @@ function ownerOf(partition: WalPartition): Partition {
   return must(partition.owner instanceof Partition ? partition.owner : undefined, "the owner of a partition's log");
 }
 
-function openWal(config: StartConfig, world: World, controller: Controller, wiring: Wiring): Promise<OpenedWal> {
+function openWal(config: StartConfig, sizes: BrokerSizes, world: World, controller: Controller, wiring: Wiring): Promise<OpenedWal> {
   const { disk, clock, random, log } = world;
   const hosted = [...controller.state.partitions.values()].filter((partition) => partition.replicas.includes(NODE_ID));
   const byId = new Map(hosted.map((partition) => [partition.id, partition]));
@@ -239,9 +246,9 @@ function openWal(config: StartConfig, world: World, controller: Controller, wiri
     capacityBytes: config.walCapacityBytes,
     sync: config.sync,
     flushIntervalMs: FLUSH_INTERVAL_MS,
-    slabBytes: SLAB_BYTES,
+    slabBytes: sizes.slabBytes,
     slabBudgetBytes: config.writeMemoryBytes,
-    indexBytesMax: INDEX_BYTES_MAX,
+    indexBytesMax: sizes.indexBytesMax,
   };
   const { baseOf, durable, groupDone } = wiring;
   const parts = { disk, clock, random, log, baseOf, durable, groupDone, fatal: (error: Error) => world.fatal(error) };
