@@ -28,7 +28,8 @@ export function describeFailure(thrown: unknown, attempt: Attempt | undefined): 
   if (thrown instanceof ClientError) return { text: withAdvice(thrown.message, adviceFor(thrown, attempt)), exitCode: ExitCode.FAILED };
   const code = (thrown as NodeJS.ErrnoException | undefined)?.code;
   // The system's errors, and the server's, which say themselves what to do.
-  if (code !== undefined && !code.startsWith("ERR_") && thrown instanceof Error) return { text: withAdvice(thrown.message, undefined), exitCode: ExitCode.FAILED };
+  if (code !== undefined && !code.startsWith("ERR_") && thrown instanceof Error)
+    return { text: withAdvice(thrown.message, undefined), exitCode: ExitCode.FAILED };
   const text = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   return {
     text: withAdvice(`internal error: ${text}`, "This is a bug; please report it with the command you ran."),

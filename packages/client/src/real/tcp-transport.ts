@@ -51,6 +51,7 @@ class TcpStream implements ByteStream {
   #target: Uint8Array | undefined;
   #reader: StreamReader | undefined;
   #flushPlanned = false;
+  #isPaused = false;
   #endReason: string | undefined;
 
   constructor(address: Address) {
@@ -95,10 +96,12 @@ class TcpStream implements ByteStream {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#socket.resume();
   }
 
@@ -133,7 +136,7 @@ class TcpStream implements ByteStream {
   #received(byteCount: number): boolean {
     const place = this.#target ?? this.#shared;
     this.#reader?.bytes(place.subarray(0, byteCount));
-    return true;
+    return !this.#isPaused;
   }
 }
 

@@ -1,0 +1,171 @@
+import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { execFile, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { DEFAULT_BOOTSTRAP } from "./cluster-client.ts";
+import { parseTimestamp } from "./commands/topic-consume.ts";
+import { buildProgram } from "./program.ts";
+import { VERSION } from "./version.ts";
+
+const MAIN = fileURLToPath(import.meta.resolve("./main.ts"));
+/** As in the script that people start: a command takes half the time. */
+const ENV = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "tidemq-test-compiled") };
+
+function tidemq(...args: string[]): { code: number | null; out: string; err: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", input: "", env: ENV });
+  return { code: status, out: stdout, err: stderr };
+}
+
+test("the version is that of the package", () => {
+  const packed = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string };
+  equal(VERSION, packed.version);
+  deepEqual(tidemq("--version"), { code: 0, out: `${VERSION}\n`, err: "" });
+  deepEqual(tidemq("start", "--version"), { code: 0, out: `${VERSION}\n`, err: "" });
+});
+
+test("wrong use ends with code 2, help with 0", () => {
+  for (const args of [
+    ["nonsense"],
+    ["topic"],
+    ["topic", "create"],
+    ["topic", "create", "a", "--partitions", "0"],
+    ["topic", "list", "--output", "xml"],
+    ["topic", "list", "extra"],
+  ]) {
+    const result = tidemq(...args);
+    equal(result.code, 2, `${args.join(" ")}: ${result.err}`);
+    equal(result.out, "");
+  }
+  for (const args of [["--help"], ["topic", "create", "--help"], ["help", "topic", "consume"], ["start", "--help"], ["help", "start"]]) {
+    const result = tidemq(...args);
+    equal(result.code, 0, result.err);
+    match(result.out, /Examples:/);
+  }
+});
+
+test("arguments that commander cannot judge are judged before anything is connected to", () => {
+  for (const args of [
+    ["topic", "consume", "t", "--from-beginning", "--offset", "3"],
+    ["topic", "consume", "t", "--format", "%z"],
+    ["topic", "consume", "t", "--timestamp", "yesterday"],
+    ["topic", "produce", "t", "--key-separator", ""],
+    ["topic", "create", "t", "--config", "x"],
+    ["topic", "list", "--bootstrap", "http://x"],
+    ["partition", "recover", "t:0"],
+    ["partition", "recover", "t", "--accept-loss"],
+    ["cluster", "health", "--http", "x:y:z"],
+    ["start", "--no-such-flag"],
+  ]) {
+    const result = tidemq(...args);
+    equal(result.code, 2, `${args.join(" ")}: ${result.err}`);
+    match(result.err, /^tidemq: /);
+  }
+});
+
+test("nothing listens: code 1, and what to do", () => {
+  for (const args of [
+    ["topic", "list", "--bootstrap", "127.0.0.1:1"],
+    ["topic", "produce", "t", "--bootstrap", "127.0.0.1:1"],
+    ["cluster-health", "--http", "127.0.0.1:1"],
+  ]) {
+    const result = tidemq(...args);
+    equal(result.code, 1);
+    match(result.err, /Is the server running\? Start it with: \.\/tidemq start/);
+  }
+  equal(tidemq("topic", "produce", "t", "--file", "/no/such/file").code, 1);
+});
+
+test("every command has a description, and examples with its own name", () => {
+  const program = buildProgram();
+  const leaves = program.commands.flatMap((command) => (command.commands.length === 0 ? [command] : [...command.commands]));
+  ok(leaves.length >= 14);
+  for (const command of leaves) ok(command.description().length > 5, command.name());
+  const bootstraps = leaves.filter((command) => command.options.some((option) => option.long === "--bootstrap"));
+  for (const command of bootstraps) equal(command.getOptionValue("bootstrap"), DEFAULT_BOOTSTRAP);
+  ok(bootstraps.length >= 10);
+});
+
+test("times are milliseconds or dates", () => {
+  equal(parseTimestamp("0"), 0);
+  equal(parseTimestamp("1700000000000"), 1_700_000_000_000);
+  equal(parseTimestamp("2026-01-31T12:00:00Z"), Date.UTC(2026, 0, 31, 12));
+  equal(parseTimestamp("2026-01-31"), Date.UTC(2026, 0, 31));
+});
+
+describe("over HTTP", () => {
+  const requests: string[] = [];
+  let answer = { status: 200, body: "" };
+  const server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url} ${request.headers["x-tidemq-accept-loss"] ?? ""}`.trim());
+    response.writeHead(answer.status, { "content-type": "application/json" });
+    response.end(answer.body);
+  });
+  let at = "";
+  before(async () => {
+    await promisify((port: number, done: () => void) => server.listen(port, "127.0.0.1", done))(0);
+    at = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  after(() => server.close());
+
+  const run = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
+    requests.length = 0;
+    try {
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, ...args, "--http", at], { env: ENV });
+      return { code: 0, out: stdout, err: stderr };
+    } catch (error) {
+      const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+      return { code, out: stdout, err: stderr };
+    }
+  };
+
+  const HEALTH = {
+    status: "degraded",
+    problems: ["object storage fails: ENOSPC"],
+    version: "9.9.9",
+    wal: { usedBytes: 3 * 2 ** 28, capacityBytes: 2 ** 30, synced: true },
+    objectStorage: { location: "dir:/x", bytes: 5 * 2 ** 30, objects: 1234, state: "failing", error: "ENOSPC" },
+    partitions: { total: 3, online: 2, offline: 1, damaged: [{ topic: "t", partition: 1, from: 10, to: 20 }] },
+  };
+
+  test("health is shown, and the exit code says whether all is well", async () => {
+    answer = { status: 200, body: JSON.stringify(HEALTH) };
+    const shown = await run("cluster", "health");
+    equal(shown.code, 1);
+    match(shown.out, /write-ahead log +75 % used \(768 MiB of 1\.0 GiB\)/);
+    match(shown.out, /bucket +5\.0 GiB in 1,234 objects at dir:\/x, failing: ENOSPC/);
+    match(shown.out, /partitions +3, 1 offline, 1 damaged/);
+    match(shown.out, /! object storage fails/);
+    match(shown.out, /t\[1\] +10 +19 +tidemq partition recover t:1 --accept-loss/);
+    answer = { status: 200, body: JSON.stringify({ ...HEALTH, status: "ok", problems: [] }) };
+    const json = await run("cluster-health", "--output", "json");
+    equal(json.code, 0);
+    equal((JSON.parse(json.out) as { status: string }).status, "ok");
+    deepEqual(requests, ["GET /health"]);
+  });
+
+  test("whoever is no TideMQ is named as such", async () => {
+    for (const body of ["<html>", "[]", "null", ""]) {
+      answer = { status: 200, body };
+      const shown = await run("cluster", "health");
+      equal(shown.code, 1);
+      match(shown.err, /does not answer like a TideMQ server/);
+    }
+  });
+
+  test("recovering asks for exactly that, and tells what came of it", async () => {
+    answer = { status: 200, body: JSON.stringify({ message: "gave up offsets 10 to 19 of t:1" }) };
+    const done = await run("partition", "recover", "t:1", "--accept-loss");
+    deepEqual([done.code, done.out], [0, "gave up offsets 10 to 19 of t:1\n"]);
+    deepEqual(requests, ["POST /partitions/t/1/recover yes"]);
+    answer = { status: 404, body: JSON.stringify({ message: "no such partition" }) };
+    const refused = await run("partition", "recover", "t:9", "--accept-loss");
+    equal(refused.code, 1);
+    match(refused.err, /cannot recover t:9: no such partition/);
+  });
+});
