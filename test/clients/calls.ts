@@ -9,7 +9,7 @@ import type { Wire } from "./wire.ts";
 /** Newest versions that name topics instead of giving ids. */
 const PRODUCE_VERSION = 12;
 const FETCH_VERSION = 12;
-const LED_MS_MAX = 10_000;
+const LED_MS_MAX = 3_000;
 const RECORDS_BYTES_MAX = 64 * 1024 * 1024;
 
 export const EARLIEST = -2;

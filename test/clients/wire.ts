@@ -20,14 +20,14 @@ export class Wire {
   #bytes = 0;
   #correlationId = 0;
   #isClosed = false;
-  /** Resolves when the connection has ended, whoever ended it. */
-  readonly closed: Promise<void>;
+  readonly #closed: Promise<void>;
 
   private constructor(socket: Socket) {
     this.socket = socket;
+    socket.unref(); // one that a failed test leaves open keeps nobody waiting
     socket.on("error", () => undefined);
     socket.on("data", (chunk) => this.#received(chunk));
-    this.closed = new Promise((resolve) => {
+    this.#closed = new Promise((resolve) => {
       socket.on("close", () => {
         this.#isClosed = true;
         for (const taker of this.#takers.splice(0)) taker.reject(closedError());
@@ -84,6 +84,15 @@ export class Wire {
         },
       });
     });
+  }
+
+  /** Resolves when the connection has ended, whoever ended it; rejects when it does not. */
+  async whenClosed(msMax = ANSWER_MS_MAX): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`still connected after ${msMax} ms`)), msMax);
+    });
+    await Promise.race([this.#closed, late]).finally(() => clearTimeout(timer));
   }
 
   close(): void {
