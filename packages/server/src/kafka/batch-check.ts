@@ -22,17 +22,18 @@ export function checkBatch(bytes: Uint8Array, start: number, end: number, versio
     batch.setLogAppendTime(bytes, start, nowMs);
     return ErrorCode.NONE;
   }
+  // As in Kafka, a topic with the producer's times takes the flag back and keeps the times.
+  if (batch.usesLogAppendTime(bytes, start)) batch.clearLogAppendTime(bytes, start);
   return isTimely(bytes, start, settings, nowMs) ? ErrorCode.NONE : ErrorCode.INVALID_TIMESTAMP;
 }
 
 /** The first record's timestamp and the largest one stand for all: records are not looked at one by one. */
 function isTimely(bytes: Uint8Array, start: number, settings: TopicSettings, nowMs: number): boolean {
-  if (batch.usesLogAppendTime(bytes, start)) return false;
   const { timestampBeforeMsMax, timestampAfterMsMax } = settings;
   if (timestampBeforeMsMax === Number.POSITIVE_INFINITY && timestampAfterMsMax === Number.POSITIVE_INFINITY) return true;
   const firstMs = batch.baseTimestamp(bytes, start);
   const largestMs = batch.maxTimestamp(bytes, start);
-  if (largestMs - nowMs > timestampAfterMsMax) return false;
+  if (Math.max(firstMs, largestMs) - nowMs > timestampAfterMsMax) return false;
   return firstMs === batch.NONE || nowMs - firstMs <= timestampBeforeMsMax;
 }
 
