@@ -76,11 +76,12 @@ export class SourceOfTest implements UploadSource {
   readMs: number | undefined;
   failReads: QueueError | undefined;
   readonly holds = { taken: 0, released: 0 };
-  readonly #process: SimProcess;
+  /** Through whose clock it answers; another one after a restart. */
+  process: SimProcess;
 
   constructor(partitionId: number, process: SimProcess) {
     this.partitionId = partitionId;
-    this.#process = process;
+    this.process = process;
   }
 
   append(count: number, valueBytes: number, of: Partial<{ leaderEpoch: number; timestampMs: number }> = {}): void {
@@ -115,7 +116,7 @@ export class SourceOfTest implements UploadSource {
 
   readForUpload(offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices> {
     if (this.readMs === undefined) return this.#read(offset, endOffset, bytesMax);
-    return this.#process.call(this.readMs, () => this.#read(offset, endOffset, bytesMax));
+    return this.process.call(this.readMs, () => this.#read(offset, endOffset, bytesMax));
   }
 
   baseAt(endOffset: number): Uint8Array {
@@ -185,10 +186,11 @@ export class IndexOfTest implements ObjectIndex {
   /** Leader epochs below this are refused. */
   leaderEpochMin = 0;
   commits = 0;
-  readonly #process: SimProcess;
+  /** Through whose clock it answers; another one after a restart. */
+  process: SimProcess;
 
   constructor(process: SimProcess) {
-    this.#process = process;
+    this.process = process;
   }
 
   find(partitionId: number, offset: number): ObjectRange | ManifestPointer | undefined {
@@ -221,7 +223,7 @@ export class IndexOfTest implements ObjectIndex {
     this.commits += 1;
     const fate = this.nextCommits.shift() ?? "ok";
     if (fate === "hangs") return new Promise(() => {});
-    return this.#process.call(2, () => {
+    return this.process.call(2, () => {
       if (fate === "lost") throw new QueueError("REQUEST_TIMED_OUT", "lost");
       const reply = this.#judge(request);
       if (fate === "silent") throw new QueueError("REQUEST_TIMED_OUT", "applied, but the answer is lost");
@@ -230,7 +232,7 @@ export class IndexOfTest implements ObjectIndex {
   }
 
   commitManifest({ manifest, previous }: CommitManifestRequest): Promise<ManifestVerdict> {
-    return this.#process.call(2, () => {
+    return this.process.call(2, () => {
       const current = this.manifests.get(manifest.partitionId);
       if (current !== undefined && sameObjectId(current.object, manifest.object)) return "accepted";
       if (!sameOrNone(current?.object, previous)) return "refused";
@@ -265,22 +267,19 @@ function sameOrNone(a: ObjectId | undefined, b: ObjectId | undefined): boolean {
   return a === undefined || b === undefined ? a === b : sameObjectId(a, b);
 }
 
-/** A broker's tier over a simulated bucket: uploader, reader, index and log of a test. */
-export function tierWorld(
-  seed = 1,
-  faults: Partial<SimObjectStoreFaults> = {},
+/** A run of a broker's tier: everything that dies with its process. */
+export function startTier(
+  process: SimProcess,
+  bucket: SimObjectStore,
+  index: ObjectIndex,
   changed: Partial<UploaderOptions> = {},
   cacheBytes = 16 * MiB,
+  brokerEpoch = 5,
 ) {
-  const world = new SimWorld(seed);
-  const process = world.startProcess("broker");
-  const bucket = new SimObjectStore(world, "bucket", faults);
-  const index = new IndexOfTest(process);
   const log = new LogOfTest();
   const metrics = new TierMetrics();
-  const ids = new ObjectIds({ clusterId: "cluster-1", broker: 1, brokerEpoch: 5 }, process.random);
+  const ids = new ObjectIds({ clusterId: "cluster-1", broker: 1, brokerEpoch }, process.random);
   const pressure = { usedRatio: 0, indexFull: false };
-  const events: UploadEvent[] = [];
   const options = {
     triggers: { bytes: 1 * MiB, ageMs: 600_000, walUsedRatio: 0.4 },
     objectBytesMax: 1 * MiB,
@@ -294,11 +293,27 @@ export function tierWorld(
   const parts = { store: bucket.connect(process), index, ids, clock: process.clock, random: process.random, log, metrics };
   const reader = new RemoteReader({ ...parts, clusterId: ids.clusterId }, cacheBytes);
   const uploader = new Uploader(options, { ...parts, manifests: reader.manifests, pressure: () => pressure, fatal });
+  const events: UploadEvent[] = [];
   uploader.observe((event) => events.push(event));
+  return { process, log, metrics, pressure, reader, uploader, events };
+}
+
+/** A broker's tier over a simulated bucket: uploader, reader, index and log of a test. */
+export function tierWorld(
+  seed = 1,
+  faults: Partial<SimObjectStoreFaults> = {},
+  changed: Partial<UploaderOptions> = {},
+  cacheBytes = 16 * MiB,
+) {
+  const world = new SimWorld(seed);
+  const process = world.startProcess("broker");
+  const bucket = new SimObjectStore(world, "bucket", faults);
+  const index = new IndexOfTest(process);
+  const tier = startTier(process, bucket, index, changed, cacheBytes);
   const source = (partitionId: number): SourceOfTest => {
     const made = new SourceOfTest(partitionId, process);
-    uploader.add(made);
+    tier.uploader.add(made);
     return made;
   };
-  return { world, process, bucket, index, log, metrics, pressure, uploader, reader, events, source };
+  return { world, bucket, index, source, ...tier };
 }

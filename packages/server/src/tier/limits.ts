@@ -24,6 +24,9 @@ export const MANIFEST_RANGES_MAX = 1024;
 /** Leaves of a root. */
 export const MANIFEST_CHILDREN_MAX = 4096;
 
+/** Manifests below manifests: one, and one more for each damaged root that was kept as a child. */
+export const MANIFEST_DEPTH_MAX = 64;
+
 /** Newest ranges that stay in the state when a partition's manifest is rolled: readers of the recent past need no manifest. */
 export const UNMERGED_RANGES_KEPT = 8;
 

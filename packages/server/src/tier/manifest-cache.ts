@@ -1,6 +1,8 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
+import { corrupt } from "./identity-codec.ts";
+import { MANIFEST_DEPTH_MAX } from "./limits.ts";
 import { decodeManifest, firstAbove, type Manifest } from "./manifest-codec.ts";
 import { ReadCache } from "./read-cache.ts";
 import { readStore, type StoreReadParts } from "./store-read.ts";
@@ -32,10 +34,27 @@ export class ManifestCache {
 
   /** The range that contains the offset or the first above it; undefined when the history ends below. */
   async find(root: ManifestPointer, offset: number): Promise<ObjectRange | undefined> {
+    let manifest = await this.manifest(root);
+    for (let depth = 1; ; depth++) {
+      const child = firstAbove(manifest.children, offset);
+      if (child === undefined) return firstAbove(manifest.ranges, offset);
+      checkDepth(depth, root);
+      manifest = await this.manifest(child);
+    }
+  }
+
+  /** The first range that ends above the offset and has a batch of this time or later. Leaves without one are not read. */
+  async findTimestamp(root: ManifestPointer, timestampMs: number, offset: number, depth = 1): Promise<ObjectRange | undefined> {
+    const late = (one: Readonly<{ maxTimestampMs: number; endOffset: number }>): boolean =>
+      one.maxTimestampMs >= timestampMs && one.endOffset > offset;
     const manifest = await this.manifest(root);
-    const child = firstAbove(manifest.children, offset);
-    if (child === undefined) return firstAbove(manifest.ranges, offset);
-    return firstAbove((await this.manifest(child)).ranges, offset);
+    for (const child of manifest.children) {
+      if (!late(child)) continue;
+      checkDepth(depth, root);
+      const range = await this.findTimestamp(child, timestampMs, offset, depth + 1);
+      if (range !== undefined) return range;
+    }
+    return manifest.ranges.find(late);
   }
 
   async #read(key: string, pointer: ManifestPointer): Promise<Manifest> {
@@ -51,4 +70,8 @@ export class ManifestCache {
       }
     }
   }
+}
+
+function checkDepth(depth: number, root: ManifestPointer): void {
+  if (depth > MANIFEST_DEPTH_MAX) throw corrupt(`partition=${root.partitionId}`, "manifests below manifests without end");
 }

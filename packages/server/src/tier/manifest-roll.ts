@@ -8,6 +8,7 @@ import { COMMIT_WAIT_MS, MANIFEST_CHILDREN_MAX, MANIFEST_RANGES_MAX, ROLL_SPREAD
 import type { ManifestCache } from "./manifest-cache.ts";
 import { encodeManifest, type Manifest, manifestSummary } from "./manifest-codec.ts";
 import { PutObject, type StoreWatch } from "./put-object.ts";
+import { ObjectMissingError } from "./store-read.ts";
 import type { UploadParts } from "./upload-task.ts";
 
 /**
@@ -29,7 +30,11 @@ export type RolledHistory = Readonly<{
  * The old root's history and the ranges that leave the state, without what lies below logStart. When the ranges are too many
  * for one manifest, the oldest become a leaf.
  */
-export function rollHistory(root: Manifest | undefined, leaving: readonly ObjectRange[], logStart: number): RolledHistory {
+export function rollHistory(
+  root: Pick<Manifest, "children" | "ranges"> | undefined,
+  leaving: readonly ObjectRange[],
+  logStart: number,
+): RolledHistory {
   const isLive = (part: Readonly<{ endOffset: number }>): boolean => part.endOffset > logStart;
   const children = (root?.children ?? []).filter(isLive);
   const ranges = [...(root?.ranges ?? []), ...leaving].filter(isLive);
@@ -56,7 +61,7 @@ export class ManifestRoll {
   async run(partitionId: number, leaderEpoch: number): Promise<boolean> {
     const { index, metrics, log } = this.#parts;
     const previous = index.manifestOf(partitionId);
-    const root = previous === undefined ? undefined : await this.#manifests.manifest(previous);
+    const root = previous === undefined ? undefined : await this.#rootOf(previous);
     const leaving = index.unmerged(partitionId).slice(0, -UNMERGED_RANGES_KEPT);
     const history = rollHistory(root, leaving, index.logStartOf(partitionId));
     if (history.children.length + history.ranges.length === 0) return true;
@@ -71,6 +76,18 @@ export class ManifestRoll {
       log.warn("a manifest was refused", { partition: partitionId, end: manifest.endOffset });
     }
     return verdict === "accepted";
+  }
+
+  /** What the old root holds. One that is damaged or missing is kept as it is, as a child: new records must not wait for it. */
+  async #rootOf(previous: ManifestPointer): Promise<Pick<Manifest, "children" | "ranges">> {
+    try {
+      return await this.#manifests.manifest(previous);
+    } catch (error) {
+      const lost = error instanceof ObjectMissingError || (error instanceof QueueError && error.code === "CORRUPT_RECORD");
+      if (!lost) throw error;
+      this.#parts.log.error("the manifest of a partition is damaged or missing", { partition: previous.partitionId, error: error.message });
+      return { children: [previous], ranges: [] };
+    }
   }
 
   /** The root's id is drawn first: a bound that lets the root commit has not passed the leaf. */

@@ -1,7 +1,8 @@
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
-import type { ObjectRange } from "../model/object-range.ts";
+import { sameObjectId } from "../model/object-id.ts";
+import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import { BlockCache, type Section } from "./block-cache.ts";
 import type { CachedBlock } from "./cached-block.ts";
@@ -136,9 +137,24 @@ export class RemoteReader {
   async #indexed(partitionId: number, offset: number): Promise<ObjectRange | undefined> {
     const found = this.#parts.index.find(partitionId, offset);
     if (found === undefined || !isManifestPointer(found)) return found;
-    const range = await this.manifests.find(found, offset);
-    assert(range !== undefined, "a manifest reaches as far as its pointer says");
-    return range;
+    return await this.#inManifest(found, async (root) => {
+      const range = await this.manifests.find(root, offset);
+      assert(range !== undefined, "a manifest reaches as far as its pointer says");
+      return range;
+    });
+  }
+
+  /** A manifest that is missing may have been replaced since: the state is asked once more. */
+  async #inManifest<T>(root: ManifestPointer, run: (root: ManifestPointer) => Promise<T>): Promise<T> {
+    try {
+      return await run(root);
+    } catch (error) {
+      if (!(error instanceof ObjectMissingError)) throw error;
+      this.#parts.metrics.objectsMissing += 1;
+      const now = this.#parts.index.manifestOf(root.partitionId);
+      if (now === undefined || sameObjectId(now.object, root.object)) throw error;
+      return await run(now);
+    }
   }
 
   #checkLoss(partitionId: number, from: number, to: number): void {
@@ -181,24 +197,12 @@ export class RemoteReader {
       if (found === undefined || found.startOffset >= endOffset) return undefined;
       if (found.maxTimestampMs >= timestampMs) {
         if (!isManifestPointer(found)) return found;
-        const range = await this.#inManifest(found, timestampMs, at);
+        const range = await this.#inManifest(found, (root) => this.manifests.findTimestamp(root, timestampMs, at));
         if (range !== undefined) return range;
       }
       at = found.endOffset;
     }
     return undefined;
-  }
-
-  async #inManifest(root: Parameters<ManifestCache["manifest"]>[0], timestampMs: number, offset: number): Promise<ObjectRange | undefined> {
-    const manifest = await this.manifests.manifest(root);
-    const late = (one: Readonly<{ maxTimestampMs: number; endOffset: number }>): boolean =>
-      one.maxTimestampMs >= timestampMs && one.endOffset > offset;
-    for (const child of manifest.children) {
-      if (!late(child)) continue;
-      const range = (await this.manifests.manifest(child)).ranges.find(late);
-      if (range !== undefined) return range;
-    }
-    return manifest.ranges.find(late);
   }
 
   async #batchAtTimestamp(section: Section, timestampMs: number, offset: number): Promise<Uint8Array | undefined> {

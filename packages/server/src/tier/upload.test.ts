@@ -177,6 +177,41 @@ test("a write that lands late does no harm", async () => {
   await the.world.run(the.world.nowMs + 100_000);
   await checkReadable(the, one);
   equal(the.index.unmerged(1).length, 1);
+  equal(the.bucket.keys().length, 1);
+});
+
+test("a write that lands between the look-up and the repetition is found", async () => {
+  let refused = 0;
+  for (let seed = 1; seed <= 20; seed++) {
+    const slow = { unknownAfterMs: [1000, 1000], lateMs: [1020, 1500], putMs: [400, 800] } as const;
+    const the = tierWorld(seed, { unknownRatio: 1, unknownDoneRatio: 0, unknownLateRatio: 1, ...slow });
+    const one = the.source(1);
+    one.append(5, 1000);
+    const drained = the.uploader.drain(60_000);
+    await the.world.run(900);
+    the.bucket.faults.unknownRatio = 0;
+    ok(await the.world.settle(drained));
+    await the.world.run(the.world.nowMs + 5_000);
+    equal(the.bucket.keys().length, 1);
+    equal(the.metrics.uploadFailures, 0);
+    refused += the.bucket.counts.refusedCreates;
+    await checkReadable(the, one);
+  }
+  ok(refused >= 10, String(refused));
+});
+
+test("a write that takes for ever keeps its bytes until it ends", async () => {
+  const the = tierWorld(3);
+  the.bucket.faults.putMs = [400_000, 400_000]; // the store checks at the end that nobody changed them
+  const one = the.source(1);
+  one.append(5, 1000);
+  void the.uploader.drain(380_000);
+  await the.world.run(390_000);
+  equal(one.uploadedEnd, 5, "it was looked up, found and committed long before the answer");
+  equal(one.holds.released, 0);
+  await the.world.run(900_000);
+  equal(one.holds.released, one.holds.taken);
+  await checkReadable(the, one);
 });
 
 test("a store that confirms no checksum is read back", async () => {
@@ -382,22 +417,41 @@ test("manifests: a partition never has more than 32 ranges in the state, and all
   await checkReadable(the, one);
 });
 
-test("manifests: without a roll nothing more is uploaded, and it goes on when the store does", async () => {
+test("manifests: without a roll nothing more is uploaded, and it goes on when there was one", async () => {
   const the = tierWorld(17, {}, { triggers: { bytes: 1, ageMs: 600_000, walUsedRatio: 0.4 } });
   const one = the.source(8); // rolled at 32
-  for (let n = 0; n < 32; n++) {
+  const commitManifest = the.index.commitManifest.bind(the.index);
+  the.index.commitManifest = () => Promise.resolve("refused");
+  for (let n = 0; n < 40; n++) {
     one.append(1, 100);
     the.uploader.noteDurable(1000);
-    await the.world.run(the.world.nowMs + 100);
-    if (n === 30) the.bucket.faults.outage = "none";
-    if (n === 31) the.bucket.faults.outage = "fails";
+    await the.world.run(the.world.nowMs + 200);
   }
-  await the.world.run(the.world.nowMs + 50_000);
-  ok(the.index.unmergedCount(8) <= 32);
-  the.bucket.faults.outage = "none";
-  for (let n = 0; n < 10; n++) one.append(1, 100);
+  await the.world.run(the.world.nowMs + 20_000);
+  equal(the.index.unmergedCount(8), 32);
+  equal(one.uploadedEnd, 32);
+  ok(the.metrics.manifestsRefused > 2 && the.metrics.manifestsRefused < 40, String(the.metrics.manifestsRefused));
+  equal(the.metrics.rangesRefused, 0, "no object is made for a range that the state has no room for");
+  the.index.commitManifest = commitManifest;
   ok(await the.world.settle(the.uploader.drain(60_000)));
   ok(the.index.manifestOf(8) !== undefined);
+  await checkReadable(the, one);
+});
+
+test("manifests: a roll survives a store that fails", async () => {
+  const the = tierWorld(22, {}, { triggers: { bytes: 1, ageMs: 600_000, walUsedRatio: 0.4 } });
+  const one = the.source(8);
+  for (let n = 0; n < 70; n++) {
+    one.append(1, 100);
+    the.uploader.noteDurable(1000);
+    the.bucket.faults.unavailableRatio = n % 10 > 6 ? 0.7 : 0;
+    the.bucket.faults.unknownRatio = n % 10 > 6 ? 0.2 : 0;
+    await the.world.run(the.world.nowMs + 2_000);
+  }
+  the.bucket.faults.unavailableRatio = 0;
+  the.bucket.faults.unknownRatio = 0;
+  ok(await the.world.settle(the.uploader.drain(60_000)));
+  ok((the.index.manifestOf(8)?.rangeCount ?? 0) >= 24);
   await checkReadable(the, one);
 });
 
