@@ -26,7 +26,7 @@ export class Wire {
     this.socket = socket;
     socket.unref(); // one that a failed test leaves open keeps nobody waiting
     socket.on("error", () => undefined);
-    socket.on("data", (chunk) => this.#received(chunk));
+    socket.on("data", (chunk: Buffer) => this.#received(chunk));
     this.#closed = new Promise((resolve) => {
       socket.on("close", () => {
         this.#isClosed = true;

@@ -2,6 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type MetadataRequest, metadataRequest, metadataResponse } from "@tidemq/protocol/messages/03-metadata.ts";
 import { type MessageInput, ZERO_UUID } from "@tidemq/protocol/schema.ts";
 import { NO_LEADER, type PartitionState, type TopicState } from "../../cluster/cluster-state.ts";
+import { topicNameProblem } from "../../controller/topic-names.ts";
 import { type ApiHandler, type Call, declaredApi } from "../api-handler.ts";
 import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "../authorized-operations.ts";
 import { brokerAddress } from "../broker-address.ts";
@@ -12,6 +13,7 @@ import type { KafkaParts } from "../kafka-parts.ts";
  * - All topics, or those asked for by name or id. A topic is listed only when it is led: until then it is left out of the
  *   whole list, and is LEADER_NOT_AVAILABLE when asked for. A partition without a leader says so by itself.
  * - An unknown name is created with the defaults, when client and broker both allow it, and then answered like any other.
+ * - What is no topic name is INVALID_TOPIC_EXCEPTION.
  * - The broker's address is the configured one, else the one that the client reached.
  * - Nothing restricts anybody yet: authorized operations are all there are.
  *
@@ -80,7 +82,11 @@ function askedTopic(parts: KafkaParts, asked: Asked, version: number, failures: 
   if (name === null && version < BY_ID_SINCE) return failed(parts, "", topicId, ErrorCode.INVALID_REQUEST);
   if (topic !== undefined) return topicAnswer(parts, topic);
   if (name === null || topicId !== ZERO_UUID) return failed(parts, name, topicId, ErrorCode.UNKNOWN_TOPIC_ID);
-  return failed(parts, name, topicId, failures.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
+  return failed(parts, name, topicId, failures.get(name) ?? missingCode(name));
+}
+
+function missingCode(name: string): number {
+  return topicNameProblem(name) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION;
 }
 
 function failed(parts: KafkaParts, name: string | null, topicId: string, code: number): TopicAnswer {

@@ -9,7 +9,7 @@ import type { KafkaParts } from "../kafka-parts.ts";
 /*
  * Behaviour
  * - Each topic by itself: one that is refused does not keep the others from being created. A name that stands in the
- *   request twice is INVALID_REQUEST both times.
+ *   request twice is INVALID_REQUEST and answered once, as with Kafka.
  * - −1 as number of partitions or replicas takes the default. With assignments both must be −1.
  * - Answered when the topics exist and are led, or, with validateOnly, would. The timeout is not needed: there is nobody
  *   else to wait for.
@@ -31,7 +31,7 @@ export function createTopicsHandler(parts: KafkaParts): ApiHandler {
       const results = created.values();
       return {
         throttleTimeMs: 0,
-        topics: request.topics.map(({ name }) => {
+        topics: [...new Set(request.topics.map(({ name }) => name))].map((name) => {
           if (twice.has(name)) return failed(parts, name, ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
           return answerOf(parts, results.next().value as CreateTopicResult);
         }),
