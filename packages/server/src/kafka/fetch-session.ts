@@ -45,7 +45,7 @@ export class FetchSession {
 /** What a request fetches, and in which session. `isFull`: the answer names every position, new or not. */
 export type FetchScope =
   | Readonly<{ error: number }>
-  | Readonly<{ error: undefined; positions: Iterable<FetchPosition>; session: FetchSession | undefined; isFull: boolean }>;
+  | Readonly<{ error: undefined; positions: readonly FetchPosition[]; session: FetchSession | undefined; isFull: boolean }>;
 
 /** All sessions of this broker, of bounded number and size. */
 export class FetchSessions {
@@ -77,7 +77,7 @@ export class FetchSessions {
     this.#close(sessionId);
     const positions = positionsOf(request, version);
     const session = sessionEpoch === EPOCH_INITIAL && positions.length > 0 ? this.#open(positions, version) : undefined;
-    return { error: undefined, positions: session?.positions.values() ?? positions, session, isFull: true };
+    return { error: undefined, positions: session === undefined ? positions : [...session.positions.values()], session, isFull: true };
   }
 
   #incremental(request: FetchRequest, version: number): FetchScope {
@@ -86,13 +86,17 @@ export class FetchSessions {
     if (session.epoch !== request.sessionEpoch) return { error: ErrorCode.INVALID_FETCH_SESSION_EPOCH };
     if (session.usesTopicIds !== version >= FETCH_TOPIC_IDS_SINCE) return { error: ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR };
     this.#update(session, request, version);
+    if (this.#positions > FETCH_SESSION_PARTITIONS_MAX) {
+      this.#close(session.id); // it grew too large: the client begins anew, and may get no session
+      return { error: ErrorCode.FETCH_SESSION_ID_NOT_FOUND };
+    }
     if (session.positions.size === 0) {
       this.#close(session.id);
       return { error: undefined, positions: [], session: undefined, isFull: false };
     }
     session.nextEpoch();
     this.#touch(session);
-    return { error: undefined, positions: session.positions.values(), session, isFull: false };
+    return { error: undefined, positions: [...session.positions.values()], session, isFull: false };
   }
 
   #update(session: FetchSession, request: FetchRequest, version: number): void {

@@ -55,7 +55,7 @@ export function fetchHandler(parts: KafkaParts): ApiHandler {
         version,
         correlationId,
         request,
-        positions: [...scope.positions],
+        positions: scope.positions,
         session,
         isFull,
         isReadCommitted,
