@@ -1,0 +1,71 @@
+import { PARTITION_INDEX_BYTES_MAX, UNMERGED_RANGES_MAX } from "../../model/object-range.ts";
+import type { Broker } from "../../process/broker.ts";
+import { check } from "./check-failure.ts";
+
+type Numbers = Readonly<{ logStart: number; uploadedEnd: number; highWatermark: number; logEnd: number }>;
+
+/** What a range takes in a snapshot, at most: nine numbers and the object's. */
+const RANGE_BYTES_MAX = 100;
+
+/**
+ * Looks at a running broker from outside, again and again: the numbers of every partition are in order and never go
+ * back, not even over a restart, and every memory budget is kept.
+ */
+export class BrokerWatch {
+  readonly #last = new Map<number, Numbers>();
+  looks = 0;
+
+  /** @throws {CheckFailure} InvariantViolation */
+  look(broker: Broker): void {
+    this.looks += 1;
+    for (const partition of broker.partitions.all()) {
+      partition.assertNumbers();
+      const { logStart, uploadedEnd, highWatermark, logEnd } = partition;
+      this.#compare(partition.identity.id, partition.name, { logStart, uploadedEnd, highWatermark, logEnd });
+    }
+    this.#lookAtState(broker);
+    this.#lookAtMemory(broker);
+  }
+
+  /** The process died: what was not durable may be gone. */
+  restarted(): void {
+    for (const [id, last] of this.#last) this.#last.set(id, { ...last, logEnd: last.highWatermark });
+  }
+
+  /** Unsynced records were lost with leave; only what object storage has is sure. */
+  lostUnsynced(): void {
+    for (const [id, last] of this.#last) this.#last.set(id, { ...last, highWatermark: last.uploadedEnd, logEnd: last.uploadedEnd });
+  }
+
+  #compare(id: number, name: string, now: Numbers): void {
+    const last = this.#last.get(id);
+    this.#last.set(id, now);
+    if (last === undefined) return;
+    for (const key of ["logStart", "uploadedEnd", "highWatermark", "logEnd"] as const) {
+      check(now[key] >= last[key], "numbers", () => `${name}: ${key} went back from ${last[key]} to ${now[key]}`);
+    }
+  }
+
+  #lookAtState({ controller: { state }, partitions }: Broker): void {
+    for (const { id, ranges, logStart, uploadedEnd } of state.partitions.values()) {
+      check(ranges.count <= UNMERGED_RANGES_MAX, "budgets", () => `partition ${id} has ${ranges.count} ranges`);
+      check(ranges.count * RANGE_BYTES_MAX <= PARTITION_INDEX_BYTES_MAX, "budgets", () => `ranges of partition ${id} in bytes`);
+      const partition = partitions.byId(id);
+      if (partition === undefined) continue;
+      check(partition.uploadedEnd === uploadedEnd, "numbers", () => `${partition.name}: uploadedEnd apart from the metadata`);
+      check(partition.logStart === logStart, "numbers", () => `${partition.name}: logStart apart from the metadata`);
+      const last = ranges.count === 0 ? undefined : ranges.endOffset(ranges.count - 1);
+      check(last === undefined || last === uploadedEnd, "numbers", () => `${partition.name}: ranges end at ${last}, not ${uploadedEnd}`);
+    }
+  }
+
+  #lookAtMemory({ wal, config, remote, clients }: Broker): void {
+    const { slabBytes, usedBytes, capacityBytes } = wal.occupancy();
+    check(slabBytes <= config.writeMemoryBytes, "budgets", () => `${slabBytes} bytes of slabs, allowed ${config.writeMemoryBytes}`);
+    check(usedBytes <= capacityBytes && usedBytes >= 0, "budgets", () => `${usedBytes} of ${capacityBytes} bytes of the log in use`);
+    const cached = remote.blocks.bytes;
+    check(cached <= config.readMemoryBytes, "budgets", () => `${cached} bytes of cache, allowed ${config.readMemoryBytes}`);
+    const { used } = clients.budget;
+    check(used >= 0, "budgets", () => `${used} bytes of frames and answers`);
+  }
+}

@@ -1,0 +1,141 @@
+import { KiB, MiB } from "../base/units.ts";
+import type { StartConfig } from "../config/start-options.ts";
+import { Broker, type BrokerSizes } from "../process/broker.ts";
+import type { Log } from "../telemetry/log.ts";
+import { RecordingLog } from "./recording-log.ts";
+import { SimDisk } from "./sim-io/disk.ts";
+import { SimNetwork } from "./sim-io/network.ts";
+import { SimObjectStore } from "./sim-io/object-store.ts";
+import type { SimProcess } from "./sim-io/process.ts";
+import type { SimWorld } from "./sim-io/sim-world.ts";
+
+/** Where the broker listens. */
+export const BROKER_ADDRESS = { host: "broker", port: 9092 } as const;
+
+/** Small, so that files are reused, objects made and manifests rolled within seconds of virtual time. */
+const SIM_SIZES: BrokerSizes = {
+  slabBytes: 64 * KiB,
+  indexBytesMax: 1 * MiB,
+  objectBytesMax: 256 * KiB,
+  uploadWindowBytes: 1 * MiB,
+};
+
+const SIM_CONFIG: StartConfig = {
+  data: "data",
+  listen: BROKER_ADDRESS,
+  advertise: BROKER_ADDRESS,
+  http: { host: "broker", port: 9643 },
+  objectStorage: { kind: "dir", path: "bucket" },
+  sync: true,
+  insecure: false,
+  autoCreateTopics: false,
+  defaultPartitions: 1,
+  walFileBytes: 256 * KiB,
+  walCapacityBytes: 12 * 256 * KiB,
+  uploadBytes: 256 * KiB,
+  uploadAgeMs: 2_000,
+  writeMemoryBytes: 1 * MiB,
+  readMemoryBytes: 2 * MiB,
+};
+
+/** The process ended while something was awaited of it. */
+export class ProcessEnded extends Error {
+  override readonly name = "ProcessEnded";
+}
+
+/** Why a process ended itself. */
+export type Death = Readonly<{ atMs: number; error: Error }>;
+
+/** One simulated machine with a disk and a bucket, and the broker's process on it, which comes and goes. */
+export class SimBroker {
+  readonly world: SimWorld;
+  readonly disk: SimDisk;
+  readonly bucket: SimObjectStore;
+  readonly network: SimNetwork;
+  config: StartConfig;
+  /** Serving; undefined while no process runs or one is still starting. */
+  broker: Broker | undefined;
+  process: SimProcess | undefined;
+  /** Processes that ended themselves, oldest first. */
+  readonly deaths: Death[] = [];
+  readonly log: Log;
+  starts = 0;
+  /** Called when a process ended itself. */
+  onDeath: (death: Death) => void = () => undefined;
+
+  constructor(world: SimWorld, config: Partial<StartConfig> = {}, log: Log = new RecordingLog()) {
+    this.world = world;
+    this.log = log;
+    this.disk = new SimDisk(world, "disk");
+    this.bucket = new SimObjectStore(world, "bucket");
+    this.network = new SimNetwork(world);
+    this.config = { ...SIM_CONFIG, ...config };
+  }
+
+  get isUp(): boolean {
+    return this.process?.alive === true;
+  }
+
+  /** Starts a process; resolves when it listens. @throws {ProcessEnded} When it ended before; what `Broker.open` throws. */
+  async start(): Promise<Broker> {
+    const { world, disk, network, bucket, log } = this;
+    this.starts += 1;
+    const process = world.startProcess("broker");
+    this.process = process;
+    const ended = new Promise<never>((_, reject) => {
+      process.onCrash(() => {
+        if (this.process === process) this.broker = undefined;
+        reject(new ProcessEnded("the process ended before it listened"));
+      });
+    });
+    ended.catch(() => undefined);
+    const parts = {
+      clock: process.clock,
+      random: process.random,
+      disk: disk.mount(process),
+      network: network.attach(process),
+      objectStore: bucket.connect(process),
+      log,
+      busy: () => undefined,
+      fatal: (error: Error) => this.#die(process, error),
+    };
+    try {
+      const broker = await Promise.race([Broker.open(this.config, parts, SIM_SIZES), ended]);
+      await Promise.race([broker.listen(this.config.listen.host, this.config.listen.port), ended]);
+      this.broker = broker;
+      return broker;
+    } catch (error) {
+      process.crash(); // a start that fails ends its process
+      throw error;
+    }
+  }
+
+  /** `kill -9`: what the kernel has stays. */
+  kill(): void {
+    this.broker = undefined;
+    this.process?.crash();
+  }
+
+  /** The machine loses power: what was not synced is kept, torn or lost. */
+  losePower(): void {
+    this.broker = undefined;
+    this.disk.losePower();
+  }
+
+  /** A clean stop. */
+  async stop(): Promise<void> {
+    const { broker, process } = this;
+    this.broker = undefined;
+    await broker?.close();
+    process?.crash();
+  }
+
+  #die(process: SimProcess, error: Error): void {
+    if (!process.alive) return;
+    const death = { atMs: this.world.nowMs, error };
+    this.deaths.push(death);
+    if (this.process === process) this.broker = undefined;
+    process.crash();
+    this.onDeath(death);
+  }
+}

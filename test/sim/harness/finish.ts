@@ -1,0 +1,125 @@
+import { auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { type Allowances, checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
+import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
+import { HEALTHY_NETWORK } from "@tidemq/server/testing/sim-io/network.ts";
+import { HEALTHY_OBJECT_STORE } from "@tidemq/server/testing/sim-io/object-store.ts";
+import { readStoredLog } from "./read-log.ts";
+import type { Sim } from "./sim.ts";
+
+export type FinishOptions = Allowances &
+  Readonly<{
+    /** What happens to the process before everything is read for the last time; one of the first four by chance when absent. */
+    restart?: "none" | "stop" | "kill" | "power";
+    /** The bucket stays as it is: something in it was destroyed on purpose. */
+    audit?: boolean;
+  }>;
+
+/** Bounds of liveness, in virtual time: how long after the last fault something may still fail or wait. */
+const SETTLED_WITHIN_MS = 120_000;
+const PROBE_WITHIN_MS = 30_000;
+const UPLOADED_WITHIN_MS = 120_000;
+const READ_WITHIN_MS = 60_000;
+/** When nobody wants anything: this long to come to rest, then nothing for so long. */
+const CALM_MS = 5_000;
+const IDLE_MS = 20_000;
+const IDLE_WAKES_PER_S = 5;
+
+/** The end of every run. @throws {CheckFailure} */
+export async function finish(sim: Sim, options: FinishOptions): Promise<void> {
+  heal(sim);
+  if (!sim.node.isUp) await sim.start();
+  await within(sim, SETTLED_WITHIN_MS, "clients come to an end", sim.load.end());
+  await within(sim, PROBE_WITHIN_MS, "every partition takes a record", probe(sim));
+  await within(sim, UPLOADED_WITHIN_MS, "everything is uploaded", uploaded(sim));
+  await restart(sim, options.restart ?? sim.random.pick(["none", "stop", "kill", "power"] as const));
+  const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim));
+  for (const log of logs) checkStoredLog(sim.history, log, options);
+  if (options.audit !== false) await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs));
+  await idle(sim);
+  await within(sim, PROBE_WITHIN_MS, "a clean stop", sim.node.stop());
+  sim.stopWatching();
+}
+
+/** No fault from now on. */
+export function heal(sim: Sim): void {
+  sim.note("faults stop");
+  Object.assign(sim.node.disk.faults, HEALTHY_DISK);
+  Object.assign(sim.node.network.faults, HEALTHY_NETWORK);
+  Object.assign(sim.node.bucket.faults, HEALTHY_OBJECT_STORE);
+  sim.mayDie = () => false;
+}
+
+async function within<T>(sim: Sim, ms: number, what: string, promise: Promise<T>): Promise<T> {
+  let timedOut = false;
+  const late = new Promise<never>((_, reject) => {
+    const event = sim.world.after(ms, () => {
+      timedOut = true;
+      reject(new Error("late"));
+    });
+    promise.finally(() => event.cancel()).catch(() => undefined);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } catch (error) {
+    check(!timedOut, "liveness", `${what}: not within ${ms} ms after the faults stopped`);
+    throw error;
+  }
+}
+
+async function probe(sim: Sim): Promise<void> {
+  if (sim.load.targets.length === 0) return;
+  const actor = sim.load.addProducer("probe", true);
+  actor.stop();
+  await Promise.all(sim.load.targets.map((target) => actor.send(target)));
+  for (const sent of actor.sender.sent)
+    check(sent.state !== "failed", "liveness", () => `a record is refused: ${sent.partition} ${sent.error}`);
+}
+
+async function uploaded(sim: Sim): Promise<void> {
+  const pending = () => [...sim.broker.partitions.all()].filter((partition) => partition.uploadedEnd < partition.highWatermark);
+  while (pending().length > 0) await sim.sleep(100);
+}
+
+async function restart(sim: Sim, how: NonNullable<FinishOptions["restart"]>): Promise<void> {
+  sim.note(`before the last reading: ${how}`);
+  if (how === "none") return;
+  if (how === "stop") await within(sim, PROBE_WITHIN_MS, "a clean stop", sim.node.stop());
+  else if (how === "kill") sim.node.kill();
+  else sim.node.losePower();
+  await within(sim, PROBE_WITHIN_MS, "a start", sim.start());
+}
+
+async function readAll(sim: Sim): Promise<StoredLog[]> {
+  const client = sim.load.client();
+  const logs: StoredLog[] = [];
+  for (const target of sim.load.targets) logs.push(await readStoredLog(client, target));
+  return logs;
+}
+
+/** What lies in the bucket is what was read. */
+async function audit(sim: Sim, logs: readonly StoredLog[]): Promise<void> {
+  const ends = new Map(logs.map(({ partition, end }) => [partition, end]));
+  const batches = await auditBucket(sim.broker, (partition, batch) => {
+    const end = ends.get(partition);
+    check(
+      end === undefined || batch.endOffset <= end,
+      "bucket",
+      () => `${partition}: a batch up to ${batch.endOffset} above the end ${end}`,
+    );
+  });
+  sim.say(`audited ${batches} batches in the bucket`);
+}
+
+async function idle(sim: Sim): Promise<void> {
+  const { node, world } = sim;
+  sim.load.disconnect();
+  sim.stopWatching();
+  await sim.sleep(CALM_MS);
+  const before = { writes: node.disk.counts.writes, puts: node.bucket.counts.puts, events: world.eventsRun };
+  await sim.sleep(IDLE_MS);
+  check(node.disk.counts.writes === before.writes, "idle", () => `${node.disk.counts.writes - before.writes} writes of an idle node`);
+  check(node.bucket.counts.puts === before.puts, "idle", "an idle node made an object");
+  const wakesPerS = (world.eventsRun - before.events) / (IDLE_MS / 1000);
+  check(wakesPerS < IDLE_WAKES_PER_S, "idle", () => `an idle node wakes ${wakesPerS} times a second`);
+}

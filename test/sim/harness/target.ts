@@ -1,0 +1,2 @@
+/** One partition, as clients name it. */
+export type Target = Readonly<{ topic: string; partition: number }>;

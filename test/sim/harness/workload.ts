@@ -1,0 +1,123 @@
+import type { Client } from "@tidemq/client/client.ts";
+import type { Compression } from "@tidemq/protocol/compression.ts";
+import { ProducerActor, type ProducerLoad } from "./producer-actor.ts";
+import { ReaderActor } from "./reader-actor.ts";
+import type { Sim } from "./sim.ts";
+import type { Target } from "./target.ts";
+
+export type WorkloadOptions = Readonly<{
+  topics: number;
+  /** Partitions of each topic. */
+  partitions: number;
+  /** Idempotent ones. */
+  producers: number;
+  /** Producers whose records may repeat. */
+  plainProducers: number;
+  /** From the end, and from the start. */
+  tailers: number;
+  scanners: number;
+  /** Bytes of a value. */
+  bytes: readonly [number, number];
+  pauseMs: readonly [number, number];
+  /** How long a producer tries. */
+  deliveryTimeoutMs: number;
+}>;
+
+const USUAL: WorkloadOptions = {
+  topics: 2,
+  partitions: 3,
+  producers: 3,
+  plainProducers: 1,
+  tailers: 1,
+  scanners: 1,
+  bytes: [12, 1_500],
+  pauseMs: [0, 20],
+  deliveryTimeoutMs: 60_000,
+};
+
+const COMPRESSIONS: readonly Compression[] = ["none", "none", "none", "lz4", "gzip", "zstd", "snappy"];
+
+/** Topics, producers and readers of a run. */
+export class Workload {
+  readonly producers: ProducerActor[] = [];
+  readonly readers: ReaderActor[] = [];
+  readonly targets: Target[] = [];
+  readonly #sim: Sim;
+  readonly #clients: Client[] = [];
+  readonly #running: Promise<void>[] = [];
+  #options = USUAL;
+
+  constructor(sim: Sim) {
+    this.#sim = sim;
+  }
+
+  /** Makes the topics; the actors run from then on. */
+  async begin(options: Partial<WorkloadOptions> = {}): Promise<void> {
+    this.#options = { ...USUAL, ...options };
+    const { topics, partitions, producers, plainProducers, tailers, scanners } = this.#options;
+    const client = this.client();
+    for (let topic = 0; topic < topics; topic++) await this.createTopic(client, `topic-${topic}`, partitions);
+    for (let number = 0; number < producers; number++) this.addProducer(`producer-${number}`, true);
+    for (let number = 0; number < plainProducers; number++) this.addProducer(`plain-${number}`, false);
+    for (let number = 0; number < tailers; number++) this.addReader(`tailer-${number}`, "latest");
+    for (let number = 0; number < scanners; number++) this.addReader(`scanner-${number}`, "earliest");
+  }
+
+  client(): Client {
+    const client = this.#sim.client();
+    this.#clients.push(client);
+    return client;
+  }
+
+  async createTopic(client: Client, name: string, partitions: number): Promise<void> {
+    await client.admin.createTopic({ name, partitions, replicationFactor: 1 });
+    for (let partition = 0; partition < partitions; partition++) this.targets.push({ topic: name, partition });
+  }
+
+  addProducer(name: string, idempotent: boolean, targets: readonly Target[] = this.targets): ProducerActor {
+    const random = this.#sim.random.fork(`load ${name}`);
+    const load: ProducerLoad = {
+      idempotent,
+      burst: [1, random.pick([1, 4, 12])],
+      bytes: this.#options.bytes,
+      pauseMs: this.#options.pauseMs,
+      options: {
+        lingerMs: random.pick([0, 1, 5]),
+        batchBytesMax: random.pick([1, 4, 16]) * 1024,
+        compression: random.pick(COMPRESSIONS),
+        deliveryTimeoutMs: this.#options.deliveryTimeoutMs,
+        inFlightMax: random.between(1, 5),
+      },
+    };
+    const actor = new ProducerActor(this.#sim, name, this.client(), targets, load);
+    this.producers.push(actor);
+    this.#running.push(actor.run());
+    return actor;
+  }
+
+  addReader(name: string, from: "earliest" | "latest", targets: readonly Target[] = this.targets): ReaderActor {
+    const random = this.#sim.random.fork(`load ${name}`);
+    const backRatio = from === "earliest" ? random.pick([0, 0.002, 0.02]) : 0;
+    const actor = new ReaderActor(this.#sim, name, this.client(), targets, { from, backRatio, restRatio: random.pick([0, 0.01]) });
+    this.readers.push(actor);
+    this.#running.push(actor.run());
+    return actor;
+  }
+
+  /** Readers whose machines failed too: they know nothing any more. */
+  dropReaders(): void {
+    for (const reader of this.readers.splice(0)) reader.stop();
+  }
+
+  /** Producers send no more; resolves when each record has been acknowledged or given up. Then readers end. */
+  async end(): Promise<void> {
+    for (const producer of this.producers) producer.stop();
+    for (const producer of this.producers) await producer.settled();
+    for (const reader of this.readers) reader.stop();
+    await Promise.all(this.#running);
+  }
+
+  disconnect(): void {
+    for (const client of this.#clients.splice(0)) client.abort();
+  }
+}

@@ -1,0 +1,37 @@
+import { CheckFailure } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { Sim } from "./harness/sim.ts";
+import type { Scenario } from "./scenario.ts";
+
+/** A run that takes longer, in virtual time, has failed. */
+const VIRTUAL_MS_MAX = 3_600_000;
+
+export type Outcome = Readonly<{
+  scenario: string;
+  seed: number;
+  /** Of everything that happened. */
+  digest: string;
+  virtualMs: number;
+  events: number;
+  records: number;
+  failure: Readonly<{ checker: string; message: string }> | undefined;
+}>;
+
+/** One scenario under one seed. @param print Where its trace goes. */
+export async function runSeed(scenario: Scenario, seed: number, print?: (line: string) => void): Promise<Outcome> {
+  const sim = new Sim(seed, scenario.name, print);
+  let failure: Outcome["failure"];
+  try {
+    await sim.world.settle(scenario.run(sim), VIRTUAL_MS_MAX);
+  } catch (error) {
+    failure = failureOf(error);
+  }
+  const { world, history } = sim;
+  const { trace, nowMs: virtualMs, eventsRun: events } = world;
+  return { scenario: scenario.name, seed, digest: trace.digest, virtualMs, events, records: history.counts.sent, failure };
+}
+
+function failureOf(error: unknown): NonNullable<Outcome["failure"]> {
+  if (error instanceof CheckFailure) return { checker: error.checker, message: error.message };
+  if (error instanceof Error) return { checker: error.name, message: error.stack ?? error.message };
+  return { checker: "unknown", message: String(error) };
+}
