@@ -143,6 +143,7 @@ test("a crash at any moment, of the process or the machine, loses nothing that w
     deepEqual(found.slice(0, expected.length), expected, `seed ${seed}`);
     ok(found.length <= expected.length + 1, `seed ${seed}: at most the append under way is there as well`);
     const snapshot = await machine.run(log.latestSnapshot());
+    if (snapshot !== undefined) equal(await machine.run(textOf(snapshot.pieces)), `state at ${snapshot.index}`, `seed ${seed}`);
     ok(firstIndex === 1 || (snapshot !== undefined && snapshot.index >= firstIndex - 1), "what was trimmed is in a snapshot");
     await machine.run(append(log, "again"));
     deepEqual((await machine.contents(log)).at(-1), `${log.endIndex - 1}:again`);
@@ -150,6 +151,12 @@ test("a crash at any moment, of the process or the machine, loses nothing that w
   }
   ok(interrupted > 150, `${interrupted} of 400 stories were interrupted`);
 });
+
+async function textOf(parts: AsyncIterable<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const part of parts) text += Buffer.from(part).toString();
+  return text;
+}
 
 /** Everything a log does, as fast as it goes. */
 async function tell(machine: Machine, acknowledged: string[]): Promise<void> {
@@ -208,6 +215,7 @@ test("a bad last batch that nothing calls durable is cut, and its place is used 
     machine.overwrite("meta/log", (bytes) => bytes.fill(0, bytes.byteLength - damage));
     log = await machine.open();
     deepEqual(await machine.contents(log), damage === 1 ? ["1:a", `2:${"b".repeat(500)}`] : ["1:a"]);
+    equal(machine.disk.contents("meta/log").byteLength, damage === 1 ? 832 : 256);
     await machine.run(append(log, "c"));
     await machine.run(log.close());
     deepEqual((await machine.contents(await machine.open())).at(-1), `${damage === 1 ? 3 : 2}:c`);
@@ -372,4 +380,29 @@ test("unfinished files of a crash are removed", async () => {
   process.crash();
   await machine.open();
   deepEqual(must(machine.disk.names.list("meta"), "names"), ["format", "log"]);
+});
+
+test("what a start found is durable before anybody builds on it", async () => {
+  let unsynced = 0;
+  for (let seed = 1; seed <= 60; seed += 1) {
+    const machine = new Machine(seed);
+    const log = await machine.open();
+    void append(log, "a");
+    await machine.world.run(machine.world.nowMs + machine.world.random.float());
+    const found = await machine.contents(await machine.open()); // the process was killed, the machine lives
+    if (found.length > 0) unsynced += 1;
+    machine.disk.losePower();
+    deepEqual(await machine.contents(await machine.open()), found, `seed ${seed}`);
+  }
+  ok(unsynced > 10);
+});
+
+test("a start marks what it found", async () => {
+  const machine = new Machine();
+  await machine.run(append(await machine.open(), "a"));
+  await machine.open();
+  await machine.world.run(machine.world.nowMs + 200);
+  equal(machine.disk.contents("meta/log").byteLength, 320);
+  machine.overwrite("meta/log", (bytes) => bytes.fill(0, 192, 193));
+  await rejects(machine.open(), corrupt(/batch 1 at byte 128 of meta\/log is bad, but was durable/));
 });

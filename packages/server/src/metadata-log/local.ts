@@ -72,6 +72,7 @@ export class LocalMetadataLog implements MetadataLog {
     this.#endPosition = scanned.endPosition;
     this.#markedIndex = scanned.durableIndex;
     this.openedEndIndex = this.#endIndex;
+    if (this.#markedIndex < this.#endIndex - 1) this.#markLater();
   }
 
   /**
