@@ -1,0 +1,151 @@
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { test } from "node:test";
+import * as batch from "@tidemq/protocol/record-batch.ts";
+import { type BatchOptions, buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
+import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import { SimBroker } from "../testing/sim-broker.ts";
+import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { encodeHeaderFold } from "./header-fold-codec.ts";
+import { OffsetLookup } from "./offset-lookup.ts";
+import type { Partition } from "./partition.ts";
+
+const TOPIC = { name: "t", partitions: 1, replicationFactor: 1, assignments: [], configs: [] };
+
+/** One broker with one topic of one partition, on simulated devices. */
+async function oneNode(seed = 1) {
+  const world = new SimWorld(seed);
+  const node = new SimBroker(world);
+  const broker = await world.settle(node.start());
+  await world.settle(broker.controller.createTopics([TOPIC], false));
+  return { world, node, partition: () => must(node.broker?.partitions.byName("t", 0), "the partition") };
+}
+
+function records(count: number, options: BatchOptions = {}, timestampMs = 1_000, valueBytes = 10): Uint8Array {
+  const value = new Uint8Array(valueBytes);
+  return buildBatch(
+    Array.from({ length: count }, (_, n) => ({ timestampMs: timestampMs + n, value })),
+    options,
+  );
+}
+
+/** Appends; the promise is fulfilled with the end that was reached. */
+function append(partition: Partition, bytes: Uint8Array): { offset: number; code: string | undefined; committed: Promise<number> } {
+  let reach: (end: number) => void = () => undefined;
+  const committed = new Promise<number>((resolve) => {
+    reach = resolve;
+  });
+  const result = partition.append(bytes, 0, bytes.byteLength, { reached: (end) => reach(end) });
+  return { offset: result.baseOffset, code: result.code, committed };
+}
+
+async function readAll(partition: Partition): Promise<{ base: number; records: number }[]> {
+  const found: { base: number; records: number }[] = [];
+  for (let offset = partition.logStart; offset < partition.highWatermark; ) {
+    const slices = await partition.read(offset, 1, true);
+    const bytes = Buffer.concat(slices.pieces);
+    found.push({ base: batch.baseOffset(bytes, 0), records: batch.recordCount(bytes, 0) });
+    offset = slices.nextOffset;
+    slices.hold?.release();
+  }
+  return found;
+}
+
+test("offsets are dense, nothing is visible before it is durable, readers see what was appended", async () => {
+  const { world, partition } = await oneNode();
+  const first = append(partition(), records(3));
+  const second = append(partition(), records(2));
+  deepEqual([first.offset, second.offset, partition().logEnd, partition().highWatermark], [0, 3, 5, 0]);
+  equal((await partition().read(0, 1000, true)).pieces.length, 0, "below the mark only");
+  equal(await world.settle(second.committed), 5);
+  equal(await world.settle(first.committed), 3);
+  deepEqual(await world.settle(readAll(partition())), [
+    { base: 0, records: 3 },
+    { base: 3, records: 2 },
+  ]);
+  throws(
+    () => partition().read(6, 1000, true),
+    (error: unknown) => error instanceof QueueError && error.code === "OFFSET_OUT_OF_RANGE",
+  );
+});
+
+test("the retry of a batch that is not durable yet waits for it, and gets the same offset", async () => {
+  const { world, partition } = await oneNode();
+  const bytes = () => records(4, { producerId: 9, producerEpoch: 0, baseSequence: 0 });
+  const first = append(partition(), bytes());
+  const retry = append(partition(), bytes());
+  deepEqual([retry.code, retry.offset, partition().logEnd], [undefined, first.offset, 4]);
+  let early = true;
+  void retry.committed.then(() => {
+    early = partition().highWatermark < 4;
+  });
+  await world.settle(retry.committed);
+  equal(early, false);
+  const late = append(partition(), bytes());
+  equal(await world.settle(late.committed), 4, "durable long ago: told at once");
+  equal(append(partition(), records(1, { producerId: 9, producerEpoch: 0, baseSequence: 9 })).code, "OUT_OF_ORDER_SEQUENCE");
+  equal(partition().logEnd, 4);
+});
+
+test("uploads, a clean stop and a crash change nothing of what is remembered", async () => {
+  const { world, node, partition } = await oneNode();
+  const upTo = async (count: number, from: number): Promise<void> => {
+    for (let n = from; n < from + count; n++) {
+      const bytes = records(5, { producerId: 7, producerEpoch: 0, baseSequence: n * 5 }, n * 100, 4_000);
+      await world.settle(append(partition(), bytes).committed);
+    }
+  };
+  await upTo(60, 0);
+  await world.run(world.nowMs + 10_000);
+  ok(partition().uploadedEnd > 0, "something was uploaded");
+  await upTo(3, 60);
+  const before = { fold: encodeHeaderFold(partition().live), read: await world.settle(readAll(partition())) };
+  equal(before.read.length, 63);
+  await world.settle(node.stop());
+  await world.settle(node.start());
+  // A new leader epoch begins with the first batch of it, so the fold is still the same.
+  deepEqual(encodeHeaderFold(partition().live), before.fold);
+  deepEqual(await world.settle(readAll(partition())), before.read);
+  node.losePower();
+  await world.settle(node.start());
+  deepEqual(encodeHeaderFold(partition().live), before.fold);
+  equal(partition().base.nextOffset, partition().uploadedEnd);
+  const retry = append(partition(), records(5, { producerId: 7, producerEpoch: 0, baseSequence: 62 * 5 }, 62 * 100, 4_000));
+  deepEqual([retry.code, retry.offset], [undefined, 62 * 5], "known across restarts, and not appended again");
+});
+
+test("offsets by time: below and above uploadedEnd, inside of batches", async () => {
+  const { world, node, partition } = await oneNode();
+  for (let n = 0; n < 80; n++) await world.settle(append(partition(), records(5, {}, 1_000 + n * 100, 4_000)).committed);
+  await world.run(world.nowMs + 10_000);
+  for (let n = 80; n < 84; n++) await world.settle(append(partition(), records(5, {}, 1_000 + n * 100, 4_000)).committed);
+  ok(partition().uploadedEnd > 0 && partition().uploadedEnd < partition().logEnd);
+  const lookup = new OffsetLookup(must(node.broker, "the broker").remote);
+  const at = async (timestampMs: number) => (await world.settle(lookup.firstAt(partition(), timestampMs)))?.offset;
+  deepEqual([await at(0), await at(1_000), await at(1_003), await at(1_005)], [0, 0, 3, 5]);
+  equal(await at(1_000 + 83 * 100 + 4), 83 * 5 + 4);
+  equal(await at(1_000 + 83 * 100 + 5), undefined);
+  deepEqual(await world.settle(lookup.largest(partition())), { offset: 83 * 5 + 4, timestampMs: 1_000 + 83 * 100 + 4, leaderEpoch: 0 });
+});
+
+test("a deleted topic answers nobody any more, and its waiters learn that they were left", async () => {
+  const { world, node, partition } = await oneNode();
+  const kept = partition();
+  await world.settle(append(kept, records(1)).committed);
+  let failure = 0;
+  const bytes = records(1);
+  kept.append(bytes, 0, bytes.byteLength, {
+    reached: (_end, code) => {
+      failure = code;
+    },
+  });
+  kept.close(3);
+  equal(failure, 3);
+  equal(append(kept, records(1)).code, "NOT_LEADER");
+  await rejects(
+    async () => kept.read(0, 1, true),
+    (error: unknown) => error instanceof QueueError && error.code === "NOT_LEADER",
+  );
+  await world.settle(must(node.broker, "the broker").controller.deleteTopics([{ name: "t", topicId: undefined }]));
+  equal(node.broker?.partitions.byName("t", 0), undefined);
+});
