@@ -15,8 +15,8 @@ async function run(given: readonly string[]): Promise<number> {
   // The server's options are described by the server, not by the command line.
   if (first === "start") {
     const { runStart } = await import("./commands/start.ts");
-    return await runStart(args.slice(1));
+    return runStart(args.slice(1));
   }
   const { runProgram } = await import("./program.ts");
-  return await runProgram(args);
+  return runProgram(args);
 }

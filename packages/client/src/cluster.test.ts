@@ -158,7 +158,7 @@ test("the controller is asked, and its successor after it moved", async () => {
     if (request.api.key !== API.createPartitions.key) return "answer";
     answered += 1;
     const errorCode = answered === 1 ? 41 : 0;
-    return { answer: { throttleTimeMs: 0, results: [{ name: "t", errorCode, errorMessage: null }] } as never };
+    return { answer: { throttleTimeMs: 0, results: [{ name: "t", errorCode, errorMessage: null }] } };
   };
   await world.run(client.admin.addPartitions("t", 1, false));
   equal(answered, 2);
@@ -169,7 +169,7 @@ test("a topic that was created is waited for, though nobody knows it yet", async
   cluster.script = (request) => {
     if (request.api.key !== API.createTopics.key) return "answer";
     world.after(400, () => void cluster.createTopic("new", 1));
-    return { answer: { throttleTimeMs: 0, topics: [{ name: "new", errorCode: 0, errorMessage: null, numPartitions: 1 }] } as never };
+    return { answer: { throttleTimeMs: 0, topics: [{ name: "new", errorCode: 0, errorMessage: null, numPartitions: 1 }] } };
   };
   equal((await world.run(client.admin.createTopic({ name: "new" }))).partitions, 1);
   equal(client.cluster.ledNow("new", 0)?.nodeId, 1);

@@ -32,6 +32,9 @@ export type ClusterParts = Readonly<{ transport: Transport; clock: Clock; random
 /** A partition that has a leader. */
 export type Led = Readonly<{ topic: TopicMetadata; partition: PartitionMetadata; nodeId: number }>;
 
+const ADVERTISED_ADVICE =
+  "Check that this broker runs, and that the address it advertises is reachable from here (TideMQ: --advertise HOST:PORT; Kafka: advertised.listeners).";
+
 type Slot = { readonly address: Address; readonly opened: Promise<Connection>; connection: Connection | undefined };
 
 /**
@@ -168,7 +171,7 @@ export class Cluster {
         if (this.#closed) throw error;
       }
     }
-    return await this.#bootstrap(lane);
+    return this.#bootstrap(lane);
   }
 
   /** Sends a request to any broker, and again while that fails for reasons of the connection. */
@@ -291,7 +294,7 @@ export class Cluster {
     return new ClientError("CONNECTION_FAILED", text, {
       cause: error,
       broker: addressText(address),
-      next: "Check that this broker runs, and that the address it advertises can be reached from here (TideMQ: --advertise HOST:PORT; Kafka: advertised.listeners).",
+      next: ADVERTISED_ADVICE,
     });
   }
 }

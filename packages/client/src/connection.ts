@@ -6,7 +6,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { encodeRequestFrame, responseHeaderVersion } from "@tidemq/protocol/headers.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import { BrokerVersions } from "./api-versions.ts";
-import { API, type Api, type BodyFor, type RequestBody, type ResponseBody } from "./apis.ts";
+import { API, type Api, type BodyFor, type ResponseBody } from "./apis.ts";
 import type { Clock } from "./clock.ts";
 import { ClientError } from "./errors.ts";
 import { FrameAssembler } from "./frame-assembler.ts";
@@ -212,7 +212,7 @@ export class Connection {
   }
 
   #encode<A extends Api>(api: A, version: number, correlationId: number, body: BodyFor<A>): readonly Uint8Array[] {
-    const value = typeof body === "function" ? (body as (version: number) => RequestBody<A>)(version) : body;
+    const value = typeof body === "function" ? body(version) : body;
     const writer = new ByteWriter(256);
     encodeRequestFrame(api.request, version, correlationId, this.#options.clientId, value, writer);
     return writer.pieces();

@@ -1,5 +1,5 @@
 import type { Compression } from "@tidemq/protocol/compression.ts";
-import { ClientError } from "./errors.ts";
+import type { ClientError } from "./errors.ts";
 import { SEQUENCE_MAX } from "./limits.ts";
 import type { ProducerBatch, Stamp } from "./producer-batch.ts";
 import type { Identity } from "./producer-identity.ts";

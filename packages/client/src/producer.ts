@@ -76,7 +76,7 @@ export class Producer {
 
   /** Sends what lingers; resolves when everything accepted before has been delivered or has failed. Never rejects. */
   async flush(): Promise<void> {
-    await Promise.all([...this.#topics.values()].map((topic) => topic.resolving));
+    for (const topic of this.#topics.values()) await topic.resolving;
     const waits: Promise<void>[] = [];
     for (const topic of this.#topics.values()) {
       for (const queue of topic.partitions.values()) {

@@ -32,7 +32,7 @@ export async function clusterHealth(options: Options): Promise<void> {
 function parse(at: string, status: number, body: string): HealthReport {
   try {
     const value: unknown = JSON.parse(body);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as HealthReport;
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
   } catch {
     // Not JSON: told below.
   }

@@ -45,7 +45,6 @@ class ProduceRun {
   readonly #startedAtMs = performance.now();
   readonly #ends = new Map<number, { records: number; lastOffset: number }>();
   readonly #abort = new AbortController();
-  #records = 0;
   #bytes = 0;
   #withoutKey = 0;
   #delivered = 0;
@@ -118,7 +117,6 @@ class ProduceRun {
   }
 
   #recordOf(line: Buffer): ProducerRecord {
-    this.#records += 1;
     this.#bytes += line.byteLength + 1;
     const { partition } = this.#options;
     const place = partition === undefined ? { topic: this.#name } : { topic: this.#name, partition };

@@ -102,12 +102,12 @@ export class ScriptedCluster {
   serve({ api, version, body, nodeId }: ScriptedRequest): MessageInput<Message> | undefined {
     switch (api.key) {
       case API.apiVersions.key:
-        return this.#apiVersions() as MessageInput<Message>;
+        return this.#apiVersions();
       case API.metadata.key:
-        return this.#metadata(body as MetadataRequest) as unknown as MessageInput<Message>;
+        return this.#metadata(body as MetadataRequest);
       case API.initProducerId.key:
         this.#producerIds += 1;
-        return { throttleTimeMs: 0, errorCode: 0, producerId: this.#producerIds, producerEpoch: 0 } as MessageInput<Message>;
+        return { throttleTimeMs: 0, errorCode: 0, producerId: this.#producerIds, producerEpoch: 0 };
       case API.produce.key:
         return this.#produce(body as ProduceRequest, version, nodeId);
       case API.fetch.key:
@@ -188,7 +188,7 @@ export class ScriptedCluster {
         return { index: partition.index, ...log.append(partition.records ?? new Uint8Array(0)) };
       }),
     }));
-    return request.acks === 0 ? undefined : ({ responses, throttleTimeMs: 0 } as unknown as MessageInput<Message>);
+    return request.acks === 0 ? undefined : { responses, throttleTimeMs: 0 };
   }
 
   #fetch(request: FetchRequest, nodeId: number): MessageInput<Message> {
@@ -205,7 +205,7 @@ export class ScriptedCluster {
         return { ...common, errorCode: 0, records: log.read(partition.fetchOffset, partition.partitionMaxBytes) };
       }),
     }));
-    return { throttleTimeMs: 0, errorCode: 0, sessionId: this.sessionId, responses } as unknown as MessageInput<Message>;
+    return { throttleTimeMs: 0, errorCode: 0, sessionId: this.sessionId, responses };
   }
 
   #listOffsets(request: ListOffsetsRequest, nodeId: number): MessageInput<Message> {
@@ -221,7 +221,7 @@ export class ScriptedCluster {
         return { partitionIndex, errorCode: 0, offset: batch === undefined ? -1 : header.baseOffset(batch, 0) };
       }),
     }));
-    return { throttleTimeMs: 0, topics } as unknown as MessageInput<Message>;
+    return { throttleTimeMs: 0, topics };
   }
 }
 
@@ -262,7 +262,7 @@ class ServedConnection {
     const claimed = this.#cluster.versions?.get(apiKey);
     if (apiKey === API.apiVersions.key && claimed !== undefined && apiVersion > claimed.max) {
       const apiKeys = [{ apiKey, minVersion: claimed.min, maxVersion: claimed.max }];
-      return this.#send(api, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys } as unknown as MessageInput<Message>);
+      return this.#send(api, 0, correlationId, { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys });
     }
     const request = { api, version: apiVersion, body: decodeMessage(api.request, apiVersion, reader), nodeId: this.#nodeId };
     this.#cluster.requests.push(request);

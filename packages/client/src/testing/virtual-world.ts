@@ -1,11 +1,13 @@
-import { setImmediate as realTurn } from "node:timers/promises";
 import type { Clock, Timer } from "../clock.ts";
 import type { Random } from "../random.ts";
+import { SystemClock } from "../real/system-clock.ts";
 
 type Event = { readonly atMs: number; readonly order: number; readonly run: () => void; isCancelled: boolean };
 
 /** Turns of the real loop after which every promise has certainly had its say. */
 const SETTLE_TURNS = 2;
+
+const realLoop = new SystemClock();
 
 /** Steps after which a test that gets nowhere is ended. */
 const STEPS_MAX = 2_000_000;
@@ -67,7 +69,7 @@ export class VirtualWorld implements Clock, Random {
       () => (isSettled = true),
     );
     for (let steps = 0; ; steps += 1) {
-      for (let turn = 0; turn < SETTLE_TURNS && !isSettled; turn += 1) await realTurn();
+      for (let turn = 0; turn < SETTLE_TURNS && !isSettled; turn += 1) await new Promise<void>((resolve) => realLoop.nextTurn(resolve));
       if (isSettled) return promise;
       if (steps > STEPS_MAX || !this.#step()) throw new Error(`stuck at ${this.#nowMs} ms: nothing is left to happen`);
     }
