@@ -74,7 +74,7 @@ export class BlockCache {
         !this.#blocks.has(blockName(section, end))
       )
         end += 1;
-      this.#load(section, block, end, ahead);
+      void this.#load(section, block, end, ahead);
       block = end - 1;
     }
   }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import type { ByteReader } from "@tidemq/protocol/byte-reader.ts";
-import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import type { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import { QueueError } from "../base/errors.ts";
 import { isClusterId, type ObjectId, sameObjectId } from "../model/object-id.ts";

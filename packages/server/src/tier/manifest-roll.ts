@@ -96,7 +96,7 @@ export class ManifestRoll {
     const [rootId, leafId] = [ids.next(), ids.next()];
     const children = [...history.children];
     if (history.leaf.length > 0) children.push(await this.#put(partitionId, leafId, [], history.leaf));
-    return await this.#put(partitionId, rootId, children, history.ranges);
+    return this.#put(partitionId, rootId, children, history.ranges);
   }
 
   async #put(

@@ -70,7 +70,7 @@ export class PutObject {
       const stored = await this.#head();
       if (stored === undefined) throw error;
       if (code === "unknown") this.#parts.metrics.putsUnknownDone += 1;
-      return await this.#verify(stored);
+      return this.#verify(stored);
     }
   }
 

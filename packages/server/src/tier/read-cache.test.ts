@@ -28,7 +28,7 @@ test("concurrent misses share one read", async () => {
       reads += 1;
       return read.promise;
     });
-  const asked = [ask(), ask(), ask()];
+  const asked = [ask(), ask(), ask()].map((one) => Promise.resolve(one));
   await turn();
   read.resolve("value");
   deepEqual(await Promise.all(asked), ["value", "value", "value"]);
@@ -78,10 +78,12 @@ test("what is being read counts; the rest waits for room, first come first serve
   const reads = Array.from({ length: 5 }, () => pending<number>());
   const begun: number[] = [];
   const asked = reads.map((read, n) =>
-    cache.getOrLoad(`k${n}`, 10, () => {
-      begun.push(n);
-      return read.promise;
-    }),
+    Promise.resolve(
+      cache.getOrLoad(`k${n}`, 10, () => {
+        begun.push(n);
+        return read.promise;
+      }),
+    ),
   );
   await turn();
   deepEqual(begun, [0, 1, 2]);

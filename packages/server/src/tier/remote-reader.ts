@@ -106,7 +106,7 @@ export class RemoteReader {
     run: (section: Section) => Promise<T>,
   ): Promise<T | undefined> {
     const range = await this.#range(partitionId, offset, endOffset);
-    return range === undefined ? undefined : await this.#inSection(partitionId, range, run);
+    return range === undefined ? undefined : this.#inSection(partitionId, range, run);
   }
 
   /** A range whose object is missing is looked up once more: it may have been replaced since. */
@@ -118,7 +118,7 @@ export class RemoteReader {
       this.#parts.metrics.objectsMissing += 1;
       const again = await this.#range(partitionId, range.startOffset, range.endOffset);
       if (again === undefined || sameSection(again, range)) throw error;
-      return await run(await this.blocks.section(again));
+      return run(await this.blocks.section(again));
     }
   }
 
@@ -137,7 +137,7 @@ export class RemoteReader {
   async #indexed(partitionId: number, offset: number): Promise<ObjectRange | undefined> {
     const found = this.#parts.index.find(partitionId, offset);
     if (found === undefined || !isManifestPointer(found)) return found;
-    return await this.#inManifest(found, async (root) => {
+    return this.#inManifest(found, async (root) => {
       const range = await this.manifests.find(root, offset);
       assert(range !== undefined, "a manifest reaches as far as its pointer says");
       return range;
@@ -153,7 +153,7 @@ export class RemoteReader {
       this.#parts.metrics.objectsMissing += 1;
       const now = this.#parts.index.manifestOf(root.partitionId);
       if (now === undefined || sameObjectId(now.object, root.object)) throw error;
-      return await run(now);
+      return run(now);
     }
   }
 
