@@ -6,6 +6,9 @@ export const PENDING_BYTES_MAX = 64 * MiB;
 /** What one append carries at most, but always one command. */
 export const APPEND_BYTES_MAX = 3 * MiB;
 
+/** Commands of one append: they are applied in one task of the loop. */
+export const APPEND_COMMANDS_MAX = 256;
+
 /** A snapshot is worth its writing only when the log since the last is larger than this and than that snapshot. */
 export const SNAPSHOT_LOG_BYTES_MIN = 1 * MiB;
 

@@ -7,6 +7,8 @@ import { MemoryMetadataLog, SharedLog } from "../testing/memory-metadata-log.ts"
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
 import { UnreliableMetadataLog } from "../testing/unreliable-metadata-log.ts";
 import { Controller } from "./controller.ts";
+import { PENDING_BYTES_MAX } from "./limits.ts";
+import { LogWriter } from "./log-writer.ts";
 import type { CreateTopicRequest } from "./requests.ts";
 
 // Goal: the controller is right on a log that several write to and that does not always say what happened.
@@ -108,4 +110,17 @@ test("a controller whose log was trimmed behind its back stops", async () => {
   const claim = paused.claim();
   await rejects(cluster.run(claim), /went on without this controller/);
   equal(cluster.fatals.length, 1);
+});
+
+test("a log that does not answer makes callers wait up to a limit, then refuses", async () => {
+  const { clock } = new SimWorld(1).startProcess("node");
+  const stuck = new MemoryMetadataLog(new SharedLog(), clock);
+  const unused = (): never => {
+    throw new Error("nothing is applied");
+  };
+  const writer = new LogWriter({ log: stuck, clock, nonce: "00000000000000aa", appliedIndex: () => 0, apply: unused, fatal: unused });
+  const command = new Uint8Array(1024 * 1024);
+  const waiting = Array.from({ length: PENDING_BYTES_MAX / command.byteLength }, () => writer.submit(command));
+  await rejects(writer.submit(command), { code: "OVERLOADED" });
+  equal(waiting.length, 64);
 });

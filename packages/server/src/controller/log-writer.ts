@@ -2,10 +2,9 @@ import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { encodeBatch } from "../cluster/command-codec.ts";
 import type { Outcome } from "../cluster/commands.ts";
-import { COMMANDS_MAX } from "../cluster/limits.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import type { LogBatch, LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
-import { APPEND_BYTES_MAX, PENDING_BYTES_MAX, UNKNOWN_RETRY_MS } from "./limits.ts";
+import { APPEND_BYTES_MAX, APPEND_COMMANDS_MAX, PENDING_BYTES_MAX, UNKNOWN_RETRY_MS } from "./limits.ts";
 
 export type LogWriterParts = Readonly<{
   log: MetadataLog;
@@ -78,7 +77,7 @@ export class LogWriter {
 
   #takeGroup(): Waiting[] {
     let count = 0;
-    for (let bytes = 0; count < this.#waiting.length && count < COMMANDS_MAX; count += 1) {
+    for (let bytes = 0; count < this.#waiting.length && count < APPEND_COMMANDS_MAX; count += 1) {
       bytes += must(this.#waiting[count], "waiting command").bytes.byteLength;
       if (count > 0 && bytes > APPEND_BYTES_MAX) break;
     }

@@ -1,5 +1,4 @@
 import type { QueueError } from "../base/errors.ts";
-import type { TopicState } from "../cluster/cluster-state.ts";
 
 /** One option in a request; null text is refused where a value is needed. */
 export type ConfigEntry = Readonly<{ name: string; value: string | null }>;
@@ -43,6 +42,3 @@ export type CreatePartitionsResult = Readonly<{ name: string; error: QueueError 
 
 /** `append` and `subtract` are for options that are lists. */
 export type ConfigOperation = Readonly<{ name: string; operation: "set" | "delete" | "append" | "subtract"; value: string | null }>;
-
-/** What the topic became, for answers. */
-export type TopicView = Readonly<Pick<TopicState, "id" | "name">>;

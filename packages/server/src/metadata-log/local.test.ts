@@ -406,3 +406,29 @@ test("a start marks what it found", async () => {
   machine.overwrite("meta/log", (bytes) => bytes.fill(0, 192, 193));
   await rejects(machine.open(), corrupt(/batch 1 at byte 128 of meta\/log is bad, but was durable/));
 });
+
+test("fuzz: any bytes in the place of the files are refused or cut, never believed", async () => {
+  const machine = new Machine(77);
+  const log = await machine.open();
+  for (const text of ["first", "second", "third"]) await machine.run(append(log, text));
+  await machine.run(log.close());
+  const whole = await machine.contents(await machine.open());
+  const { random } = machine.world;
+  const originals = ["meta/log", "meta/format"].map((path) => [path, Buffer.from(machine.disk.contents(path))] as const);
+  for (let run = 0; run < 300; run += 1) {
+    for (const [path] of originals.slice(0, random.between(1, 2)))
+      machine.overwrite(path, (bytes) => {
+        for (let count = random.between(1, 5); count > 0; count -= 1) {
+          const at = random.between(0, bytes.byteLength - 1);
+          bytes.fill(random.between(0, 255), at, Math.min(bytes.byteLength, at + random.between(1, 100)));
+        }
+      });
+    try {
+      const found = await machine.contents(await machine.open());
+      deepEqual(found, whole.slice(0, found.length), `run ${run}`);
+    } catch (error) {
+      ok(error instanceof QueueError && /^(CORRUPT_METADATA|NEWER_FORMAT)$/.test(error.code), `run ${run}: ${error}`);
+    }
+    for (const [path, bytes] of originals) machine.disk.overwrite(path, 0, bytes);
+  }
+});
