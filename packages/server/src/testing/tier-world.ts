@@ -74,6 +74,8 @@ export class SourceOfTest implements UploadSource {
   pieceBytes = 1 << 20;
   /** Reads answer later, through the process's clock. */
   readMs: number | undefined;
+  /** As slabs are; else it is memory of its own, as what was read from a file. */
+  shared = true;
   failReads: QueueError | undefined;
   readonly holds = { taken: 0, released: 0 };
   /** Through whose clock it answers; another one after a restart. */
@@ -149,8 +151,16 @@ export class SourceOfTest implements UploadSource {
     }
     if (found.length === 0) return { pieces: [], bytes: 0, nextOffset: offset, hold: undefined };
     this.holds.taken += 1;
-    const pieces = cut(Buffer.concat(found.map((batch) => batch.bytes)), this.pieceBytes);
+    const pieces = cut(this.#memory(found), this.pieceBytes);
     return { pieces, bytes, nextOffset: (found.at(-1) as BatchOfTest).endOffset, hold: this.#hold(pieces) };
+  }
+
+  #memory(batches: readonly BatchOfTest[]): Uint8Array {
+    const bytes = Buffer.concat(batches.map((batch) => batch.bytes));
+    if (!this.shared) return bytes;
+    const slab = Buffer.from(new SharedArrayBuffer(bytes.byteLength));
+    bytes.copy(slab);
+    return slab;
   }
 
   /** Once given back, the memory is used for something else. */

@@ -32,6 +32,7 @@ async function run(seed: number): Promise<string> {
       source.leaderEpoch += 1;
       source.uploadedEnd = index.ends.get(source.partitionId) ?? 0;
       source.pieceBytes = random.between(70, 20_000);
+      source.shared = random.chance(0.5);
       source.readMs = random.chance(0.5) ? 1 : undefined;
       source.holds.taken = source.holds.released; // memory of a dead process
       tier.uploader.add(source);

@@ -1,7 +1,8 @@
+import { Buffer } from "node:buffer";
 import type { Clock } from "../io/clock.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import type { Hold, RecordSlices } from "../model/record-slices.ts";
-import { UPLOAD_READ_BYTES, UPLOAD_YIELD_BYTES } from "./limits.ts";
+import { UPLOAD_READ_BYTES } from "./limits.ts";
 import { emptyRange, type SectionDraft } from "./object-builder.ts";
 import { SectionBuilder } from "./section-builder.ts";
 import type { OffsetSpan } from "./section-index-codec.ts";
@@ -33,7 +34,6 @@ class SourceReading {
   readonly #start: number;
   readonly #end: number;
   readonly #leaderEpoch: number;
-  #readSinceYield = 0;
 
   constructor(source: UploadSource, bytesMax: number, clock: Clock) {
     this.#source = source;
@@ -79,21 +79,18 @@ class SourceReading {
       if (slices.pieces.length === 0) return false;
       this.#take(builder, slices);
       at = builder.endOffset;
-      await this.#yield(slices.bytes);
+      await this.#yield();
     }
     return false;
   }
 
   #take(builder: SectionBuilder, slices: RecordSlices): void {
     if (slices.hold !== undefined) this.#holds.push(slices.hold);
-    for (const piece of slices.pieces) builder.add(piece);
+    for (const piece of slices.pieces) builder.add(piece.buffer instanceof SharedArrayBuffer ? piece : shared(piece));
   }
 
-  /** Gives the loop back now and then: reads from memory do not, and checksums take time. */
-  async #yield(bytes: number): Promise<void> {
-    this.#readSinceYield += bytes;
-    if (this.#readSinceYield < UPLOAD_YIELD_BYTES) return;
-    this.#readSinceYield = 0;
+  /** Gives the loop back: reads from memory do not, and checksums take time. */
+  async #yield(): Promise<void> {
     await new Promise<void>((resolve) => this.#clock.nextTurn(resolve));
   }
 
@@ -118,6 +115,13 @@ class SourceReading {
     };
     return { draft, empty: undefined, release: () => this.release() };
   }
+}
+
+/** A copy that another thread can see: the store would have to copy the whole object at once, this is one read. */
+function shared(piece: Uint8Array): Uint8Array {
+  const copy = Buffer.from(new SharedArrayBuffer(piece.byteLength));
+  Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength).copy(copy);
+  return copy;
 }
 
 /** The parts of ascending spans inside [from, to); those that touch become one. */
