@@ -25,7 +25,7 @@ import type { WalFiles } from "./wal-files.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
 
 /** One index entry, as it was when the read began. */
-export type Run = Readonly<{ runEnd: number; group: number; entry: number; file: WalFile }>;
+export type Run = Readonly<{ offset: number; runEnd: number; group: number; entry: number; file: WalFile }>;
 
 /** One batch to be read: where it lies, and its directory entry to prove it by. */
 type StoredBatch = Readonly<{ file: WalFile; address: number; length: number; base: number; end: number; directory: Buffer; at: number }>;
@@ -74,7 +74,7 @@ export class ColdReader {
       const file = this.#files.at(index.group(i));
       if (file === undefined) break;
       file.readerEntered();
-      runs.push({ runEnd: index.runEnd(i, p.logEnd), group: index.group(i), entry: index.entry(i), file });
+      runs.push({ offset: index.offset(i), runEnd: index.runEnd(i, p.logEnd), group: index.group(i), entry: index.entry(i), file });
     }
     return runs;
   }
@@ -217,11 +217,13 @@ export class ColdReader {
 function* batchesOf(run: Run, directory: GroupDirectory): Generator<StoredBatch> {
   const { view, bytes } = directory;
   let entry = run.entry + 1;
+  let expected = run.offset;
   while (entry !== 0) {
     const at = (entry - 1) * ENTRY_BYTES;
     const base = readU64(view, at + BASE_OFFSET_AT);
-    if (view.getUint8(at + KIND_AT) !== EntryKind.append || base >= run.runEnd) return;
+    if (view.getUint8(at + KIND_AT) !== EntryKind.append || base !== expected || base >= run.runEnd) return;
     const end = base + view.getInt32(at + LAST_DELTA_AT) + 1;
+    expected = end;
     yield {
       file: run.file,
       address: run.group + view.getUint32(at + POSITION_AT),

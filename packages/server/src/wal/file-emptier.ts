@@ -4,7 +4,7 @@ import type { ColdReader, ProvenBatch, Run } from "./cold-reader.ts";
 import { type ControlEntries, type ControlEntry, copyOf } from "./control-entries.ts";
 import { COPY_FLAG, ENTRY_BYTES, ENTRY_FLAGS_AT, EntryKind, MARK_AT, NO_PARTITION, ORIGIN_INDEX_AT, readU64 } from "./group-codec.ts";
 import type { MovedRun } from "./header-index.ts";
-import { INDEX_BYTES_STEP, REUSE_PARTITIONS_PER_TURN } from "./limits.ts";
+import { COPY_STEP_BYTES, INDEX_BYTES_STEP, REUSE_PARTITIONS_PER_TURN } from "./limits.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 import type { WalPartition } from "./wal-partition.ts";
@@ -25,7 +25,10 @@ export type EmptierSource = Readonly<{
 export type FileLoad = { liveBytes: number; baseBytes: number; pinning: WalPartition[] };
 
 /** A run of batches that was copied to the head and is waiting to be synced there. */
-type Move = Readonly<{ partition: WalPartition; group: number; offset: number; end: number; runs: readonly MovedRun[] }>;
+type Move = Readonly<{ partition: WalPartition; offset: number; end: number; runs: readonly MovedRun[] }>;
+
+/** Batches of neighbouring runs, read and proven, waiting to be appended. */
+type Collected = { readonly partition: WalPartition; readonly offset: number; end: number; readonly batches: ProvenBatch[] };
 
 /** Takes everything out of a file that still counts, so that it can be freed. */
 export class FileEmptier {
@@ -37,7 +40,11 @@ export class FileEmptier {
   readonly #clock: Clock;
   readonly #pendingBytesMax: number;
   readonly #baseChunkBytes: number;
+  readonly #keepBytes: number;
+  #collected: Collected[] = [];
+  #collectedBytes = 0;
 
+  /** @param limits `keepBytes`: room that is left in the current file when it is the last one. */
   constructor(
     files: WalFiles,
     writer: WalWriter,
@@ -45,7 +52,7 @@ export class FileEmptier {
     controls: ControlEntries,
     source: EmptierSource,
     clock: Clock,
-    limits: Readonly<{ pendingBytesMax: number; baseChunkBytes: number }>,
+    limits: Readonly<{ pendingBytesMax: number; baseChunkBytes: number; keepBytes: number }>,
   ) {
     this.#files = files;
     this.#writer = writer;
@@ -55,6 +62,7 @@ export class FileEmptier {
     this.#clock = clock;
     this.#pendingBytesMax = limits.pendingBytesMax / 2;
     this.#baseChunkBytes = limits.baseChunkBytes;
+    this.#keepBytes = limits.keepBytes;
   }
 
   #start(file: WalFile): number {
@@ -110,16 +118,18 @@ export class FileEmptier {
 
   /**
    * Writes bases, control entries and live batches of the file to the head and syncs them; nothing in the file counts then.
-   * False when something changed meanwhile: try again.
+   * False when something changed meanwhile or space got short: what was written then counts for nothing.
    */
   async empty(file: WalFile): Promise<boolean> {
     const moves: Move[] = [];
     const truncations = this.#truncations();
+    this.#collected = [];
+    this.#collectedBytes = 0;
     file.readerEntered();
     try {
-      await this.#moveBases(file);
-      this.#copyControls(file);
-      for (const p of [...this.#source.partitions.values()]) await this.#copyBatches(file, p, moves);
+      if (!(await this.#moveBases(file)) || !this.#copyControls(file)) return false;
+      for (const p of [...this.#source.partitions.values()]) if (!(await this.#copyBatches(file, p, moves))) return false;
+      if (!this.#appendCollected(moves)) return false;
       await this.#writer.allSynced();
     } finally {
       file.readerLeft();
@@ -136,21 +146,31 @@ export class FileEmptier {
     return sum;
   }
 
-  async #moveBases(file: WalFile): Promise<void> {
+  /** The last free file is for the next start, whatever happens. */
+  #mayAppend(bytes: number): boolean {
+    return this.#writer.assembly.fits(bytes + this.#keepBytes) || this.#files.freeCount > 1;
+  }
+
+  async #moveBases(file: WalFile): Promise<boolean> {
     let count = 0;
     for (const p of [...this.#source.partitions.values()]) {
       if (p.forgotten || !this.#needsBase(file, p)) continue;
       count += 1;
       if (count % REUSE_PARTITIONS_PER_TURN === 0) await this.#nextTurn();
       const base = await this.#source.baseOf(p);
-      if (base !== undefined && !p.forgotten) await this.#appendBase(p, base);
+      if (base !== undefined && !(await this.#appendBase(p, base))) return false;
     }
+    return true;
   }
 
-  async #appendBase(p: WalPartition, base: NewBase): Promise<void> {
+  async #appendBase(p: WalPartition, base: NewBase): Promise<boolean> {
     const append = new BaseAppend(this.#writer, p, base.offset, base.bytes, 0, this.#baseChunkBytes);
-    while (!p.forgotten && !append.next()) await this.#calm();
-    await this.#calm();
+    for (let isLast = false; !isLast && !p.forgotten; ) {
+      if (!this.#mayAppend(Math.min(this.#baseChunkBytes, base.bytes.byteLength))) return false;
+      isLast = append.next();
+      await this.#calm();
+    }
+    return true;
   }
 
   /** Does not let copies fill the memory in front of the writer. */
@@ -162,15 +182,17 @@ export class FileEmptier {
     return new Promise((resolve) => this.#clock.nextTurn(resolve));
   }
 
-  #copyControls(file: WalFile): void {
+  #copyControls(file: WalFile): boolean {
     const start = this.#start(file);
     const isOldest = this.#files.inUse()[0] === file;
     for (const entry of this.#controls.inFile(start, start + this.#files.fileBytes)) {
       if (!this.#counts(entry, file, isOldest)) continue;
       const partition = this.#source.partitions.get(entry.partition);
+      if (!this.#mayAppend(0)) return false;
       const at = this.#writer.control(partition, entry.partition, entry.kind, copyOf(entry));
       this.#controls.add({ ...entry, group: at.group });
     }
+    return true;
   }
 
   /**
@@ -192,56 +214,80 @@ export class FileEmptier {
     }
   }
 
-  async #copyBatches(file: WalFile, p: WalPartition, moves: Move[]): Promise<void> {
-    const floor = this.#source.floorOf(p);
-    const runs: (Run & { offset: number })[] = [];
+  /** Reads what counts of one partition; many small pieces are collected before they are appended together. */
+  async #copyBatches(file: WalFile, p: WalPartition, moves: Move[]): Promise<boolean> {
+    for (const run of this.#runsToCopy(file, p)) {
+      if (p.forgotten) return true;
+      const batches = await this.#cold.readRun(p, run, run.offset);
+      this.#collect(p, run, batches);
+      if (this.#collectedBytes < COPY_STEP_BYTES) continue;
+      if (!this.#appendCollected(moves)) return false;
+      await this.#calm();
+    }
+    return true;
+  }
+
+  #runsToCopy(file: WalFile, p: WalPartition): Run[] {
+    // What the newest base needs, whatever was uploaded since it was written.
+    const floor = p.base?.offset ?? 0;
+    const runs: Run[] = [];
     this.#eachRunIn(file, p, (i) => {
       const runEnd = p.index.runEnd(i, p.logEnd);
       if (runEnd > floor) runs.push({ offset: p.index.offset(i), runEnd, group: p.index.group(i), entry: p.index.entry(i), file });
     });
-    for (const run of runs) {
-      if (p.forgotten) return;
-      const batches = await this.#cold.readRun(p, run, floor);
-      if (p.forgotten) return;
-      moves.push({
-        partition: p,
-        group: run.group,
-        offset: Math.max(run.offset, floor),
-        end: run.runEnd,
-        runs: this.#appendCopies(p, batches),
-      });
-      await this.#calm();
+    return runs;
+  }
+
+  #collect(p: WalPartition, run: Run, batches: readonly ProvenBatch[]): void {
+    for (const batch of batches) this.#collectedBytes += batch.bytes.byteLength;
+    const last = this.#collected.at(-1);
+    if (last !== undefined && last.partition === p && last.end === run.offset) {
+      last.batches.push(...batches);
+      last.end = run.runEnd;
+    } else this.#collected.push({ partition: p, offset: run.offset, end: run.runEnd, batches: [...batches] });
+  }
+
+  #appendCollected(moves: Move[]): boolean {
+    const collected = this.#collected.filter(({ partition }) => !partition.forgotten);
+    this.#collected = [];
+    this.#collectedBytes = 0;
+    for (const { partition, offset, end, batches } of collected) {
+      const runs = this.#appendCopies(partition, batches);
+      if (runs === undefined) return false;
+      moves.push({ partition, offset, end, runs });
     }
+    return true;
   }
 
   /** Appends them in one go, so that they follow one another in their directories. */
-  #appendCopies(p: WalPartition, batches: readonly ProvenBatch[]): MovedRun[] {
-    const runs: MovedRun[] = [];
-    let bytes = 0;
+  #appendCopies(p: WalPartition, batches: readonly ProvenBatch[]): MovedRun[] | undefined {
+    const runs: { offset: number; group: number; entry: number; bytes: number }[] = [];
     let next = -1;
     for (const batch of batches) {
-      const { view, bytes: directory, header } = batch.directory;
-      const isCopy = (view.getUint8(batch.at + ENTRY_FLAGS_AT) & COPY_FLAG) !== 0;
-      const number = isCopy ? readU64(view, batch.at + MARK_AT) : header.number;
-      const index = isCopy ? view.getUint16(batch.at + ORIGIN_INDEX_AT) : batch.at / ENTRY_BYTES;
-      const at = this.#writer.appendCopy(p, directory.subarray(batch.at, batch.at + ENTRY_BYTES), batch.bytes, number, index);
-      const joins = batch.base === next && runs.at(-1)?.group === at.group && bytes < INDEX_BYTES_STEP;
-      if (!joins) {
-        runs.push({ offset: batch.base, ...at });
-        bytes = 0;
-      }
-      bytes += batch.bytes.byteLength;
+      if (!this.#mayAppend(batch.bytes.byteLength)) return undefined;
+      const at = this.#appendCopy(p, batch);
+      const last = runs.at(-1);
+      if (last !== undefined && batch.base === next && last.group === at.group && last.bytes < INDEX_BYTES_STEP)
+        last.bytes += batch.bytes.byteLength;
+      else runs.push({ offset: batch.base, ...at, bytes: batch.bytes.byteLength });
       next = batch.end;
     }
     return runs;
+  }
+
+  #appendCopy(p: WalPartition, batch: ProvenBatch): Readonly<{ group: number; entry: number }> {
+    const { view, bytes: directory, header } = batch.directory;
+    const isCopy = (view.getUint8(batch.at + ENTRY_FLAGS_AT) & COPY_FLAG) !== 0;
+    const number = isCopy ? readU64(view, batch.at + MARK_AT) : header.number;
+    const index = isCopy ? view.getUint16(batch.at + ORIGIN_INDEX_AT) : batch.at / ENTRY_BYTES;
+    return this.#writer.appendCopy(p, directory.subarray(batch.at, batch.at + ENTRY_BYTES), batch.bytes, number, index);
   }
 
   /** The copies are synced: the index leads to them from now on. */
   #applyMove(move: Move): void {
     const p = move.partition;
     if (p.forgotten) return;
-    const offset = move.runs[0]?.offset ?? move.offset;
-    p.index.replace(Math.min(offset, move.offset), move.end, move.runs);
+    p.index.replace(move.offset, move.end, move.runs);
     p.hasCopies = true;
   }
 

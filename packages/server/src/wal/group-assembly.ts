@@ -1,5 +1,5 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import {
   APPEND_TIME_AT,
   BASE_OFFSET_AT,
@@ -50,8 +50,12 @@ export class Group {
   readonly partitions: WalPartition[] = [];
   readonly ends: number[] = [];
   readonly truncations: number[] = [];
-  /** The durable group that its header names. */
-  named = 0;
+  entryCount = 0;
+  directoryPosition = 0;
+  directoryCrc = 0;
+  /** Counter of offsets behind it. */
+  offsets = 0;
+  flags = 0;
   /** An idle mark: needs no sync of its own and no mark of its own. */
   isMark = false;
   /** Bytes that its entries count for in `pendingBytes`. */
@@ -96,7 +100,6 @@ export class GroupAssembly {
   #group: Group | undefined;
   #file: WalFile | undefined;
   #slab: Slab | undefined;
-  #headSlab: Slab | undefined;
   /** Position in the file of the next body. */
   #cursor = 0;
   #entryCount = 0;
@@ -133,6 +136,11 @@ export class GroupAssembly {
   get room(): number {
     if (this.#file === undefined) return 0;
     return this.#files.fileBytes - (this.#group === undefined ? this.#file.end : this.#cursor);
+  }
+
+  /** What a header written now names as durable. */
+  get named(): number {
+    return Math.min(this.synced, this.durableMax);
   }
 
   get isStarted(): boolean {
@@ -176,7 +184,6 @@ export class GroupAssembly {
     this.#entryCount = 0;
     this.#cursor = group.start;
     this.#slabAt(this.#cursor);
-    this.#headSlab = this.#slab;
     this.#cursor += GROUP_HEADER_BYTES;
     return group;
   }
@@ -293,36 +300,41 @@ export class GroupAssembly {
     this.#slab = undefined;
   }
 
-  /** Closes the open group: directory, padding, header. The group is ready to be written. */
+  /** Closes the open group: directory and padding. Its header follows when it is written. */
   seal(flags: number): Group {
     const group = this.#group as Group;
     const directoryBytes = this.#entryCount * ENTRY_BYTES;
     const directoryAt = this.#zerosUpTo(this.#directoryStart(directoryBytes));
     this.#place(this.#directory, 0, directoryBytes);
     group.end = this.#zerosUpTo(alignUp(this.#cursor, BLOCK_BYTES));
-    this.#encodeHeader(group, directoryAt - group.start, flags);
+    group.entryCount = this.#entryCount;
+    group.directoryPosition = directoryAt - group.start;
+    group.directoryCrc = crc32c(this.#directory.subarray(0, directoryBytes));
+    group.offsets = this.offsets;
+    group.flags = flags;
     (group.file as WalFile).end = group.end;
     (group.file as WalFile).lastGroup = group.number;
     this.#group = undefined;
     return group;
   }
 
-  #encodeHeader(group: Group, directoryPosition: number, flags: number): void {
+  /** Writes the group's header into its slab, right before the group is written: it names the newest group synced by now. */
+  encodeHeader(group: Group): void {
     const header = this.#header;
     const file = group.file as WalFile;
     header.incarnation = file.incarnation;
     header.run = file.run;
     header.number = group.number;
-    header.durableGroup = Math.min(this.synced, this.durableMax);
+    header.durableGroup = this.named;
     header.metadataIndex = this.metadataIndex;
-    header.offsets = this.offsets;
+    header.offsets = group.offsets;
     header.bytes = group.end - group.start;
-    header.entryCount = this.#entryCount;
-    header.directoryPosition = directoryPosition;
-    header.directoryCrc = crc32c(this.#directory.subarray(0, this.#entryCount * ENTRY_BYTES));
+    header.entryCount = group.entryCount;
+    header.directoryPosition = group.directoryPosition;
+    header.directoryCrc = group.directoryCrc;
     header.block = group.start / BLOCK_BYTES;
-    header.flags = flags;
-    const slab = this.#headSlab as Slab;
+    header.flags = group.flags;
+    const slab = must(this.#slabs.at(this.#files.address(file, group.start)), "the slab of an unwritten group");
     encodeGroupHeader(slab.buffer, slab.view, group.start % this.#slabs.slabBytes, this.#files.walId, header);
   }
 

@@ -65,7 +65,8 @@ export class GroupDirectories {
     try {
       const position = this.#files.positionOf(address);
       const directory = await readDirectory(file, position, this.#files.walId, this.#files.fileBytes);
-      if (directory === undefined)
+      // A group that is not written yet: what lies there is left from an earlier use of the slot.
+      if (directory === undefined || directory.header.incarnation !== file.incarnation)
         throw new QueueError("CORRUPT_RECORD", `WAL group is unreadable. slot=${file.slot} position=${position}`);
       this.#keep(address, directory);
       return directory;

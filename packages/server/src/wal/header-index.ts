@@ -154,7 +154,11 @@ export class HeaderIndex {
     const target = new HeaderIndex({ bytes: 0 });
     target.#resize(length);
     for (let i = 0; i < from; i++) target.#put(target.#end++, this.offset(i), this.group(i), this.entry(i), this.bytesBefore(i));
-    for (const run of moved) target.#put(target.#end++, run.offset, run.group, run.entry, this.#bytesAt(run.offset));
+    let before = this.bytesBefore(to) - moved.reduce((sum, run) => sum + run.bytes, 0);
+    for (const run of moved) {
+      target.#put(target.#end++, run.offset, run.group, run.entry, before);
+      before += run.bytes;
+    }
     for (let i = to; i < this.length; i++) target.#put(target.#end++, this.offset(i), this.group(i), this.entry(i), this.bytesBefore(i));
     this.#adopt(target);
   }
@@ -202,8 +206,8 @@ export class HeaderIndex {
   }
 }
 
-/** A run of batches at its new place. */
-export type MovedRun = Readonly<{ offset: number; group: number; entry: number }>;
+/** A run of batches at its new place, and their bytes. */
+export type MovedRun = Readonly<{ offset: number; group: number; entry: number; bytes: number }>;
 
 function moved64(from: Float64Array, start: number, end: number, capacity: number): Float64Array<ArrayBuffer> {
   const to = new Float64Array(capacity);

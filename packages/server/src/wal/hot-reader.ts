@@ -83,11 +83,13 @@ export class HotReader {
     const { view } = directory;
     const first = this.#directoryFrom;
     let entry = index.entry(i) + 1;
+    let expected = index.offset(i);
     while (entry !== 0) {
       const at = first + (entry - 1) * ENTRY_BYTES;
       const base = readU64(view, at + BASE_OFFSET_AT);
-      if (view.getUint8(at + KIND_AT) !== EntryKind.append || base >= runEnd) return "more";
+      if (view.getUint8(at + KIND_AT) !== EntryKind.append || base !== expected || base >= runEnd) return "more";
       const end = base + view.getInt32(at + LAST_DELTA_AT) + 1;
+      expected = end;
       entry = view.getUint16(at + NEXT_AT);
       if (end <= offset) continue;
       const length = view.getUint32(at + LENGTH_AT);
@@ -183,14 +185,16 @@ export function visitRun(
   visit: HeaderVisitor,
 ): number {
   const runEnd = p.index.runEnd(i, p.logEnd);
+  let expected = p.index.offset(i);
   let next = from;
   let entry = p.index.entry(i) + 1;
   while (entry !== 0 && next < to) {
     const at = directoryAt + (entry - 1) * ENTRY_BYTES;
     const base = readU64(view, at + BASE_OFFSET_AT);
-    if (view.getUint8(at + KIND_AT) !== EntryKind.append || base >= runEnd || base >= to) break;
+    if (view.getUint8(at + KIND_AT) !== EntryKind.append || base !== expected || base >= runEnd || base >= to) break;
     entry = view.getUint16(at + NEXT_AT);
     const end = base + view.getInt32(at + LAST_DELTA_AT) + 1;
+    expected = end;
     if (end <= from) continue;
     next = end;
     const header = bytes.subarray(at + CONTENT_AT, at + CONTENT_AT + CONTENT_BYTES);

@@ -75,6 +75,8 @@ export const FILES_FILLED_FIRST = 2;
 export const SEARCH_READ_BYTES = 1 * MiB;
 /** Directories kept in memory between the two passes of a recovery; others are read again. */
 export const RECOVERY_DIRECTORY_BYTES_MAX = 64 * MiB;
+/** Batches that count are read together up to so many bytes before they are appended again. */
+export const COPY_STEP_BYTES = 256 * KiB;
 /** Time between something having changed and a look at which files can be freed. */
 export const REUSE_PAUSE_MS = 5;
 /** Partitions handled by reuse before it lets others run. */

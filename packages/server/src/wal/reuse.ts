@@ -1,5 +1,6 @@
 import type { Clock } from "../io/clock.ts";
 import type { FileEmptier } from "./file-emptier.ts";
+import { FIRST_GROUP_POSITION } from "./file-header-codec.ts";
 import { COPY_SHARE_MAX, FILE_SLACK_BYTES, REUSE_PAUSE_MS } from "./limits.ts";
 import type { Space } from "./space.ts";
 import type { WalFile } from "./wal-file.ts";
@@ -70,6 +71,11 @@ export class Reuse {
     return (this.#files.freeCount + this.#files.absentCount) * this.#files.fileBytes + this.#writer.assembly.room;
   }
 
+  /** A file is being emptied: it needs room at the head. */
+  get isBusy(): boolean {
+    return this.#busy;
+  }
+
   #isWanted(): boolean {
     return this.freeBytes() < this.#space().wantedBelow;
   }
@@ -97,16 +103,16 @@ export class Reuse {
   /** The file to be emptied next; undefined when too much counts everywhere. */
   #choose(): WalFile | undefined {
     let best: WalFile | undefined;
-    let bestLoad = this.#files.fileBytes * COPY_SHARE_MAX;
+    let bestLoad = Number.MAX_SAFE_INTEGER;
     let isOldest = true;
     for (const file of this.#files.inUse()) {
       if (file.state !== "full" || file.freeing) continue;
       const { liveBytes, baseBytes, pinning } = this.#emptier.load(file);
       if (isOldest) this.#setPinning(pinning);
       const load = liveBytes + baseBytes;
-      if (load <= bestLoad && this.#hasRoomFor(load)) {
+      if (load < bestLoad && this.#isWorthIt(file, load) && this.#hasRoomFor(load)) {
         best = file;
-        bestLoad = load - 1;
+        bestLoad = load;
         if (isOldest || load === 0) break;
       }
       isOldest = false;
@@ -115,10 +121,17 @@ export class Reuse {
     return best;
   }
 
+  /** At most half of what was written there still counts, or it was left almost empty (by a restart): else copying gains nothing. */
+  #isWorthIt(file: WalFile, load: number): boolean {
+    const used = file.end - FIRST_GROUP_POSITION;
+    return load <= used * COPY_SHARE_MAX || used <= this.#files.fileBytes / 4;
+  }
+
   /** Copies may use the reserve, but never the last free file: the next start needs it. */
   #hasRoomFor(bytes: number): boolean {
-    const spare = Math.max(0, this.#files.freeCount - 1) * this.#files.fileBytes + this.#writer.assembly.room;
-    return bytes * 1.25 + FILE_SLACK_BYTES <= spare;
+    const needed = bytes * 1.25 + FILE_SLACK_BYTES;
+    // What does not fit into the rest of the current file may leave that rest unused.
+    return needed <= this.#writer.assembly.room || needed <= (this.#files.freeCount - 1) * this.#files.fileBytes;
   }
 
   /** These keep the oldest file from being freed: when space gets short they are refused first. */

@@ -21,7 +21,7 @@ export async function packFiles(log: LogParts): Promise<Packing> {
     log.controls,
     { partitions: log.partitions, floorOf: (p) => Math.min(p.base?.offset ?? 0, p.uploadedEnd), baseOf: (p) => storedBase(log, p) },
     log.parts.clock,
-    { pendingBytesMax: spaceOf(log).pendingBytesMax, baseChunkBytes: baseChunkBytesMax(log.options) },
+    { pendingBytesMax: spaceOf(log).pendingBytesMax, baseChunkBytes: baseChunkBytesMax(log.options), keepBytes: FILE_SLACK_BYTES / 2 },
   );
   const packed: WalFile[] = [];
   while (files.freeCount + files.absentCount + packed.length < RESERVE_FILES) {

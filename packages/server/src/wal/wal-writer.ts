@@ -45,6 +45,7 @@ export class WalWriter {
   #sealed: Group[] = [];
   #flight: Group[] = [];
   #flightSyncs = false;
+  #flightNames = 0;
   #busy = false;
   #scheduled = false;
   #stopped = false;
@@ -187,9 +188,7 @@ export class WalWriter {
   }
 
   #seal(flags: number): void {
-    const group = this.assembly.seal(flags);
-    group.named = this.assembly.synced;
-    this.#sealed.push(group);
+    this.#sealed.push(this.assembly.seal(flags));
     this.counters.groups += 1;
   }
 
@@ -218,17 +217,29 @@ export class WalWriter {
 
   #begin(file: WalFile): void {
     this.#busy = true;
-    if (file.headerWritten) this.#write(file);
-    else this.#enterFile(file).then(() => this.#write(file), this.#fail);
+    if (!file.headerWritten) this.#enterFile(file).then(() => this.#write(file), this.#fail);
+    else if (this.#needsSyncBefore(file)) this.#syncFile(file).then(() => this.#write(file), this.#fail);
+    else this.#write(file);
+  }
+
+  /** A start has to rescue what no header names as synced: that never exceeds half a file. */
+  #needsSyncBefore(file: WalFile): boolean {
+    const count = this.#groupsOfOneWrite(file);
+    const bytes = (this.#sealed[count - 1] as Group).end - (this.#sealed[0] as Group).start;
+    return file.unsyncedBytes > 0 && file.unsyncedBytes + bytes > this.#options.fileBytes / 2;
+  }
+
+  async #syncFile(file: WalFile): Promise<void> {
+    await file.disk.sync();
+    this.counters.syncs += 1;
+    file.unsyncedBytes = 0;
+    this.#syncedUpTo(this.written);
   }
 
   /** Everything in the files before is synced, then the header of the next one: no group there counts without them. */
   async #enterFile(file: WalFile): Promise<void> {
     for (const before of this.#files.slots) {
-      if (before === file || before.unsyncedBytes === 0) continue;
-      await before.disk.sync();
-      this.counters.syncs += 1;
-      before.unsyncedBytes = 0;
+      if (before !== file && before.unsyncedBytes > 0) await this.#syncFile(before);
     }
     this.#syncedUpTo(this.written);
     await this.#files.writeHeader(file);
@@ -241,8 +252,9 @@ export class WalWriter {
     const start = (this.#flight[0] as Group).start;
     const end = (this.#flight[count - 1] as Group).end;
     const onlyMark = count === 1 && (this.#flight[0] as Group).isMark;
-    const tooMuch = file.unsyncedBytes + (end - start) > this.#options.fileBytes / 4;
-    this.#flightSyncs = (this.#options.sync && !onlyMark) || this.#syncWanted || tooMuch;
+    this.#flightSyncs = (this.#options.sync && !onlyMark) || this.#syncWanted;
+    this.#flightNames = this.assembly.named;
+    for (const group of this.#flight) this.assembly.encodeHeader(group);
     file.unsyncedBytes += end - start;
     this.counters.writes += 1;
     this.counters.bytesWritten += end - start;
@@ -252,10 +264,11 @@ export class WalWriter {
 
   #groupsOfOneWrite(file: WalFile): number {
     const start = (this.#sealed[0] as Group).start;
+    const bytesMax = Math.min(FLUSH_BYTES_MAX, this.#options.fileBytes / 4);
     let count = 1;
     while (count < this.#sealed.length) {
       const group = this.#sealed[count] as Group;
-      if (group.file !== file || group.end - start > FLUSH_BYTES_MAX) break;
+      if (group.file !== file || group.end - start > bytesMax) break;
       count += 1;
     }
     return count;
@@ -282,7 +295,7 @@ export class WalWriter {
     this.written = last.number;
     this.writeDurations.recordMs(this.#clock.monotonicMs() - this.#flightStartMs);
     this.#slabs.written(last.number);
-    this.#namedDurable = Math.max(this.#namedDurable, last.named);
+    this.#namedDurable = Math.max(this.#namedDurable, this.#flightNames);
     if (this.#flightSyncs) {
       this.counters.syncs += 1;
       file.unsyncedBytes = 0;
@@ -319,19 +332,10 @@ export class WalWriter {
 
   #syncOnly(): void {
     const file = this.assembly.file as WalFile;
-    const group = this.written;
     this.#syncWanted = false;
-    if (file.unsyncedBytes === 0) {
-      this.#syncedUpTo(group);
-      return;
-    }
+    if (file.unsyncedBytes === 0) return this.#syncedUpTo(this.written);
     this.#busy = true;
-    file.disk.sync().then(() => {
-      this.counters.syncs += 1;
-      file.unsyncedBytes = 0;
-      this.#syncedUpTo(group);
-      this.#next();
-    }, this.#fail);
+    this.#syncFile(file).then(() => this.#next(), this.#fail);
   }
 
   #syncedUpTo(group: number): void {

@@ -99,7 +99,7 @@ export class Wal {
       log.controls,
       { partitions, floorOf: (p) => p.uploadedEnd, baseOf: (p) => ({ offset: p.uploadedEnd, bytes: parts.baseOf(p) }) },
       parts.clock,
-      { pendingBytesMax: this.#space.pendingBytesMax, baseChunkBytes: baseChunkBytesMax(log.options) },
+      { pendingBytesMax: this.#space.pendingBytesMax, baseChunkBytes: baseChunkBytesMax(log.options), keepBytes: 0 },
     );
     this.#reuse = new Reuse(files, writer, emptier, () => this.#space, parts.clock, parts.fatal);
     log.spaceChanged = () => this.#reuse.wake();
@@ -174,9 +174,14 @@ export class Wal {
     return this.#reuse.freeBytes() - bytes >= this.#space.reserveBytes;
   }
 
-  /** Files are made behind the writer's back, perhaps more slowly than it fills them: one stays free for the next start. */
+  /**
+   * Files are made behind the writer's back, perhaps more slowly than it fills them: one stays free for the next start, one for
+   * what is copied.
+   */
   #hasRoom(bytes: number): boolean {
-    return this.#log.files.freeCount > 1 || bytes + FILE_SLACK_BYTES <= this.#log.writer.assembly.room;
+    const { files, writer } = this.#log;
+    if (files.freeCount > (this.#reuse.isBusy ? 2 : 1)) return true;
+    return !this.#reuse.isBusy && bytes + FILE_SLACK_BYTES <= writer.assembly.room;
   }
 
   #refuse(): number {

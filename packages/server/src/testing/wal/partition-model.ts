@@ -87,8 +87,14 @@ export class PartitionModel {
 
   #difference(states: readonly ModelBatch[][], found: readonly ModelBatch[], firstOffset: number, logEnd: number): string {
     const ends = states.map((state) => state.at(-1)?.end ?? 0);
-    const list = found.map((batch) => `${batch.base}..${batch.end}`).slice(-6);
-    return `partition ${this.id}: log [${firstOffset}, ${logEnd}) is none of the possible ends ${ends.slice(0, 8).join(",")}${ends.length > 8 ? `… ${ends.length} states` : ""}; last found ${list.join(" ")}; uploadedEnd ${this.uploadedEnd}`;
+    const nearest = states.find((state) => (state.at(-1)?.end ?? 0) === logEnd)?.filter((batch) => batch.base >= firstOffset) ?? [];
+    const at = nearest.findIndex((batch, i) => !batch.stored.equals(found[i]?.stored ?? Buffer.alloc(0)));
+    const list = (batches: readonly ModelBatch[]): string =>
+      batches
+        .slice(Math.max(0, at - 1), at + 4)
+        .map((b) => `${b.base}..${b.end}`)
+        .join(" ");
+    return `partition ${this.id}: log [${firstOffset}, ${logEnd}) is none of ${states.length} possible states, ends ${ends.slice(0, 8).join(",")}; expected ${list(nearest)}; found ${list(found)}; uploadedEnd ${this.uploadedEnd}`;
   }
 
   /** A random possible end of an upload above the current one. */
