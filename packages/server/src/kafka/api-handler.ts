@@ -93,7 +93,8 @@ function answer<Q extends Message, R extends Message>(
  * A broken invariant ends the process.
  */
 export function failureOf(parts: KafkaParts, thrown: unknown, what: string): readonly [code: number, text: string] {
-  if (isInvariantViolation(thrown)) parts.fatal(thrown);
+  const cause = thrown instanceof QueueError ? thrown.cause : thrown;
+  if (isInvariantViolation(cause)) parts.fatal(cause);
   const error = QueueError.from(thrown);
   if (error.code === "INTERNAL") logBug(parts, thrown, what);
   parts.counters.error(error.kafka);

@@ -3,7 +3,7 @@ import { type MetadataRequest, metadataRequest, metadataResponse } from "@tidemq
 import { type MessageInput, ZERO_UUID } from "@tidemq/protocol/schema.ts";
 import { NO_LEADER, type PartitionState, type TopicState } from "../../cluster/cluster-state.ts";
 import { topicNameProblem } from "../../controller/topic-names.ts";
-import { type ApiHandler, type Call, declaredApi } from "../api-handler.ts";
+import { type ApiHandler, type Call, declaredApi, failureOf } from "../api-handler.ts";
 import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "../authorized-operations.ts";
 import { brokerAddress } from "../broker-address.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
@@ -82,7 +82,8 @@ function askedTopic(parts: KafkaParts, asked: Asked, version: number, failures: 
   if (name === null && version < BY_ID_SINCE) return failed(parts, "", topicId, ErrorCode.INVALID_REQUEST);
   if (topic !== undefined) return topicAnswer(parts, topic);
   if (name === null || topicId !== ZERO_UUID) return failed(parts, name, topicId, ErrorCode.UNKNOWN_TOPIC_ID);
-  return failed(parts, name, topicId, failures.get(name) ?? missingCode(name));
+  const notCreated = failures.get(name);
+  return notCreated === undefined ? failed(parts, name, topicId, missingCode(name)) : failedTopic(name, topicId, notCreated);
 }
 
 function missingCode(name: string): number {
@@ -138,7 +139,7 @@ async function createMissing(parts: KafkaParts, names: readonly string[]): Promi
   }));
   const failures = new Map<string, number>();
   for (const { name, error } of await parts.controller.createTopics(requests, false)) {
-    if (error !== undefined && error.code !== "TOPIC_EXISTS") failures.set(name, error.kafka);
+    if (error !== undefined && error.code !== "TOPIC_EXISTS") failures.set(name, failureOf(parts, error, "Metadata")[0]);
   }
   return failures;
 }

@@ -2,7 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type CreateTopicsRequest, createTopicsRequest, createTopicsResponse } from "@tidemq/protocol/messages/19-create-topics.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import type { CreateTopicResult } from "../../controller/requests.ts";
-import { type ApiHandler, declaredApi } from "../api-handler.ts";
+import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { topicConfigAnswers } from "../config-answers.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
@@ -25,27 +25,11 @@ export function createTopicsHandler(parts: KafkaParts): ApiHandler {
     request: createTopicsRequest,
     response: createTopicsResponse,
     async handle(request) {
-      const twice = namesTwice(request);
-      const wanted = request.topics.filter(({ name }) => !twice.has(name));
-      const created = await parts.controller.createTopics(wanted.map(requestOf), request.validateOnly);
-      const results = created.values();
-      return {
-        throttleTimeMs: 0,
-        topics: [...new Set(request.topics.map(({ name }) => name))].map((name) => {
-          if (twice.has(name)) return failed(parts, name, ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
-          return answerOf(parts, results.next().value as CreateTopicResult);
-        }),
-      };
+      const results = await parts.controller.createTopics(request.topics.map(requestOf), request.validateOnly);
+      return { throttleTimeMs: 0, topics: results.map((result) => answerOf(parts, result)) };
     },
     refuse: (request, code, message) => ({ throttleTimeMs: 0, topics: request.topics.map(({ name }) => refusal(name, code, message)) }),
   });
-}
-
-function namesTwice(request: CreateTopicsRequest): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const { name } of request.topics) (seen.has(name) ? twice : seen).add(name);
-  return twice;
 }
 
 function requestOf(topic: CreateTopicsRequest["topics"][number]) {
@@ -60,7 +44,7 @@ function requestOf(topic: CreateTopicsRequest["topics"][number]) {
 }
 
 function answerOf(parts: KafkaParts, result: CreateTopicResult): TopicAnswer {
-  if (result.error !== undefined) return failed(parts, result.name, result.error.kafka, result.error.message);
+  if (result.error !== undefined) return refusal(result.name, ...failureOf(parts, result.error, "CreateTopics"));
   return {
     name: result.name,
     topicId: result.topicId,
@@ -70,11 +54,6 @@ function answerOf(parts: KafkaParts, result: CreateTopicResult): TopicAnswer {
     replicationFactor: result.replicationFactor,
     configs: topicConfigAnswers(result.configs),
   };
-}
-
-function failed(parts: KafkaParts, name: string, code: number, message: string): TopicAnswer {
-  parts.counters.error(code);
-  return refusal(name, code, message);
 }
 
 function refusal(name: string, errorCode: number, errorMessage: string): TopicAnswer {

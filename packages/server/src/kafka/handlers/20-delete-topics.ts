@@ -2,7 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type DeleteTopicsRequest, deleteTopicsRequest, deleteTopicsResponse } from "@tidemq/protocol/messages/20-delete-topics.ts";
 import { type MessageInput, ZERO_UUID } from "@tidemq/protocol/schema.ts";
 import type { DeleteTopicResult } from "../../controller/requests.ts";
-import { type ApiHandler, declaredApi } from "../api-handler.ts";
+import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -72,7 +72,7 @@ function referenceOf({ name, topicId }: Asked) {
 
 function answerOf(parts: KafkaParts, asked: Asked, { name, topicId, error }: DeleteTopicResult): Answer {
   const found = { name: name ?? asked.name, topicId: topicId ?? asked.topicId };
-  if (error !== undefined) return failed(parts, found, error.kafka, error.message);
+  if (error !== undefined) return refusal(found, ...failureOf(parts, error, "DeleteTopics"));
   return { ...found, errorCode: ErrorCode.NONE };
 }
 

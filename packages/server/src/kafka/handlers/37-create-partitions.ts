@@ -6,7 +6,7 @@ import {
 } from "@tidemq/protocol/messages/37-create-partitions.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import type { CreatePartitionsResult } from "../../controller/requests.ts";
-import { type ApiHandler, declaredApi } from "../api-handler.ts";
+import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -25,18 +25,8 @@ export function createPartitionsHandler(parts: KafkaParts): ApiHandler {
     request: createPartitionsRequest,
     response: createPartitionsResponse,
     async handle(request) {
-      const twice = namesTwice(request);
-      const wanted = request.topics.filter(({ name }) => !twice.has(name));
-      const grown = await parts.controller.createPartitions(wanted.map(requestOf), request.validateOnly);
-      const results = grown.values();
-      return {
-        throttleTimeMs: 0,
-        results: request.topics.map(({ name }) => {
-          if (twice.has(name)) return failed(parts, name, ErrorCode.INVALID_REQUEST, "Duplicate topic name.");
-          const { error } = results.next().value as CreatePartitionsResult;
-          return error === undefined ? { name, errorCode: ErrorCode.NONE } : failed(parts, name, error.kafka, error.message);
-        }),
-      };
+      const results = await parts.controller.createPartitions(request.topics.map(requestOf), request.validateOnly);
+      return { throttleTimeMs: 0, results: results.map((result) => answerOf(parts, result)) };
     },
     refuse: (request, errorCode, errorMessage) => ({
       throttleTimeMs: 0,
@@ -45,18 +35,12 @@ export function createPartitionsHandler(parts: KafkaParts): ApiHandler {
   });
 }
 
-function namesTwice(request: CreatePartitionsRequest): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const { name } of request.topics) (seen.has(name) ? twice : seen).add(name);
-  return twice;
-}
-
 function requestOf({ name, count, assignments }: CreatePartitionsRequest["topics"][number]) {
   return { name, count, assignments: assignments?.map(({ brokerIds }) => brokerIds) };
 }
 
-function failed(parts: KafkaParts, name: string, errorCode: number, errorMessage: string): Answer {
-  parts.counters.error(errorCode);
+function answerOf(parts: KafkaParts, { name, error }: CreatePartitionsResult): Answer {
+  if (error === undefined) return { name, errorCode: ErrorCode.NONE };
+  const [errorCode, errorMessage] = failureOf(parts, error, "CreatePartitions");
   return { name, errorCode, errorMessage };
 }

@@ -61,12 +61,9 @@ function topicOf({ resourceType, resourceName }: Resource): string {
 }
 
 function operationsOf({ configs }: Resource): ConfigOperation[] {
-  const names = new Set(configs.map(({ name }) => name));
-  if (names.size < configs.length) throw new QueueError("INVALID_REQUEST", "Error due to duplicate config keys");
   return configs.map(({ name, configOperation, value }) => {
     const operation = OPERATIONS[configOperation];
     if (operation === undefined) throw new QueueError("INVALID_REQUEST", `Unknown operation type ${configOperation}`);
-    if (value === null && operation !== "delete") throw new QueueError("INVALID_REQUEST", `Null value not supported for : ${name}`);
     return { name, operation, value };
   });
 }

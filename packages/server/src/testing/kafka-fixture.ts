@@ -1,0 +1,191 @@
+import { Buffer } from "node:buffer";
+import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
+import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { decodeMessage } from "@tidemq/protocol/codec.ts";
+import { decodeResponseHeader, encodeRequestFrame } from "@tidemq/protocol/headers.ts";
+import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
+import { must } from "../base/assert.ts";
+import { ClientListener } from "../client-net/client-listener.ts";
+import type { BrokerConfigEntry } from "../config/broker-options.ts";
+import { Controller } from "../controller/controller.ts";
+import type { Connection, Network } from "../io/network.ts";
+import type { KafkaParts } from "../kafka/kafka-parts.ts";
+import { kafkaRouter } from "../kafka/kafka-router.ts";
+import { RequestCounters } from "../kafka/request-counters.ts";
+import { Hosting } from "../partition/hosting.ts";
+import { OffsetLookup } from "../partition/offset-lookup.ts";
+import type { Partition } from "../partition/partition.ts";
+import { Partitions } from "../partition/partitions.ts";
+import type { RemoteReader } from "../tier/remote-reader.ts";
+import type { Uploader } from "../tier/upload.ts";
+import { FakeConnection } from "./fake-connection.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { MemoryMetadataLog, SharedLog } from "./memory-metadata-log.ts";
+import { MemoryWal } from "./memory-wal.ts";
+import { RecordingLog } from "./recording-log.ts";
+import { SimRandom } from "./sim-io/random.ts";
+
+export type Pair<Q extends Message, R extends Message> = Readonly<{ request: Q; response: R }>;
+
+const BROKER_CONFIGS: readonly BrokerConfigEntry[] = [
+  { name: "node.id", type: "int", value: "1", isDefault: false, doc: "The number of this node." },
+  { name: "num.partitions", type: "int", value: "1", isDefault: true, doc: "Partitions." },
+];
+
+/**
+ * Everything from a client's socket to the partitions, real but for the socket, the clock, the write-ahead log (in memory)
+ * and the tier (absent). One broker, number 1.
+ */
+export class KafkaFixture {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly wal = new MemoryWal();
+  readonly partitions = new Partitions();
+  readonly counters = new RequestCounters();
+  readonly controller: Controller;
+  readonly listener: ClientListener;
+  readonly fatal: Error[] = [];
+  #accept: (connection: Connection) => void = () => {};
+
+  static async open(options: Partial<KafkaParts["options"]> = {}): Promise<KafkaFixture> {
+    const clock = new ManualClock();
+    const random = new SimRandom(1);
+    const logger = new RecordingLog();
+    const log = new MemoryMetadataLog(new SharedLog(), clock);
+    const fatal = (error: Error): void => {
+      throw error;
+    };
+    const controllerOptions = { clusterId: "test-cluster", defaultPartitions: 2, defaultReplicationFactor: 1 };
+    const opened = Controller.open(controllerOptions, { log, clock, random, logger, fatal });
+    const controller = await run(clock, opened);
+    await run(clock, controller.claim());
+    await run(clock, controller.registerBroker({ id: 1, host: "h", rack: "" }));
+    return new KafkaFixture(clock, controller, random, options);
+  }
+
+  private constructor(clock: ManualClock, controller: Controller, random: SimRandom, options: Partial<KafkaParts["options"]>) {
+    this.clock = clock;
+    this.controller = controller;
+    const { partitions, log, wal, counters } = this;
+    const { state } = controller;
+    const remote = { batchAtTimestamp: () => Promise.resolve(undefined) } as unknown as RemoteReader;
+    const uploader = { add: () => {}, remove: () => {} } as unknown as Uploader;
+    const hosting = new Hosting({ brokerId: 1, clock, wal: wal.asWal, remote, uploader, partitions, state, log });
+    controller.onApplied((effects) => hosting.applied(effects));
+    const parts: KafkaParts = {
+      options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, ...options },
+      clock,
+      random,
+      log,
+      state,
+      controller,
+      partitions,
+      offsets: new OffsetLookup(remote),
+      counters,
+      brokerConfigs: () => BROKER_CONFIGS,
+      fatal: (error) => this.fatal.push(error),
+    };
+    const network: Network = {
+      listen: (host, port, accept) => {
+        this.#accept = accept;
+        return Promise.resolve({ host, port, close: () => Promise.resolve() });
+      },
+    };
+    this.listener = new ClientListener({}, { network, clock, log, handler: kafkaRouter(parts) });
+    void this.listener.listen("10.0.0.1", 9092);
+  }
+
+  connect(): KafkaClient {
+    const socket = new FakeConnection();
+    this.#accept(socket);
+    return new KafkaClient(this, socket);
+  }
+
+  /** Everything that is under way, but for timers that wait for long. */
+  settle<T>(promise: Promise<T>): Promise<T> {
+    return run(this.clock, promise);
+  }
+
+  /** A group becomes durable. */
+  sync(): void {
+    this.wal.sync();
+    this.listener.flush();
+  }
+
+  async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<string> {
+    const entries = Object.entries(configs).map(([option, value]) => ({ name: option, value }));
+    const request = { name, partitions, replicationFactor: 1, assignments: [], configs: entries };
+    const [result] = await this.settle(this.controller.createTopics([request], false));
+    if (result === undefined || result.error !== undefined) throw new Error(`topic ${name}: ${result?.error.message}`);
+    return result.topicId;
+  }
+
+  partition(topic: string, index = 0): Partition {
+    return must(this.partitions.byName(topic, index), `${topic}-${index}`);
+  }
+}
+
+/** One connection of a client that speaks any version. */
+export class KafkaClient {
+  readonly socket: FakeConnection;
+  readonly #fixture: KafkaFixture;
+  #correlationId = 0;
+  #readTo = 0;
+
+  constructor(fixture: KafkaFixture, socket: FakeConnection) {
+    this.#fixture = fixture;
+    this.socket = socket;
+  }
+
+  send<Q extends Message>(request: Q, version: number, body: MessageInput<Q>): void {
+    this.#correlationId += 1;
+    const writer = new ByteWriter();
+    encodeRequestFrame(request, version, this.#correlationId, "test", body, writer);
+    this.socket.deliver(Buffer.from(writer.finish()));
+    this.#fixture.clock.turns();
+  }
+
+  /** The next answer, if it is there. */
+  answer<R extends Message>(response: R, version: number): MessageOf<R> | undefined {
+    const sent = this.socket.sent.subarray(this.#readTo);
+    if (sent.byteLength < 4 || sent.byteLength < 4 + sent.readInt32BE(0)) return undefined;
+    const end = 4 + sent.readInt32BE(0);
+    this.#readTo += end;
+    const reader = new ByteReader(sent, 4, end);
+    decodeResponseHeader(response.apiKey, version, reader);
+    const message = decodeMessage(response, version, reader);
+    if (reader.remaining > 0) throw new Error(`${reader.remaining} bytes behind ${response.name}`);
+    return message;
+  }
+
+  async ask<Q extends Message, R extends Message>(
+    { request, response }: Pair<Q, R>,
+    version: number,
+    body: MessageInput<Q>,
+  ): Promise<MessageOf<R>> {
+    this.send(request, version, body);
+    for (let i = 0; i < 100; i += 1) {
+      const answer = this.answer(response, version);
+      if (answer !== undefined) return answer;
+      await turn(this.#fixture.clock);
+    }
+    throw new Error(`no answer to ${request.name} version ${version}: ${JSON.stringify(this.#fixture.log.lines)}`);
+  }
+}
+
+/** A turn of the loop: timers that are due, and all promises. */
+async function turn(clock: ManualClock): Promise<void> {
+  clock.advance(0);
+  for (let i = 0; i < 20; i += 1) await Promise.resolve();
+}
+
+async function run<T>(clock: ManualClock, promise: Promise<T>): Promise<T> {
+  let isSettled = false;
+  const settled = promise.finally(() => {
+    isSettled = true;
+  });
+  settled.catch(() => {});
+  for (let i = 0; i < 1000 && !isSettled; i += 1) await turn(clock);
+  if (!isSettled) throw new Error("it waits for something that does not come");
+  return promise;
+}
