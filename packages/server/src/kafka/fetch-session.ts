@@ -2,7 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import type { FetchRequest } from "@tidemq/protocol/messages/01-fetch.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
-import { FETCH_TOPIC_IDS_SINCE, FetchPosition, newPosition, positionKey, positionsOf } from "./fetch-position.ts";
+import { FETCH_TOPIC_IDS_SINCE, type FetchPosition, newPosition, positionKey, positionsOf } from "./fetch-position.ts";
 import { FETCH_SESSION_EVICTION_MS, FETCH_SESSION_PARTITIONS_MAX, FETCH_SESSIONS_MAX } from "./limits.ts";
 
 /** Epochs of a request: a session is opened, or none is used (any more). */

@@ -4,7 +4,6 @@ import { produceRequest } from "@tidemq/protocol/messages/00-produce.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { kafkaErrorOf } from "../../base/errors.ts";
 import type { ClientConnection } from "../../client-net/client-connection.ts";
-import type { Timer } from "../../io/clock.ts";
 import type { Partition } from "../../partition/partition.ts";
 import type { ApiHandler } from "../api-handler.ts";
 import { batchMessage, checkBatch } from "../batch-check.ts";
@@ -55,7 +54,7 @@ class ProduceHandler implements PendingOwner {
   readonly #free: PendingProduce[] = [];
   #oldest: PendingProduce | undefined;
   #newest: PendingProduce | undefined;
-  #sweepTimer: Timer | undefined;
+  #isSweeping = false;
   readonly #sweep = (): void => this.#timeOutOverdue();
 
   // Of the request that is being started.
@@ -205,7 +204,7 @@ class ProduceHandler implements PendingOwner {
     if (this.#newest === undefined) this.#oldest = pending;
     else this.#newest.next = pending;
     this.#newest = pending;
-    this.#sweepTimer ??= this.#parts.clock.after(PRODUCE_SWEEP_MS, this.#sweep);
+    if (!this.#isSweeping) this.#sweepLater();
   }
 
   #unlink(pending: PendingProduce): void {
@@ -218,14 +217,19 @@ class ProduceHandler implements PendingOwner {
   }
 
   #timeOutOverdue(): void {
-    this.#sweepTimer = undefined;
+    this.#isSweeping = false;
     const nowMs = this.#parts.clock.monotonicMs();
     for (let pending = this.#oldest; pending !== undefined; ) {
       const next = pending.next;
       if (pending.deadlineMs <= nowMs) pending.timeOut();
       pending = next;
     }
-    if (this.#oldest !== undefined) this.#sweepTimer = this.#parts.clock.after(PRODUCE_SWEEP_MS, this.#sweep);
+    if (this.#oldest !== undefined) this.#sweepLater();
+  }
+
+  #sweepLater(): void {
+    this.#isSweeping = true;
+    this.#parts.clock.after(PRODUCE_SWEEP_MS, this.#sweep);
   }
 }
 

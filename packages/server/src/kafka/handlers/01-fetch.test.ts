@@ -84,7 +84,7 @@ function brief(answered: ReturnType<typeof answer>): unknown {
   return answered?.partitions.map(({ index, errorCode, offsets }) => [index, errorCode, offsets]);
 }
 
-test("what is durable is sent, nothing else; in every version", async () => {
+test("what is durable is sent, nothing else; in every version", () => {
   append(0, [100, 100]);
   append(0, [100], false);
   const topicId = [...fixture.controller.state.topicsByName.values()][0]?.id ?? "";
@@ -412,7 +412,7 @@ test("a damaged part is named by its error; the rest is served", async () => {
   ]);
 });
 
-test("the answer to a request behind a fetch that waits comes after it", async () => {
+test("the answer to a request behind a fetch that waits comes after it", () => {
   client.send(fetchRequest, VERSION, body({ 0: { offset: 0 } }));
   client.send(fetchRequest, VERSION, body({ 1: { offset: 0 } }, { maxWaitMs: 0 }));
   equal(answer(), undefined);
