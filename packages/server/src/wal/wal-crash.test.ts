@@ -5,7 +5,9 @@ import { WalWorld } from "../testing/wal/wal-world.ts";
 // Goal: whatever was acknowledged is there after any crash, once, at its offset; base and tail always make the fold.
 // Method: a random workload on a simulated disk that loses, keeps or tears unsynced writes; a model allows exactly the
 // states between "what was durable" and "what was done". SEED=<n> replays one.
-const SEEDS = process.env["SEED"] === undefined ? Array.from({ length: 40 }, (_, seed) => seed) : [Number(process.env["SEED"])];
+const FIRST = Number(process.env["SEED"] ?? 0);
+const COUNT = Number(process.env["SEEDS"] ?? (process.env["SEED"] === undefined ? 40 : 1));
+const SEEDS = Array.from({ length: COUNT }, (_, seed) => FIRST + seed);
 const CRASHES = 8;
 
 for (const seed of SEEDS) {

@@ -44,16 +44,14 @@ export class PartitionModel {
     this.#now = this.#now.filter((batch) => batch.base < offset);
   }
 
-  /** The log says that everything below `end` is durable; it has `logEnd` now. */
+  /** The log says that everything below `end` is durable: so is every operation up to the append that ends there. */
   durable(end: number): void {
-    if (end === this.logEnd) {
-      this.#durable = this.#operations.length;
+    const kept = new Set(this.#now);
+    for (let count = this.#operations.length; count > this.#durable; count--) {
+      const operation = this.#operations[count - 1] as Operation;
+      if (operation.kind !== "append" || operation.batch.end > end || !kept.has(operation.batch)) continue;
+      this.#durable = count;
       return;
-    }
-    for (let count = this.#durable; count < this.#operations.length; count++) {
-      const operation = this.#operations[count] as Operation;
-      if (operation.kind === "truncate" || operation.batch.end > end) return;
-      this.#durable = count + 1;
     }
   }
 
