@@ -74,6 +74,8 @@ export class SourceOfTest implements UploadSource {
   pieceBytes = 1 << 20;
   /** Reads answer later, through the process's clock. */
   readMs: number | undefined;
+  /** Makes folds larger. */
+  basePadding = 0;
   /** As slabs are; else it is memory of its own, as what was read from a file. */
   shared = true;
   failReads: QueueError | undefined;
@@ -122,7 +124,7 @@ export class SourceOfTest implements UploadSource {
   }
 
   baseAt(endOffset: number): Uint8Array {
-    return Buffer.from(`fold of ${this.partitionId} at ${endOffset}`);
+    return Buffer.concat([Buffer.from(`fold of ${this.partitionId} at ${endOffset}`), Buffer.alloc(this.basePadding)]);
   }
 
   abortedBetween(from: number, to: number): readonly AbortedTransaction[] {

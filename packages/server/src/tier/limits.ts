@@ -58,8 +58,9 @@ export const BACKOFF_MAX_MS = 10_000;
 /** A commit without an answer is asked again after so long. */
 export const COMMIT_WAIT_MS = 10_000;
 
-/** A partition whose range was refused, or whose log could not be read, rests for so long. */
-export const SOURCE_REST_MS = 1_000;
+/** A partition whose range was refused, or whose log could not be read, rests: from, to, doubling. */
+export const SOURCE_REST_MIN_MS = 1_000;
+export const SOURCE_REST_MAX_MS = 60_000;
 
 /** A store that has not answered a write, or a read, by then counts as failing; the answer may still come. */
 export const STORE_WRITE_WAIT_MS = 60_000;

@@ -1,7 +1,7 @@
 import { QueueError } from "../base/errors.ts";
 import { ObjectStoreError } from "../io/object-store.ts";
 import { UNMERGED_RANGES_MAX } from "../model/object-range.ts";
-import { ROLLS_MAX, SOURCE_REST_MS } from "./limits.ts";
+import { ROLLS_MAX } from "./limits.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import { isRollDue, ManifestRoll } from "./manifest-roll.ts";
 import type { StoreWatch } from "./put-object.ts";
@@ -62,7 +62,8 @@ export class RollQueue {
     this.#roll
       .run(partitionId, leaderEpoch)
       .then((room) => {
-        if (!room) this.#sources.rest(partitionId, SOURCE_REST_MS);
+        if (room) this.#sources.worked(partitionId);
+        else this.#sources.rest(partitionId);
       })
       .catch((error: unknown) => this.#failed(partitionId, error))
       .finally(() => {
@@ -77,7 +78,7 @@ export class RollQueue {
       return this.#parts.fatal(error instanceof Error ? error : new Error(String(error)));
     }
     if (error instanceof ObjectStoreError) this.#watch.gaveUp();
-    this.#sources.rest(partitionId, SOURCE_REST_MS);
+    this.#sources.rest(partitionId);
     this.#parts.log.warn("the manifest of a partition could not be rolled", { partition: partitionId, error: error.message });
   }
 }

@@ -69,7 +69,7 @@ export function planObject(
     shares.push({ partitionId, bytesMax: room });
     room -= pendingBytes;
   }
-  return shares.sort((a, b) => a.partitionId - b.partitionId);
+  return shares;
 }
 
 function isTaken(candidate: Candidate, reason: UploadReason, triggers: UploadTriggers): boolean {

@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../io/clock.ts";
+import { SOURCE_REST_MAX_MS, SOURCE_REST_MIN_MS } from "./limits.ts";
 import type { Candidate } from "./upload-plan.ts";
 import type { UploadSource } from "./upload-source.ts";
 
@@ -9,8 +10,11 @@ class SourceEntry {
   busy = false;
   /** Since when there has been something to upload, as if the clock had run then; undefined when there is nothing. */
   pendingSinceMs: number | undefined;
-  isNew = true;
+  /** It had something when it was added, and nobody has looked since. */
+  isNew = false;
   restsUntilMs = 0;
+  /** Rests in a row. */
+  rests = 0;
 
   constructor(source: UploadSource) {
     this.source = source;
@@ -38,12 +42,17 @@ export class UploadSources {
     this.#clock = clock;
   }
 
-  /** A partition that became led here. One that is still known is replaced: what is under way for it goes on and is judged by its epoch. */
-  add(source: UploadSource): void {
+  /**
+   * A partition that became led here. One that is still known is replaced: what is under way for it goes on and is judged
+   * by its epoch. Whether it has something to upload already.
+   */
+  add(source: UploadSource): boolean {
     const old = this.#entries.get(source.partitionId);
     const entry = new SourceEntry(source);
     if (old !== undefined) entry.busy = old.busy;
     this.#entries.set(source.partitionId, entry);
+    entry.isNew = source.highWatermark > source.uploadedEnd;
+    return entry.isNew;
   }
 
   remove(partitionId: number): void {
@@ -69,10 +78,18 @@ export class UploadSources {
     entry.pendingSinceMs = undefined;
   }
 
-  /** No upload of it for a while: its range was refused or its log could not be read. */
-  rest(partitionId: number, forMs: number): void {
+  /** No upload of it for a while, twice as long each time: its range was refused, or its log could not be read. */
+  rest(partitionId: number): void {
     const entry = this.#entries.get(partitionId);
-    if (entry !== undefined) entry.restsUntilMs = this.#clock.monotonicMs() + forMs;
+    if (entry === undefined) return;
+    entry.restsUntilMs = this.#clock.monotonicMs() + Math.min(SOURCE_REST_MAX_MS, SOURCE_REST_MIN_MS * 2 ** Math.min(20, entry.rests));
+    entry.rests += 1;
+  }
+
+  /** A range of it was committed. */
+  worked(partitionId: number): void {
+    const entry = this.#entries.get(partitionId);
+    if (entry !== undefined) entry.rests = 0;
   }
 
   /** What there is to upload. Costs a look at every partition. */
@@ -86,7 +103,6 @@ export class UploadSources {
       const { source } = entry;
       if (source.highWatermark <= source.uploadedEnd) {
         entry.pendingSinceMs = undefined;
-        entry.isNew = false;
         continue;
       }
       pendingPartitions += 1;

@@ -87,6 +87,7 @@ test("age counts from the append time for what was there at the start, and a jum
   const one = source(1);
   one.append(1, 100);
   one.firstAppendTimeMs = process.clock.wallMs() - 590_000;
+  uploader.add(one); // as at a start
   const other = source(2);
   await world.run(5_000);
   process.clock.jumpWall(3_600_000);
@@ -155,6 +156,18 @@ test("memory: objects and uploads at a time stay within the window", async () =>
   await world.settle(drained);
   equal(most, 2);
   for (const key of bucket.keys()) ok((bucket.object(key)?.bytes.length ?? 0) < 300 * KiB);
+});
+
+test("memory: large folds fill an object too", async () => {
+  const { world, bucket, uploader, source } = tierWorld(1, {}, { objectBytesMax: 256 * KiB, windowBytes: 512 * KiB });
+  const sources = Array.from({ length: 12 }, (_, n) => source(n + 1));
+  for (const one of sources) {
+    one.basePadding = 100 * KiB;
+    one.append(1, 1000);
+  }
+  ok(await world.settle(uploader.drain(60_000)));
+  equal(bucket.keys().length, 4);
+  ok(sources.every((one) => one.uploadedEnd === 1));
 });
 
 test("an upload whose outcome is unknown is looked up, not uploaded again", async () => {

@@ -2,7 +2,7 @@ import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { Timer } from "../io/clock.ts";
 import { ObjectStoreError } from "../io/object-store.ts";
-import { AGE_CHECK_MAX_MS, AGE_CHECK_MIN_MS, SECTIONS_MAX, SOURCE_REST_MS } from "./limits.ts";
+import { AGE_CHECK_MAX_MS, AGE_CHECK_MIN_MS, SECTIONS_MAX } from "./limits.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import type { SectionDraft } from "./object-builder.ts";
 import type { CommitRequest } from "./object-index.ts";
@@ -83,8 +83,7 @@ export class Uploader {
 
   /** From now on this partition, which is led here in the source's epoch, is uploaded. */
   add(source: UploadSource): void {
-    this.#sources.add(source);
-    this.#look();
+    if (this.#sources.add(source)) this.#look();
   }
 
   /** No longer led here. What is under way for it is judged by the state. */
@@ -246,15 +245,26 @@ export class Uploader {
     const reads: SourceRead[] = [];
     const puts: PutObject[] = [];
     try {
-      for (const [n, source] of sources.entries()) await this.#read(source, shares[n]?.bytesMax ?? 0, reads);
+      await this.#readAll(sources, shares, reads);
       await this.#commitEmpty(reads, startMs);
-      const drafts = reads.flatMap((read) => read.draft ?? []);
+      const drafts = reads.flatMap((read) => read.draft ?? []).sort((a, b) => a.data.partitionId - b.data.partitionId);
       this.#takeFromSweep(drafts);
       if (drafts.length > 0) await this.#storeAndCommit(drafts, puts, startMs);
     } finally {
       for (const source of sources) this.#sources.end(source.partitionId);
       for (const put of puts) await put.settled();
       for (const read of reads) read.release();
+    }
+  }
+
+  /** The oldest first, until data and bases fill the object; the rest is planned anew. */
+  async #readAll(sources: readonly UploadSource[], shares: readonly Share[], reads: SourceRead[]): Promise<void> {
+    let bytes = 0;
+    for (const [n, source] of sources.entries()) {
+      if (bytes >= this.#objectBytesMax) return;
+      await this.#read(source, shares[n]?.bytesMax ?? 0, reads);
+      const draft = reads.at(-1)?.draft;
+      if (draft?.data.partitionId === source.partitionId) bytes += draft.data.dataBytes + draft.base.byteLength;
     }
   }
 
@@ -265,7 +275,7 @@ export class Uploader {
       if (!(error instanceof QueueError)) throw error;
       this.#parts.metrics.uploadFailures += 1;
       this.#parts.log.error("a partition cannot be read for upload", { partition: source.partitionId, error: error.message });
-      this.#sources.rest(source.partitionId, SOURCE_REST_MS);
+      this.#sources.rest(source.partitionId);
     }
   }
 
@@ -303,10 +313,11 @@ export class Uploader {
     for (const range of reply.accepted) {
       if (range.object === undefined) metrics.emptyRangesCommitted += 1;
       this.#sources.get(range.partitionId)?.uploadedTo(range.endOffset);
+      this.#sources.worked(range.partitionId);
       this.#rolls.ranges(range.partitionId);
     }
     for (const range of reply.refused) {
-      this.#sources.rest(range.partitionId, SOURCE_REST_MS);
+      this.#sources.rest(range.partitionId);
       log.warn("an uploaded range was refused", { partition: range.partitionId, start: range.startOffset, end: range.endOffset });
     }
     const tookMs = clock.monotonicMs() - startMs;

@@ -1,0 +1,21 @@
+import { equal } from "node:assert/strict";
+import { test } from "node:test";
+import { SimObjectStore } from "../testing/sim-io/object-store.ts";
+import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { foreignKey } from "./bucket-owner.ts";
+
+test("the objects of another cluster are seen, wherever they sort", async () => {
+  const world = new SimWorld(1);
+  const bucket = new SimObjectStore(world, "bucket");
+  const store = bucket.connect(world.startProcess("broker"));
+  const look = () => world.settle(foreignKey(store, "mine"));
+  equal(await look(), undefined);
+  bucket.overwrite("mine/data/1/2/000000000001-0123456789abcdef.records", new Uint8Array(1));
+  bucket.overwrite("mine/meta/log/1", new Uint8Array(1));
+  equal(await look(), undefined);
+  for (const other of ["another/data/1", "min/data", "mine-too/data/1", "mine.x", "mineZ/data/1", "mine0/data/1", "zebra/data/1"]) {
+    bucket.overwrite(other, new Uint8Array(1));
+    equal(await look(), other);
+    bucket.remove(other);
+  }
+});
