@@ -197,7 +197,13 @@ describe("waiting", () => {
 describe("sessions", () => {
   const VERSION = 12;
   const one = (partition: number, fetchOffset: number) => ({ partition, fetchOffset, partitionMaxBytes: 1_000_000 });
-  const ask = (own: Topic, sessionId: number, sessionEpoch: number, partitions: readonly ReturnType<typeof one>[], forgotten: number[] = []) =>
+  const ask = (
+    own: Topic,
+    sessionId: number,
+    sessionEpoch: number,
+    partitions: readonly ReturnType<typeof one>[],
+    forgotten: number[] = [],
+  ) =>
     wire.ask(API.fetch, VERSION, {
       maxWaitMs: 0,
       minBytes: 0,
@@ -207,7 +213,9 @@ describe("sessions", () => {
       forgottenTopicsData: forgotten.length === 0 ? [] : [{ topic: own.name, partitions: forgotten }],
     });
   const seen = (answer: FetchResponse) =>
-    answer.responses.flatMap((each) => each.partitions.map((part) => [part.partitionIndex, batchesOf(Buffer.from(part.records ?? [])).length]));
+    answer.responses.flatMap((each) =>
+      each.partitions.map((part) => [part.partitionIndex, batchesOf(Buffer.from(part.records ?? [])).length]),
+    );
 
   test("only what changed is answered, and what was asked for stays", async () => {
     const own = await newTopic(wire, "session", { partitions: 3 });
@@ -262,9 +270,7 @@ describe("sessions", () => {
 });
 
 function batchOf(records: number, n: number): Uint8Array {
-  return buildBatch(
-    Array.from({ length: records }, (_, i) => ({ timestampMs: NOW_MS, value: Buffer.from(`${n}/${i}`.padEnd(100, ".")) })),
-  );
+  return buildBatch(Array.from({ length: records }, (_, i) => ({ timestampMs: NOW_MS, value: Buffer.from(`${n}/${i}`.padEnd(100, ".")) })));
 }
 
 function pause(ms: number): Promise<void> {

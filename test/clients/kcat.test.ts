@@ -21,7 +21,8 @@ suite("kcat", missingProgram("kcat", "kcat", "-V"), () => {
     await target?.stop();
   });
 
-  const kcat = (args: readonly string[], input: string | Uint8Array = "") => output("kcat", ["-q", "-b", target.bootstrap, ...args], { input });
+  const kcat = (args: readonly string[], input: string | Uint8Array = "") =>
+    output("kcat", ["-q", "-b", target.bootstrap, ...args], { input });
   const send = (topic: Topic, lines: readonly string[], args: readonly string[] = []) =>
     kcat(["-P", "-t", topic.name, "-p", "0", ...args], `${lines.join("\n")}\n`);
   const receive = (topic: Topic, format: string, args: readonly string[] = ["-o", "beginning"]) =>
@@ -70,7 +71,10 @@ suite("kcat", missingProgram("kcat", "kcat", "-V"), () => {
   test("keys, headers, empty and null values", async () => {
     const topic = await newTopic(wire, "parts");
     await send(topic, ["k1:v1", "k2:", ":v3"], ["-K", ":", "-Z", "-H", "a=1", "-H", "b=zwei", "-H", "none"]);
-    equal(await receive(topic, "%o|%k|%K|%s|%S|%h\n"), "0|k1|2|v1|2|a=1,b=zwei,none=NULL\n1|k2|2||-1|a=1,b=zwei,none=NULL\n2||-1|v3|2|a=1,b=zwei,none=NULL\n");
+    equal(
+      await receive(topic, "%o|%k|%K|%s|%S|%h\n"),
+      "0|k1|2|v1|2|a=1,b=zwei,none=NULL\n1|k2|2||-1|a=1,b=zwei,none=NULL\n2||-1|v3|2|a=1,b=zwei,none=NULL\n",
+    );
     const stored = await storedRecords(wire, topic);
     deepEqual([stored[1]?.value, stored[2]?.key], [null, null]);
     deepEqual(
@@ -105,10 +109,10 @@ suite("kcat", missingProgram("kcat", "kcat", "-V"), () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     const middleMs = Date.now();
     await send(topic, numbers(20).slice(10));
-    equal((await receive(topic, "%o,", ["-o", "7", "-c", "3"])), "7,8,9,");
-    equal((await receive(topic, "%o,", ["-o", "-2"])), "18,19,");
-    equal((await receive(topic, "%o,", ["-o", `s@${middleMs}`])), "10,11,12,13,14,15,16,17,18,19,");
-    equal((await receive(topic, "%o,", ["-o", "end"])), "");
+    equal(await receive(topic, "%o,", ["-o", "7", "-c", "3"]), "7,8,9,");
+    equal(await receive(topic, "%o,", ["-o", "-2"]), "18,19,");
+    equal(await receive(topic, "%o,", ["-o", `s@${middleMs}`]), "10,11,12,13,14,15,16,17,18,19,");
+    equal(await receive(topic, "%o,", ["-o", "end"]), "");
     equal((await kcat(["-Q", "-t", `${topic.name}:0:-1`])).trim(), `${topic.name} [0] offset 20`);
     equal((await kcat(["-Q", "-t", `${topic.name}:0:-2`])).trim(), `${topic.name} [0] offset 0`);
     equal((await kcat(["-Q", "-t", `${topic.name}:0:${middleMs}`])).trim(), `${topic.name} [0] offset 10`);
@@ -132,7 +136,9 @@ suite("kcat", missingProgram("kcat", "kcat", "-V"), () => {
   test("reads while others write, and sees the end of each partition", async () => {
     const topic = await newTopic(wire, "tail", { partitions: 4 });
     const reading = kcat(["-C", "-t", topic.name, "-o", "beginning", "-c", "400", "-f", "%p:%s\n"]);
-    await Promise.all([0, 1, 2, 3].map((partition) => kcat(["-P", "-t", topic.name, "-p", String(partition)], `${numbers(100).join("\n")}\n`)));
+    await Promise.all(
+      [0, 1, 2, 3].map((partition) => kcat(["-P", "-t", topic.name, "-p", String(partition)], `${numbers(100).join("\n")}\n`)),
+    );
     const seen = (await reading).trimEnd().split("\n");
     for (const partition of [0, 1, 2, 3]) {
       const own = seen.filter((line) => line.startsWith(`${partition}:`)).map((line) => line.slice(2));

@@ -4,7 +4,12 @@ const RUN_MS_MAX = 60_000;
 
 export type Ended = Readonly<{ code: number; stdout: string; stderr: string }>;
 
-type RunOptions = Readonly<{ input?: string | Uint8Array; environment?: Readonly<Record<string, string>>; folder?: string; msMax?: number }>;
+type RunOptions = Readonly<{
+  input?: string | Uint8Array;
+  environment?: Readonly<Record<string, string>>;
+  folder?: string;
+  msMax?: number;
+}>;
 
 /** Runs a program to its end; one that takes too long is killed and ends with code 137. */
 export function runProgram(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
