@@ -19,12 +19,8 @@ export function withLoss(spans: readonly OffsetSpan[], more: OffsetSpan): Offset
   return [...apart, { from, to }].sort((a, b) => a.from - b.from);
 }
 
-/** Forgets spans that nobody reads any more or that are gaps in the ranges by now; those in a manifest stay. */
+/** Forgets spans that nobody reads any more. The others are needed: a hole may be noted inside of an object only. */
 export function dropPassedLosses(partition: PartitionState): void {
   if (partition.acceptedLosses.length === 0) return;
-  const manifestEnd = partition.manifest?.endOffset ?? 0;
-  const { logStart, uploadedEnd } = partition;
-  partition.acceptedLosses = partition.acceptedLosses.filter(
-    (span) => span.to > logStart && (span.to > uploadedEnd || span.from < manifestEnd),
-  );
+  partition.acceptedLosses = partition.acceptedLosses.filter((span) => span.to > partition.logStart);
 }

@@ -141,7 +141,15 @@ export class Partition {
     }
     if (offset >= this.highWatermark) return NO_RECORDS;
     if (offset >= this.wal.firstOffset) return this.wal.read(offset, this.highWatermark, bytesMax, atLeastOne);
-    return this.#parts.remote.read(this.identity.id, offset, this.uploadedEnd, bytesMax, atLeastOne);
+    return this.#readRemote(offset, bytesMax, atLeastOne);
+  }
+
+  /** A stretch without any record (a loss that was accepted) may reach to uploadedEnd: the reader goes on behind it. */
+  async #readRemote(offset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
+    const slices = await this.#parts.remote.read(this.identity.id, offset, this.uploadedEnd, bytesMax, atLeastOne);
+    const isEmpty = slices.pieces.length === 0 && slices.nextOffset > offset;
+    const isBehind = isEmpty && slices.nextOffset >= this.wal.firstOffset;
+    return isBehind ? this.read(slices.nextOffset, bytesMax, atLeastOne) : slices;
   }
 
   /** Roughly, from the sparse index: enough to decide whether a fetch has gathered its minimum. */

@@ -7,6 +7,7 @@ import { brokerConfigEntries } from "../config/broker-options.ts";
 import type { HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
+import { sleep } from "../io/clock.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -17,6 +18,7 @@ import { Hosting } from "../partition/hosting.ts";
 import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
+import { foreignKey } from "../tier/bucket-owner.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
 import { RemoteReader } from "../tier/remote-reader.ts";
@@ -43,6 +45,8 @@ const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
 /** How long a stop waits for clients to take their answers, and for an upload that is under way. */
 const DRAIN_MS = 5_000;
+/** How long a start waits to learn whose objects lie in the bucket. */
+const BUCKET_CHECK_MS = 1_000;
 
 /**
  * One node: controller and broker in one process, the metadata in a local log. Takes the world as an argument, so that
@@ -75,6 +79,7 @@ export class Broker {
     const { clusterId } = metadataLog;
     const options = { clusterId, defaultPartitions: config.defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR };
     const controller = await Controller.open(options, { log: metadataLog, clock, random, logger, fatal });
+    await refuseForeignBucket(config, world, clusterId);
     const wiring = new Wiring();
     const opened = await openWal(config, sizes, world, controller, wiring);
     metadataLog.checkReaches(opened.newestMetadataIndex);
@@ -234,6 +239,25 @@ class Wiring {
 
 function ownerOf(partition: WalPartition): Partition {
   return must(partition.owner instanceof Partition ? partition.owner : undefined, "the owner of a partition's log");
+}
+
+/**
+ * A bucket with objects of another cluster is the wrong one, or the data folder is. One that does not answer is no reason
+ * not to start.
+ */
+async function refuseForeignBucket(config: StartConfig, { clock, log, objectStore }: World, clusterId: string): Promise<void> {
+  const late = sleep(clock, BUCKET_CHECK_MS).then(() => undefined);
+  const unreachable = (error: unknown): undefined => {
+    log.warn("object storage does not answer: starting without it", { reason: (error as Error).message });
+  };
+  const foreign = await Promise.race([foreignKey(objectStore, clusterId).catch(unreachable), late]);
+  if (foreign === undefined) return;
+  const { kind, path } = config.objectStorage;
+  throw new QueueError(
+    "START_REFUSED",
+    `${kind}:${path} holds objects of another cluster: choose another place with --object-storage, or the data folder that belongs to it with --data. ` +
+      `key=${foreign} cluster=${clusterId}`,
+  );
 }
 
 function openWal(config: StartConfig, sizes: BrokerSizes, world: World, controller: Controller, wiring: Wiring): Promise<OpenedWal> {

@@ -13,7 +13,6 @@ import { TcpNetwork } from "../io/real/network-tcp.ts";
 import { DirectoryObjectStore } from "../io/real/object-store-dir.ts";
 import { ProcessStats } from "../io/real/process-stats.ts";
 import { RealRandom } from "../io/real/random.ts";
-import { META_FOLDER } from "../metadata-log/data-format.ts";
 import type { Log } from "../telemetry/log.ts";
 import { Broker } from "./broker.ts";
 import { HttpEndpoints } from "./http-endpoints.ts";
@@ -59,7 +58,8 @@ export async function start(config: StartConfig, ui: StartUi): Promise<RunningSe
 
 async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): Promise<RunningServer> {
   const folder = await DataFolder.open(config.data);
-  const isNew = (await folder.list(META_FOLDER)).length === 0;
+  // Without a log nothing was ever accepted here: a first start, or one that was refused on the way.
+  const isNew = (await folder.list("wal")).length === 0;
   await checkRoom(folder, config);
   if (isNew) ui.say(`new data folder ${folder.root}: preparing the write-ahead log`);
   if (config.insecure) ui.say("INSECURE: open to everybody who can reach this machine, and not encrypted (--insecure)");
