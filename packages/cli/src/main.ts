@@ -15,7 +15,8 @@ async function run(given: readonly string[]): Promise<number> {
   // The server's options are described by the server, not by the command line.
   if (first === "start") {
     const { runStart } = await import("./commands/start.ts");
-    return runStart(args.slice(1));
+    // Whatever a failed start leaves open must not keep the process: what is on the disk is consistent at any moment.
+    process.exit(await runStart(args.slice(1)));
   }
   const { runProgram } = await import("./program.ts");
   return runProgram(args);

@@ -66,6 +66,19 @@ test("a topic that is there a moment later is found, one that is not is an error
   ok(world.monotonicMs() < 1_500);
 });
 
+test("the connection to a bootstrap address is kept for the broker that it led to", async () => {
+  const { world, transport, cluster, client } = scene(QUICK);
+  cluster.createTopic("t", 1);
+  await world.run(client.cluster.topics(["t"]));
+  await world.run(client.admin.listOffsets([{ topic: "t", partition: 0, at: "latest" }]));
+  equal(transport.connections, 1);
+  cluster.stop(1);
+  await world.pass(10);
+  cluster.start(1);
+  await world.run(client.admin.listOffsets([{ topic: "t", partition: 0, at: "latest" }]));
+  equal(transport.connections, 2);
+});
+
 test("many who ask at once share one request", async () => {
   const { world, cluster, client } = scene(QUICK);
   for (const name of ["a", "b", "c"]) cluster.createTopic(name, 1);

@@ -32,6 +32,9 @@ export type ClusterParts = Readonly<{ transport: Transport; clock: Clock; random
 /** A partition that has a leader. */
 export type Led = Readonly<{ topic: TopicMetadata; partition: PartitionMetadata; nodeId: number }>;
 
+/** In keys of connections: to an address whose broker is not known. */
+const BOOTSTRAP = "bootstrap";
+
 const ADVERTISED_ADVICE =
   "Check that this broker runs, and that the address it advertises is reachable from here (TideMQ: --advertise HOST:PORT; Kafka: advertised.listeners).";
 
@@ -209,7 +212,21 @@ export class Cluster {
     const answer = await connection.request(API.metadata, (version) => metadataBody(names, version));
     if (answer.errorCode !== ErrorCode.NONE) throw brokerError(answer.errorCode, "read the cluster's metadata");
     this.metadata.update(answer);
+    this.#adoptBootstrap();
     this.#refreshedAtMs = this.parts.clock.monotonicMs();
+  }
+
+  /** A connection to a bootstrap address that turned out to be a broker's own is that broker's from now on. */
+  #adoptBootstrap(): void {
+    for (const broker of this.metadata.brokers.values()) {
+      const prefix = `${BOOTSTRAP} ${addressText(broker.address)}/`;
+      for (const [key, slot] of [...this.#slots]) {
+        const own = `${broker.nodeId}/${key.slice(prefix.length)}`;
+        if (!key.startsWith(prefix) || this.#slots.has(own)) continue;
+        this.#slots.delete(key);
+        this.#slots.set(own, slot);
+      }
+    }
   }
 
   #addInterest(topicName: string): void {
@@ -242,7 +259,7 @@ export class Cluster {
     const slot: Slot = { address, opened, connection: undefined };
     this.#slots.set(key, slot);
     const drop = (): void => {
-      if (this.#slots.get(key) === slot) this.#slots.delete(key);
+      for (const [at, one] of this.#slots) if (one === slot) this.#slots.delete(at);
     };
     opened.then((connection) => {
       slot.connection = connection;
@@ -259,7 +276,7 @@ export class Cluster {
     for (let tried = 0; tried < addresses.length; tried += 1) {
       const address = addresses[this.#bootstrapNext % addresses.length] as Address;
       try {
-        return await this.#open(`bootstrap ${addressText(address)}/${lane}`, address);
+        return await this.#open(`${BOOTSTRAP} ${addressText(address)}/${lane}`, address);
       } catch (error) {
         failures.push(ClientError.from(error));
         this.#bootstrapNext += 1;

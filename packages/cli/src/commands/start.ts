@@ -1,9 +1,18 @@
 import { readFileSync } from "node:fs";
 import { addressText } from "@tidemq/client/transport.ts";
 import type { RunningServer } from "@tidemq/server/process/start.ts";
-import { describeFailure, UsageError } from "../command-error.ts";
+import { CommandError, describeFailure, UsageError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { VERSION } from "../version.ts";
+
+const REFUSALS: ReadonlySet<string> = new Set([
+  "QueueError",
+  "FolderInUseError",
+  "WalOpenError",
+  "DiskError",
+  "NetworkError",
+  "ObjectStoreError",
+]);
 
 /** `tidemq start`. @param args What stands behind `start`. @returns The exit code. */
 export async function runStart(args: readonly string[]): Promise<number> {
@@ -23,10 +32,15 @@ export async function runStart(args: readonly string[]): Promise<number> {
     const { start } = await import("@tidemq/server/process/start.ts");
     return await serve(await start(config, { say: (line) => void process.stderr.write(`${line}\n`) }));
   } catch (error) {
-    const { text, exitCode } = describeFailure(error, undefined);
+    const { text, exitCode } = describeFailure(asRefusal(error), undefined);
     process.stderr.write(text);
     return exitCode;
   }
+}
+
+/** What the server throws when it will not start: the text says why and what to do. Anything else is a bug and shown with its stack. */
+function asRefusal(error: unknown): unknown {
+  return error instanceof Error && REFUSALS.has(error.name) ? new CommandError(error.message, undefined, { cause: error }) : error;
 }
 
 /** Says what there is, then waits for Ctrl-C. */
