@@ -1,9 +1,11 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
+import { checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { ClusterFixture } from "../testing/cluster-fixture.ts";
 import { NO_LEADER } from "./cluster-state.ts";
 
-const register = (broker: number, incarnation: string) => ({ kind: "register-broker", broker, incarnation, host: "h", rack: "" }) as const;
+const register = (broker: number, incarnation: string) =>
+  ({ kind: "register-broker", broker, incarnation, host: "h", rack: "", walId: `log-${broker}` }) as const;
 
 test("a claim takes the next epoch, once", () => {
   const cluster = new ClusterFixture();
@@ -23,7 +25,7 @@ test("commands of an earlier controller are ignored", () => {
 test("a broker's new process gets a new epoch and leads nothing until it is elected, in a new leader epoch", () => {
   const cluster = new ClusterFixture();
   const before = cluster.brokerEpoch(1);
-  deepEqual(cluster.answer(register(1, "b")), { brokerEpoch: before + 2 });
+  deepEqual(cluster.answer(register(1, "b")), { brokerEpoch: before + 2, offline: 0 });
   deepEqual([cluster.partition(1).leader, cluster.partition(1).leaderEpoch], [NO_LEADER, 1]);
   deepEqual([cluster.partition(2).leader, cluster.partition(2).leaderEpoch], [2, 0]);
   deepEqual(cluster.answer({ kind: "elect-leaders", broker: 1, brokerEpoch: before + 2 }), { partitions: 1 });
@@ -60,4 +62,85 @@ test("a block of producer ids is given once", () => {
     first: 1000,
     count: 1,
   });
+});
+
+/** Partition 3 has the replicas 1 and 2; partition 4 only 1, with ten uploaded offsets. */
+function replicated(): ClusterFixture {
+  const cluster = new ClusterFixture();
+  cluster.createTopic("pairs", [[1, 2], [1]]);
+  cluster.commit(cluster.range(4, 0, 10, 1));
+  cluster.effects = [];
+  return cluster;
+}
+
+const inSync = (cluster: ClusterFixture) => [1, 2, 3, 4].map((id) => cluster.partition(id).inSync.join());
+const leaders = (cluster: ClusterFixture) => [1, 2, 3, 4].map((id) => cluster.partition(id).leader);
+
+test("a broker with another log is in sync nowhere; where it was the last, nobody leads", () => {
+  const cluster = replicated();
+  equal(cluster.register(1, "b", "new").offline, 2);
+  deepEqual(inSync(cluster), ["", "2", "2", ""]);
+  deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
+  deepEqual(cluster.partition(1).lastInSync, { broker: 1, walId: "log-1" });
+  deepEqual(cluster.effects.slice(1, 3), [
+    { kind: "leader-changed", partitionId: 1, leader: NO_LEADER, leaderEpoch: 1 },
+    { kind: "in-sync-changed", partitionId: 1, inSync: [] },
+  ]);
+  deepEqual(cluster.answer({ kind: "elect-leaders", broker: 1, brokerEpoch: cluster.brokerEpoch(1) }), { partitions: 0 });
+  cluster.restart(2, "b");
+  deepEqual(leaders(cluster), [NO_LEADER, 2, 2, NO_LEADER]);
+  checkClusterState(cluster.state);
+});
+
+test("the metadata remembers the loss: the new log's broker stays out at its next start, and asked twice is once", () => {
+  const cluster = replicated();
+  const first = cluster.register(1, "b", "new");
+  deepEqual(cluster.register(1, "b", "new"), { brokerEpoch: first.brokerEpoch, offline: 0 });
+  cluster.restart(1, "c", "new");
+  cluster.restart(1, "d", "new");
+  deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
+  deepEqual(cluster.partition(4).lastInSync, { broker: 1, walId: "log-1" });
+});
+
+test("the log that was missing comes back: what waited for it is led again, what went on without it is not", () => {
+  const cluster = replicated();
+  cluster.restart(1, "b", "new");
+  cluster.createTopic("meanwhile", [[1]]);
+  cluster.restart(1, "c", "log-1");
+  deepEqual(inSync(cluster), ["1", "2", "2", "1"]);
+  deepEqual(leaders(cluster), [1, 2, NO_LEADER, 1]);
+  deepEqual(cluster.partition(5).lastInSync, { broker: 1, walId: "new" }, "what the log between held is lost now");
+  checkClusterState(cluster.state);
+});
+
+test("an accepted loss: the broker alone is in sync and leads a new epoch; the old log is worth nothing then", () => {
+  const cluster = replicated();
+  const accept = (partitionId: number, broker = 1, brokerEpoch = cluster.brokerEpoch(broker)) =>
+    ({ kind: "accept-log-loss", partitionId, broker, brokerEpoch }) as const;
+  equal(cluster.refusal(accept(4)), "INVALID_REQUEST", "nothing is lost");
+  cluster.restart(1, "b", "new");
+  const { leaderEpoch } = cluster.partition(4);
+  cluster.effects = [];
+  equal(cluster.refusal(accept(99)), "UNKNOWN_TOPIC_OR_PARTITION");
+  equal(cluster.refusal(accept(4, 1, cluster.brokerEpoch(1) - 1)), "stale-broker");
+  equal(cluster.refusal(accept(4, 2)), "INVALID_REQUEST", "no replica there");
+  deepEqual(cluster.answer(accept(4)), { leaderEpoch: leaderEpoch + 1, uploadedEnd: 10 });
+  deepEqual(cluster.effects, [
+    { kind: "in-sync-changed", partitionId: 4, inSync: [1] },
+    { kind: "leader-changed", partitionId: 4, leader: 1, leaderEpoch: leaderEpoch + 1 },
+  ]);
+  equal(cluster.refusal(accept(4)), "INVALID_REQUEST", "once");
+  cluster.restart(1, "c", "log-1");
+  deepEqual(cluster.partition(4).lastInSync, { broker: 1, walId: "new" });
+  equal(cluster.partition(4).leader, NO_LEADER);
+  equal(cluster.partition(1).leader, 1, "nobody accepted the loss of this one");
+  checkClusterState(cluster.state);
+});
+
+test("a broker that never said which log it has loses nothing when it says so first", () => {
+  const cluster = new ClusterFixture();
+  cluster.answer({ ...register(3, "a"), walId: "" });
+  cluster.createTopic("old", [[3]]);
+  equal(cluster.register(3, "b", "first").offline, 0);
+  equal(cluster.register(3, "c", "second").offline, 1);
 });

@@ -1,23 +1,57 @@
-import { type ClusterState, NO_LEADER, type PartitionState } from "./cluster-state.ts";
-import { type ElectLeaders, type Outcome, type RegisterBroker, refuse } from "./commands.ts";
+import { type BrokerState, type ClusterState, NO_LEADER, type PartitionState } from "./cluster-state.ts";
+import { type AcceptLogLoss, type ElectLeaders, type Outcome, type RegisterBroker, refuse } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { BROKERS_MAX } from "./limits.ts";
-import { brokerIsCurrent, staleBroker } from "./rules.ts";
+import { brokerIsCurrent, noSuchTopic, staleBroker } from "./rules.ts";
 
-/** What the earlier process led has no leader until it is elected again: nobody resumes an old leader epoch. */
+/**
+ * What the earlier process led has no leader until it is elected again: nobody resumes an old leader epoch. With another
+ * log than before the broker has nothing of what made it an in-sync member, of any partition: whether one ever held
+ * anything is not known here.
+ */
 export function applyRegisterBroker(state: ClusterState, command: RegisterBroker, effects: Effect[]): Outcome {
   const known = state.brokers.get(command.broker);
-  if (known?.incarnation === command.incarnation) return { brokerEpoch: known.epoch };
+  if (known?.incarnation === command.incarnation) return { brokerEpoch: known.epoch, offline: 0 };
   if (known === undefined && state.brokers.size >= BROKERS_MAX)
     return refuse("POLICY_VIOLATION", `a cluster has at most ${BROKERS_MAX} brokers`);
+  const { broker, incarnation, host, rack, walId } = command;
+  const lostWalId = lostLog(known, walId);
   state.brokerEpochLast += 1;
   const brokerEpoch = state.brokerEpochLast;
-  const { broker, incarnation, host, rack } = command;
-  if (known === undefined) state.brokers.set(broker, { id: broker, epoch: brokerEpoch, incarnation, host, rack });
-  else Object.assign(known, { epoch: brokerEpoch, incarnation, host, rack });
+  if (known === undefined) state.brokers.set(broker, { id: broker, epoch: brokerEpoch, incarnation, host, rack, walId });
+  else Object.assign(known, { epoch: brokerEpoch, incarnation, host, rack, walId });
   effects.push({ kind: "broker-registered", broker, brokerEpoch });
-  for (const partition of state.partitions.values()) if (partition.leader === broker) changeLeader(state, partition, NO_LEADER, effects);
-  return { brokerEpoch };
+  let offline = 0;
+  for (const partition of state.partitions.values()) {
+    if (partition.leader === broker) changeLeader(state, partition, NO_LEADER, effects);
+    if (isLastInSync(partition, broker, walId)) changeInSync(state, partition, [broker], effects);
+    else if (lostWalId !== undefined && leaveInSync(state, partition, { broker, walId: lostWalId }, effects)) offline += 1;
+  }
+  return { brokerEpoch, offline };
+}
+
+function lostLog(known: BrokerState | undefined, walId: string): string | undefined {
+  return known === undefined || known.walId === "" || known.walId === walId ? undefined : known.walId;
+}
+
+/** The log is back that the partition has been waiting for. */
+function isLastInSync({ lastInSync }: PartitionState, broker: number, walId: string): boolean {
+  return lastInSync?.broker === broker && lastInSync.walId === walId;
+}
+
+/** Whether nobody is left. */
+function leaveInSync(
+  state: ClusterState,
+  partition: PartitionState,
+  lost: Readonly<{ broker: number; walId: string }>,
+  effects: Effect[],
+): boolean {
+  if (!partition.inSync.includes(lost.broker)) return false;
+  const inSync = partition.inSync.filter((broker) => broker !== lost.broker);
+  changeInSync(state, partition, inSync, effects);
+  if (inSync.length > 0) return false;
+  partition.lastInSync = lost;
+  return true;
 }
 
 export function applyElectLeaders(state: ClusterState, command: ElectLeaders, effects: Effect[]): Outcome {
@@ -29,6 +63,25 @@ export function applyElectLeaders(state: ClusterState, command: ElectLeaders, ef
     partitions += 1;
   }
   return { partitions };
+}
+
+/** Other replicas may hold something of the lost logs' end: they join as followers do, who keep only what the leader has. */
+export function applyAcceptLogLoss(state: ClusterState, command: AcceptLogLoss, effects: Effect[]): Outcome {
+  const partition = state.partitions.get(command.partitionId);
+  if (partition === undefined) return noSuchTopic();
+  if (!brokerIsCurrent(state, command)) return staleBroker(command);
+  if (!partition.replicas.includes(command.broker)) return refuse("INVALID_REQUEST", "the broker has no replica of the partition");
+  if (partition.inSync.length > 0) return refuse("INVALID_REQUEST", "the partition has not lost its log");
+  changeInSync(state, partition, [command.broker], effects);
+  changeLeader(state, partition, command.broker, effects);
+  return { leaderEpoch: partition.leaderEpoch, uploadedEnd: partition.uploadedEnd };
+}
+
+function changeInSync(state: ClusterState, partition: PartitionState, inSync: readonly number[], effects: Effect[]): void {
+  state.observer?.beforePartition(partition);
+  partition.inSync = inSync;
+  partition.lastInSync = undefined;
+  effects.push({ kind: "in-sync-changed", partitionId: partition.id, inSync });
 }
 
 function changeLeader(state: ClusterState, partition: PartitionState, leader: number, effects: Effect[]): void {

@@ -60,7 +60,7 @@ test("above uploadedEnd but within the batch that begins there, uploadedEnd stay
   deepEqual(cluster.commit(cluster.range(1, 40, 50, 9)), ["ok"]);
 });
 
-test("an accepted loss turns uploaded holes into gaps and is remembered for what is not uploaded yet", () => {
+test("an accepted loss turns uploaded holes into gaps and is remembered for as long as it can be read", () => {
   const cluster = new ClusterFixture();
   cluster.commit(cluster.range(1, 0, 10, 1), cluster.without(cluster.range(1, 10, 20, 1), "hole"), cluster.range(1, 20, 30, 1));
   const accept = (from: number, to: number) => cluster.answer({ kind: "accept-loss", partitionId: 1, from, to });
@@ -73,12 +73,18 @@ test("an accepted loss turns uploaded holes into gaps and is remembered for what
       .map((range) => range.kind),
     ["data", "gap", "data"],
   );
-  deepEqual(cluster.partition(1).acceptedLosses, []);
+  deepEqual(cluster.partition(1).acceptedLosses, [{ from: 10, to: 20 }]);
   deepEqual(accept(35, 40), { spans: 0 });
   deepEqual(accept(38, 45), { spans: 0 });
-  deepEqual(cluster.partition(1).acceptedLosses, [{ from: 35, to: 45 }]);
+  const losses = [
+    { from: 10, to: 20 },
+    { from: 35, to: 45 },
+  ];
+  deepEqual(cluster.partition(1).acceptedLosses, losses);
   cluster.commit(cluster.range(1, 30, 45, 2));
-  deepEqual(cluster.partition(1).acceptedLosses, []);
+  deepEqual(cluster.partition(1).acceptedLosses, losses, "the hole may be noted inside of the object only");
+  cluster.answer(raise(20));
+  deepEqual(cluster.partition(1).acceptedLosses, losses.slice(1), "nobody reads there any more");
 });
 
 test("spans of losses are joined where they touch", () => {

@@ -1,5 +1,5 @@
 import { assert, unreachable } from "../base/assert.ts";
-import { applyElectLeaders, applyRegisterBroker } from "./apply-brokers.ts";
+import { applyAcceptLogLoss, applyElectLeaders, applyRegisterBroker } from "./apply-brokers.ts";
 import { applySetBrokerConfigs, applySetTopicConfigs } from "./apply-configs.ts";
 import { applyCommitManifest, applyCommitObject, applyRaiseCommitBound } from "./apply-objects.ts";
 import { applyAcceptLoss, applyRaiseLogStart } from "./apply-offsets.ts";
@@ -57,6 +57,8 @@ export function apply(state: ClusterState, logged: LoggedCommand, effects: Effec
       return applyRaiseCommitBound(state, command);
     case "accept-loss":
       return applyAcceptLoss(state, command, effects);
+    case "accept-log-loss":
+      return applyAcceptLogLoss(state, command, effects);
     default:
       return unreachable(command);
   }

@@ -18,7 +18,12 @@ export type BrokerState = {
   incarnation: string;
   host: string;
   rack: string;
+  /** Of its write-ahead log; empty: it did not say. */
+  walId: string;
 };
+
+/** A broker by the log that it had. */
+export type LogHolder = Readonly<{ broker: number; walId: string }>;
 
 export type TopicState = {
   /** 22 characters of base64url, as Kafka shows topic ids. */
@@ -41,7 +46,10 @@ export type PartitionState = {
   /** Kafka's partition number within the topic. */
   readonly index: number;
   readonly replicas: readonly number[];
+  /** Empty: offline, since what its last member held is lost. */
   inSync: readonly number[];
+  /** While `inSync` is empty: who was in sync last. With that log it is again: nothing was written since. */
+  lastInSync: LogHolder | undefined;
   leader: number;
   /** +1 at every change of leader, and when the leader's process starts again. */
   leaderEpoch: number;
@@ -49,7 +57,7 @@ export type PartitionState = {
   uploadedEnd: number;
   readonly ranges: RangeList;
   manifest: ManifestPointer | undefined;
-  /** Lost spans at or above uploadedEnd that a person accepted, ascending: uploads record them as gaps. */
+  /** Lost spans above logStart that a person accepted, ascending. */
   acceptedLosses: readonly OffsetSpan[];
   savedIn: number;
 };
@@ -142,6 +150,7 @@ export function newPartition(
   return {
     ...of,
     inSync: of.replicas,
+    lastInSync: undefined,
     leader: NO_LEADER,
     leaderEpoch: 0,
     logStart: 0,

@@ -52,6 +52,17 @@ test("golden: commit-object names each object once", () => {
   equal(hex(bytes), `0a${"0000000000000001"}${"00000001"}${"0000000000000001"}${"01"}${object}${"03"}${rows.join("")}`);
 });
 
+test("golden: registration, as it is written and as it was, and the acceptance of a lost log", () => {
+  const registration = { kind: "register-broker", broker: 1, incarnation: "ab", host: "h", rack: "" } as const;
+  const bytes = encodeCommand({ controllerEpoch: 2, command: { ...registration, walId: "c4" } });
+  const fields = `${"0000000000000002"}${"00000001"}${"036162"}${"0268"}${"01"}`;
+  equal(hex(bytes), `0f${fields}${"036334"}`);
+  const earlier = Buffer.from(`02${fields}`, "hex");
+  deepEqual(decodeBatch(encodeBatch([earlier])), [{ controllerEpoch: 2, command: { ...registration, walId: "" } }]);
+  const accept = encodeCommand({ controllerEpoch: 2, command: { kind: "accept-log-loss", partitionId: 7, broker: 1, brokerEpoch: 3 } });
+  equal(hex(accept), `10${"0000000000000002"}${"0000000000000007"}${"00000001"}${"0000000000000003"}`);
+});
+
 test("golden: a snapshot of a small state", async () => {
   const cluster = new ClusterFixture();
   cluster.commit(cluster.range(1, 0, 10, 1));
@@ -60,10 +71,10 @@ test("golden: a snapshot of a small state", async () => {
   deepEqual(
     chunks.map((chunk) => [chunk[4], chunk.byteLength]),
     [
-      [1, 143],
+      [1, 155],
       [2, 69],
       [3, 64],
-      [4, 209],
+      [4, 211],
       [5, 44],
     ],
   );
@@ -71,12 +82,35 @@ test("golden: a snapshot of a small state", async () => {
   const header = `544d5343${"03"}${"01"}0000${"00000002"}${"0000002c"}${"d43440fa"}`;
   const object = `${"0000000000000001"}${"00000001"}${"0000000000000001"}${"0000000000000001"}${"0000000000000001"}${"00000000000003e8"}`;
   equal(hex(must(chunks[2], "objects")), header + object);
-  const first = "0000000000000001" + hex(Buffer.from("ordersxxxxxxxxxx")) + "00" + "0100000001" + "0100000001" + "00000001" + "00000000";
+  const first =
+    "0000000000000001" + hex(Buffer.from("ordersxxxxxxxxxx")) + "00" + "0100000001" + "0100000001" + "00" + "00000001" + "00000000";
   const numbers = "0000000000000000" + "000000000000000a" + "00" + "00" + "01";
   const range = "00" + "0000000000000000" + "000000000000000a" + "00000000" + "0000000000000001";
   const section = "0000000000000001" + "0000000000000000" + "0000000000000384" + "0000000000000064" + "00000005";
-  equal(hex(must(chunks[3], "partitions").subarray(20, 20 + 127)), first + numbers + range + section);
+  equal(hex(must(chunks[3], "partitions").subarray(20, 20 + 128)), first + numbers + range + section);
   equal(stateHash(await load(chunks, cluster.state)), stateHash(cluster.state));
+});
+
+/** What the first version wrote of the same state, whose brokers did not say which log they have. */
+const SNAPSHOT_1 =
+  "VE1TQwEBAAAAAAAAAAAAe14jIeMNdGVzdC1jbHVzdGVyAAAAAAAAAAYAAAAAAAAAAQNtZQAAAAAAAAACAAAAAAAAAAMAAAAAAAAAAgAAAAAAAAAAAgAAAA" +
+  "EAAAAAAAAAAQJhA2gxAQAAAAIAAAAAAAAAAgJhA2gyAQABAAAAAQAAAAAAAAABAAAAAAAAAAFUTVNDAgEAAAAAAAEAAAAxww35yG9yZGVyc3h4eHh4eHh4" +
+  "eHgHb3JkZXJzAAAAAAAAAAAAAgAAAAAAAAABAAAAAAAAAAJUTVNDAwEAAAAAAAIAAAAs1DRA+gAAAAAAAAABAAAAAQAAAAAAAAABAAAAAAAAAAEAAAAAAA" +
+  "AAAQAAAAAAAAPoVE1TQwQBAAAAAAADAAAAvWUQVt4AAAAAAAAAAW9yZGVyc3h4eHh4eHh4eHgAAQAAAAEBAAAAAQAAAAEAAAAAAAAAAAAAAAAAAAAAAAAA" +
+  "CgAAAQAAAAAAAAAAAAAAAAAAAAAKAAAAAAAAAAAAAAABAAAAAAAAAAEAAAAAAAAAAAAAAAAAAAOEAAAAAAAAAGQAAAAFAAAAAAAAAAJvcmRlcnN4eHh4eH" +
+  "h4eHh4AQEAAAACAQAAAAIAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABUTVNDBQEAAAAAAAQAAAAYfnz+qAAAAAAAAAABAAAAAAAAAAEAAAAAAAAAAg==";
+
+test("golden: a snapshot of the first version is read", async () => {
+  const cluster = new ClusterFixture();
+  cluster.commit(cluster.range(1, 0, 10, 1));
+  cluster.answer({ kind: "raise-commit-bound", broker: 1, brokerEpoch: 1, sequence: 1 });
+  const loaded = await load([Buffer.from(SNAPSHOT_1, "base64")], cluster.state);
+  deepEqual(
+    [...loaded.brokers.values()].map((broker) => broker.walId),
+    ["", ""],
+  );
+  for (const broker of cluster.state.brokers.values()) broker.walId = "";
+  equal(stateHash(loaded), stateHash(cluster.state));
 });
 
 test("a batch of newer software is refused as such", () => {
@@ -87,7 +121,7 @@ test("a batch of newer software is refused as such", () => {
 
 test("what no reader would accept is not let into a log", () => {
   const register = (host: string) =>
-    encodeCommand({ controllerEpoch: 1, command: { kind: "register-broker", broker: 1, incarnation: "a", host, rack: "" } });
+    encodeCommand({ controllerEpoch: 1, command: { kind: "register-broker", broker: 1, incarnation: "a", host, rack: "", walId: "w" } });
   checkCommand(register("h"));
   throws(() => checkCommand(register("h".repeat(300))), { code: "INVALID_REQUEST" });
   const assignments = Array.from({ length: 10_000 }, () => Array.from({ length: 64 }, (_, broker) => broker));

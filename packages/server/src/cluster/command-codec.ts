@@ -3,7 +3,7 @@ import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
-import type { Command, CommandKind, ConfigChange, LoggedCommand } from "./commands.ts";
+import type { Command, CommandKind, ConfigChange, LoggedCommand, RegisterBroker } from "./commands.ts";
 import {
   readAssignments,
   readBroker,
@@ -42,14 +42,15 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
     read: (r) => ({ kind: "claim-controller", holder: readText(r), controllerEpoch: 0 }),
   },
   "register-broker": {
-    number: 2,
+    number: 15,
     write(w, c) {
       w.int32(c.broker);
       writeText(w, c.incarnation);
       writeText(w, c.host);
       writeText(w, c.rack);
+      writeText(w, c.walId);
     },
-    read: (r) => ({ kind: "register-broker", broker: readBroker(r), incarnation: readText(r), host: readText(r), rack: readText(r) }),
+    read: (r) => ({ ...readRegistration(r), walId: readText(r) }),
   },
   "elect-leaders": {
     number: 3,
@@ -161,9 +162,23 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
       return { kind: "accept-loss", partitionId, from, to };
     },
   },
+  "accept-log-loss": {
+    number: 16,
+    write(w, c) {
+      w.int64(c.partitionId);
+      w.int32(c.broker);
+      w.int64(c.brokerEpoch);
+    },
+    read: (r) => ({ kind: "accept-log-loss", partitionId: readNatural(r), broker: readBroker(r), brokerEpoch: readNatural(r) }),
+  },
 };
 
-const BY_NUMBER = new Map<number, Codec<Command>>(Object.values(CODECS).map((codec) => [codec.number, codec as unknown as Codec<Command>]));
+type Reader = Readonly<{ read(reader: ByteReader): Command }>;
+
+/** What was written once, but is no more. */
+const EARLIER: readonly (readonly [number, Reader])[] = [[2, { read: (r) => ({ ...readRegistration(r), walId: "" }) }]];
+
+const BY_NUMBER = new Map<number, Reader>([...EARLIER, ...Object.values(CODECS).map((codec): [number, Reader] => [codec.number, codec])]);
 
 /** What this software writes; a larger number in a log is from newer software. */
 export const BATCH_VERSION = 1;
@@ -233,6 +248,16 @@ function decodeCommand(reader: ByteReader): LoggedCommand {
   const controllerEpoch = readNatural(reader);
   const command = codec.read(reader);
   return { controllerEpoch, command: command.kind === "claim-controller" ? { ...command, controllerEpoch } : command };
+}
+
+function readRegistration(reader: ByteReader): Omit<RegisterBroker, "walId"> {
+  return {
+    kind: "register-broker",
+    broker: readBroker(reader),
+    incarnation: readText(reader),
+    host: readText(reader),
+    rack: readText(reader),
+  };
 }
 
 function writeChange(writer: ByteWriter, change: ConfigChange): void {

@@ -5,8 +5,20 @@ import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 /** Makes `holder` the controller; accepted iff `controllerEpoch` is the state's + 1. Everything older is ignored from then on. */
 export type ClaimController = Readonly<{ kind: "claim-controller"; holder: string; controllerEpoch: number }>;
 
-/** A process of a broker begins: a new broker epoch, and it leads nothing. The same incarnation again gets the same answer. */
-export type RegisterBroker = Readonly<{ kind: "register-broker"; broker: number; incarnation: string; host: string; rack: string }>;
+/**
+ * A process of a broker begins: a new broker epoch, and it leads nothing. The same incarnation again gets the same answer.
+ * `walId`: of its write-ahead log. Another one than before: what the broker held is lost, and it leaves every in-sync set;
+ * where it was the last member, the partition has no leader until that log is back or a person accepts the loss.
+ */
+export type RegisterBroker = Readonly<{
+  kind: "register-broker";
+  broker: number;
+  incarnation: string;
+  host: string;
+  rack: string;
+  /** Empty: from software that did not say so yet. */
+  walId: string;
+}>;
 
 /** The broker takes over, in a new leader epoch each, the partitions without a leader in whose in-sync set it is. */
 export type ElectLeaders = Readonly<{ kind: "elect-leaders"; broker: number; brokerEpoch: number }>;
@@ -87,6 +99,12 @@ export type RaiseCommitBound = Readonly<{ kind: "raise-commit-bound"; broker: nu
 /** A person accepts that [from, to) is lost: holes there become gaps. */
 export type AcceptLoss = Readonly<{ kind: "accept-loss"; partitionId: number; from: number; to: number }>;
 
+/**
+ * A person accepts that whatever the lost logs of a partition without any in-sync member held is gone: `broker` alone is in
+ * sync and leads, in a new leader epoch, a log that begins at uploadedEnd.
+ */
+export type AcceptLogLoss = Readonly<{ kind: "accept-log-loss"; partitionId: number; broker: number; brokerEpoch: number }>;
+
 export type Command =
   | ClaimController
   | RegisterBroker
@@ -101,7 +119,8 @@ export type Command =
   | CommitManifest
   | RaiseLogStart
   | RaiseCommitBound
-  | AcceptLoss;
+  | AcceptLoss
+  | AcceptLogLoss;
 
 export type CommandKind = Command["kind"];
 
@@ -117,7 +136,8 @@ export type RangeVerdict = Readonly<{ accepted: boolean; refusal: RangeRefusal |
 /** What each command answers when it is not refused as a whole. */
 export type Answers = {
   "claim-controller": Readonly<{ controllerEpoch: number }>;
-  "register-broker": Readonly<{ brokerEpoch: number }>;
+  /** `offline`: partitions that have no in-sync member any more because of this. */
+  "register-broker": Readonly<{ brokerEpoch: number; offline: number }>;
   "elect-leaders": Readonly<{ partitions: number }>;
   "create-topic": Readonly<{ topicId: string; partitionIds: readonly number[] }>;
   "delete-topic": Readonly<{ partitionIds: readonly number[] }>;
@@ -132,6 +152,7 @@ export type Answers = {
   "raise-log-start": Readonly<{ logStart: number; uploadedEnd: number }>;
   "raise-commit-bound": Readonly<{ brokerEpoch: number; sequence: number }>;
   "accept-loss": Readonly<{ spans: number }>;
+  "accept-log-loss": Readonly<{ leaderEpoch: number; uploadedEnd: number }>;
 };
 
 /**

@@ -9,6 +9,7 @@ export type Effect =
   | Readonly<{ kind: "topic-deleted"; topicId: string; name: string; partitionIds: readonly number[] }>
   | Readonly<{ kind: "partition-created"; partitionId: number }>
   | Readonly<{ kind: "leader-changed"; partitionId: number; leader: number; leaderEpoch: number }>
+  | Readonly<{ kind: "in-sync-changed"; partitionId: number; inSync: readonly number[] }>
   | Readonly<{ kind: "uploaded-end-moved"; partitionId: number; uploadedEnd: number }>
   | Readonly<{ kind: "log-start-raised"; partitionId: number; logStart: number }>
   | Readonly<{ kind: "loss-accepted"; partitionId: number; from: number; to: number }>

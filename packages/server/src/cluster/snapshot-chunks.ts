@@ -9,11 +9,13 @@ import { SNAPSHOT_CHUNK_BYTES_MAX } from "./limits.ts";
 const MAGIC = 0x544d5343;
 const HEADER_BYTES = 20;
 const CRC_AT = 16;
-const VERSION = 1;
 const KINDS = ["head", "topics", "objects", "partitions", "end"] as const;
 
 export type ChunkKind = (typeof KINDS)[number];
-export type Chunk = Readonly<{ kind: ChunkKind; payload: Uint8Array }>;
+export type Chunk = Readonly<{ kind: ChunkKind; version: number; payload: Uint8Array }>;
+
+/** What is written; every earlier one is read. */
+export const CHUNK_VERSIONS: Readonly<Record<ChunkKind, number>> = { head: 2, topics: 1, objects: 1, partitions: 2, end: 1 };
 
 /** A chunk as it is stored. The payload is copied. */
 export function encodeChunk(kind: ChunkKind, number: number, payload: Uint8Array): Uint8Array {
@@ -21,7 +23,7 @@ export function encodeChunk(kind: ChunkKind, number: number, payload: Uint8Array
   const bytes = Buffer.allocUnsafeSlow(HEADER_BYTES + payload.byteLength);
   bytes.writeUInt32BE(MAGIC, 0);
   bytes.writeUInt8(KINDS.indexOf(kind) + 1, 4);
-  bytes.writeUInt8(VERSION, 5);
+  bytes.writeUInt8(CHUNK_VERSIONS[kind], 5);
   bytes.writeUInt16BE(0, 6);
   bytes.writeUInt32BE(number, 8);
   bytes.writeUInt32BE(payload.byteLength, 12);
@@ -47,7 +49,7 @@ export async function* readChunks(pieces: AsyncIterable<Uint8Array>): AsyncGener
     if (crc32c(payload, crc32c(header.subarray(0, CRC_AT))) !== header.readUInt32BE(CRC_AT))
       throw damagedSnapshot(`chunk ${number} does not match its checksum`);
     const kind = kindOf(header, number);
-    yield { kind, payload };
+    yield { kind, version: header.readUInt8(5), payload };
     if (kind !== "end") continue;
     if (!(await source.atEnd())) throw damagedSnapshot("bytes behind the end");
     return;
@@ -57,7 +59,7 @@ export async function* readChunks(pieces: AsyncIterable<Uint8Array>): AsyncGener
 function kindOf(header: Buffer, number: number): ChunkKind {
   const kind = KINDS[header.readUInt8(4) - 1];
   const version = header.readUInt8(5);
-  if (kind === undefined || version > VERSION)
+  if (kind === undefined || version > CHUNK_VERSIONS[kind])
     throw new QueueError(
       "NEWER_FORMAT",
       `the snapshot was written by newer software: start that version again. chunk=${number} kind=${header.readUInt8(4)} version=${version}`,

@@ -34,9 +34,10 @@ function assemble(chunks: readonly Chunk[], expected: Readonly<{ clusterId: stri
   const topicsById = new Map(topics.map((topic) => [topic.id, topic]));
   const objects = entries(chunks, "objects", readObject);
   const objectsByNumber = new Map(objects.map((object) => [object.number, object]));
-  const partitions = entries(chunks, "partitions", (reader) =>
+  const partitions = entries(chunks, "partitions", (reader, version) =>
     readPartition(
       reader,
+      version,
       (id) => topicsById.get(id)?.name,
       (number) => objectsByNumber.get(number),
     ),
@@ -46,12 +47,12 @@ function assemble(chunks: readonly Chunk[], expected: Readonly<{ clusterId: stri
   return head;
 }
 
-function entries<T>(chunks: readonly Chunk[], kind: Chunk["kind"], read: (reader: ByteReader) => T): T[] {
+function entries<T>(chunks: readonly Chunk[], kind: Chunk["kind"], read: (reader: ByteReader, version: number) => T): T[] {
   const found: T[] = [];
   for (const chunk of chunks) {
     if (chunk.kind !== kind) continue;
     const reader = new ByteReader(chunk.payload);
-    while (reader.remaining > 0) found.push(read(reader));
+    while (reader.remaining > 0) found.push(read(reader, chunk.version));
   }
   return found;
 }

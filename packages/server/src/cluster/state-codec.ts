@@ -6,6 +6,7 @@ import {
   type BrokerState,
   ClusterState,
   type CommitBound,
+  type LogHolder,
   NO_LEADER,
   newPartition,
   type OffsetSpan,
@@ -52,7 +53,8 @@ export function writeHead(writer: ByteWriter, state: ClusterState): void {
   writeList(writer, [...state.commitBounds], writeCommitBound);
 }
 
-export function readHead(reader: ByteReader): ClusterState {
+/** @param version Of the chunk. */
+export function readHead(reader: ByteReader, version: number): ClusterState {
   const state = new ClusterState(readText(reader));
   state.index = readNatural(reader);
   state.controllerEpoch = readNatural(reader);
@@ -61,7 +63,7 @@ export function readHead(reader: ByteReader): ClusterState {
   state.partitionIdNext = readNatural(reader);
   state.objectNumberNext = readNatural(reader);
   state.producerIdNext = readNatural(reader);
-  for (const broker of readList(reader, BROKERS_MAX, readBrokerState)) state.brokers.set(broker.id, broker);
+  for (const broker of readList(reader, BROKERS_MAX, (r) => readBrokerState(r, version))) state.brokers.set(broker.id, broker);
   for (const [broker, configs] of readList(reader, BROKERS_MAX + 1, readBrokerConfigs)) state.brokerConfigs.set(broker, configs);
   for (const [broker, bound] of readList(reader, BROKERS_MAX, readCommitBound)) state.commitBounds.set(broker, bound);
   return state;
@@ -102,6 +104,7 @@ export function writePartition(writer: ByteWriter, partition: PartitionState): v
   writer.uvarint(partition.index);
   writeBrokers(writer, partition.replicas);
   writeBrokers(writer, partition.inSync);
+  writeOptional(writer, partition.lastInSync, writeLogHolder);
   writer.int32(partition.leader);
   writer.int32(partition.leaderEpoch);
   writer.int64(partition.logStart);
@@ -113,9 +116,10 @@ export function writePartition(writer: ByteWriter, partition: PartitionState): v
   for (let at = 0; at < ranges.count; at += 1) writeRange(writer, ranges.at(at), ranges.objectAt(at)?.number ?? 0);
 }
 
-/** @param topicName Of a topic id. @param objectOf By number; each range counts as one use. */
+/** @param version Of the chunk. @param topicName Of a topic id. @param objectOf By number; each range counts as one use. */
 export function readPartition(
   reader: ByteReader,
+  version: number,
   topicName: (topicId: string) => string | undefined,
   objectOf: (number: number) => ObjectState | undefined,
 ): PartitionState {
@@ -125,6 +129,7 @@ export function readPartition(
   if (topic === undefined) throw reader.malformed(`partition ${id} of an unknown topic`);
   const partition = newPartition({ id, topicId, topic, index: reader.uvarint(), replicas: readBrokers(reader), savedIn: 0 });
   partition.inSync = readList(reader, REPLICAS_MAX, readBroker);
+  if (version >= 2) partition.lastInSync = readOptional(reader, readLogHolder);
   partition.leader = reader.int32();
   partition.leaderEpoch = reader.int32();
   if (partition.leader < NO_LEADER || partition.leaderEpoch < 0) throw reader.malformed(`leader of partition ${id}`);
@@ -167,16 +172,27 @@ function writeBrokerState(writer: ByteWriter, broker: BrokerState): void {
   writeText(writer, broker.incarnation);
   writeText(writer, broker.host);
   writeText(writer, broker.rack);
+  writeText(writer, broker.walId);
 }
 
-function readBrokerState(reader: ByteReader): BrokerState {
+function readBrokerState(reader: ByteReader, version: number): BrokerState {
   return {
     id: readBroker(reader),
     epoch: readNatural(reader),
     incarnation: readText(reader),
     host: readText(reader),
     rack: readText(reader),
+    walId: version >= 2 ? readText(reader) : "",
   };
+}
+
+function writeLogHolder(writer: ByteWriter, holder: LogHolder): void {
+  writer.int32(holder.broker);
+  writeText(writer, holder.walId);
+}
+
+function readLogHolder(reader: ByteReader): LogHolder {
+  return { broker: readBroker(reader), walId: readText(reader) };
 }
 
 function writeBrokerConfigs(writer: ByteWriter, [broker, configs]: readonly [number, BrokerConfigs]): void {

@@ -101,11 +101,15 @@ export class Controller {
     return (await this.#append(command, this.#epoch)) as Outcome<C["kind"]>;
   }
 
-  /** A new process of the broker begins. Resolves with its broker epoch. */
-  async registerBroker(broker: Readonly<{ id: number; host: string; rack: string }>): Promise<number> {
-    const incarnation = hex(this.#random.bytes(16));
-    const answer = await this.#ask({ kind: "register-broker", broker: broker.id, incarnation, host: broker.host, rack: broker.rack });
-    return answer.brokerEpoch;
+  /**
+   * A new process of the broker begins, with this write-ahead log. Resolves with its broker epoch, and how many partitions
+   * are offline from now on because the log is another one than before.
+   */
+  registerBroker(
+    broker: Readonly<{ id: number; host: string; rack: string; walId: string }>,
+  ): Promise<Readonly<{ brokerEpoch: number; offline: number }>> {
+    const { id, host, rack, walId } = broker;
+    return this.#ask({ kind: "register-broker", broker: id, incarnation: hex(this.#random.bytes(16)), host, rack, walId });
   }
 
   /** Makes the registered broker leader, in a new leader epoch, of what nobody leads. Resolves with the number of partitions. */
@@ -214,6 +218,15 @@ export class Controller {
   async acceptLoss(partitionId: number, from: number, to: number): Promise<void> {
     if (!(from >= 0 && from < to)) throw new QueueError("INVALID_REQUEST", `no such span of offsets. from=${from} to=${to}`);
     await this.#ask({ kind: "accept-loss", partitionId, from, to });
+  }
+
+  /**
+   * A person accepts that what the lost logs of an offline partition held is gone: the broker leads it from uploadedEnd on.
+   * Resolves with that offset.
+   */
+  async acceptLogLoss(partitionId: number, broker: number): Promise<number> {
+    const answer = await this.#ask({ kind: "accept-log-loss", partitionId, ...this.#life(broker) });
+    return answer.uploadedEnd;
   }
 
   /** Refuses what comes from now on and ends what is under way. The log stays open. */

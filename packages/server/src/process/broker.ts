@@ -84,7 +84,7 @@ export class Broker {
     const opened = await openWal(config, sizes, world, controller, wiring);
     metadataLog.checkReaches(opened.newestMetadataIndex);
     await controller.claim();
-    const brokerEpoch = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "" });
+    const { brokerEpoch } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", walId: opened.wal.id });
     await controller.electLeaders(NODE_ID);
     const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch, sizes });
     await broker.#restore(opened, wiring);

@@ -15,7 +15,7 @@ export class ClusterFixture {
 
   constructor() {
     this.answer({ kind: "claim-controller", holder: "me", controllerEpoch: 1 });
-    for (const broker of [1, 2]) this.answer({ kind: "register-broker", broker, incarnation: "a", host: `h${broker}`, rack: "" });
+    for (const broker of [1, 2]) this.register(broker, "a");
     this.createTopic("orders", [[1], [2]]);
     this.effects = [];
   }
@@ -77,8 +77,14 @@ export class ClusterFixture {
     return answer.verdicts.map((verdict) => verdict.refusal ?? "ok");
   }
 
-  restart(broker: number, incarnation: string): void {
-    this.answer({ kind: "register-broker", broker, incarnation, host: `h${broker}`, rack: "" });
+  /** @param walId Of the log that the broker comes with. */
+  register(broker: number, incarnation: string, walId = `log-${broker}`): Answers["register-broker"] {
+    return this.answer({ kind: "register-broker", broker, incarnation, host: `h${broker}`, rack: "", walId });
+  }
+
+  /** A new process of the broker, which takes over what it may. */
+  restart(broker: number, incarnation: string, walId?: string): void {
+    this.register(broker, incarnation, walId);
     this.answer({ kind: "elect-leaders", broker, brokerEpoch: this.brokerEpoch(broker) });
   }
 }

@@ -7,7 +7,7 @@ import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 /** A step that becomes a command when the state is known. `wrong` makes most of them refusable. */
 export type CommandStep = Readonly<{ op: number; a: number; b: number; c: number; wrong: boolean }>;
 
-const OPS = 22;
+const OPS = 24;
 
 export const commandSteps = (lengthMax: number): fc.Arbitrary<CommandStep[]> =>
   fc.array(
@@ -24,7 +24,7 @@ export const commandSteps = (lengthMax: number): fc.Arbitrary<CommandStep[]> =>
 /** The first commands of every history: without a controller and brokers nothing happens. */
 export const OPENING: readonly LoggedCommand[] = [
   { controllerEpoch: 1, command: { kind: "claim-controller", holder: "first", controllerEpoch: 1 } },
-  ...[1, 2, 3].map((broker) => ({ controllerEpoch: 1, command: registration(broker, "at-start") })),
+  ...[1, 2, 3].map((broker) => ({ controllerEpoch: 1, command: registration(broker, "at-start", 0) })),
   { controllerEpoch: 1, command: creation("opening", "opening.topic", [[1], [2, 1]]) },
 ];
 
@@ -47,7 +47,7 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
     case 0:
       return { kind: "claim-controller", holder: `holder-${a}`, controllerEpoch: state.controllerEpoch + (wrong ? 0 : 1) };
     case 1:
-      return registration(broker, `incarnation-${b % 4}`);
+      return registration(broker, `incarnation-${b % 4}`, c);
     case 2:
       return { kind: "elect-leaders", ...life };
     case 3:
@@ -86,13 +86,22 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
       return { kind: "accept-loss", partitionId, from: b * 10, to: b * 10 + 1 + c };
     case 12:
       return manifest(state, partition, step, sequence);
+    case 13:
+      return { kind: "accept-log-loss", partitionId: offlinePartition(state, a) ?? partitionId, ...life };
     default:
       return commit(state, step, sequence);
   }
 }
 
-function registration(broker: number, incarnation: string): Command {
-  return { kind: "register-broker", broker, incarnation, host: `host-${broker}`, rack: "r" };
+/** Mostly with the same log as before, sometimes with one of two others. */
+function registration(broker: number, incarnation: string, chance: number): Command {
+  const walId = `log-${broker}-${chance % 4 === 3 ? 1 + (chance % 3) : 0}`;
+  return { kind: "register-broker", broker, incarnation, host: `host-${broker}`, rack: "r", walId };
+}
+
+function offlinePartition(state: ClusterState, chance: number): number | undefined {
+  const offline = [...state.partitions.values()].filter(({ inSync }) => inSync.length === 0);
+  return offline[chance % Math.max(1, offline.length)]?.id;
 }
 
 function creation(id: string, name: string, assignments: readonly (readonly number[])[]): Command {

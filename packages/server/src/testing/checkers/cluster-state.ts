@@ -37,6 +37,11 @@ function checkPartition(state: ClusterState, partition: PartitionState): void {
   const { ranges, manifest, id } = partition;
   assert(partition.leader === NO_LEADER || partition.inSync.includes(partition.leader), `the leader of ${id} is in sync`);
   assert(partition.leader === NO_LEADER || state.brokers.has(partition.leader), `the leader of ${id} is registered`);
+  assert((partition.inSync.length === 0) === (partition.lastInSync !== undefined), `who was in sync last is known where nobody is: ${id}`);
+  assert(
+    partition.inSync.every((broker) => partition.replicas.includes(broker)),
+    `only replicas of ${id} are in sync`,
+  );
   assert(ranges.count <= UNMERGED_RANGES_MAX, `ranges of ${id} are merged in time`);
   let end = manifest?.endOffset ?? 0;
   for (let at = 0; at < ranges.count; at += 1) {
