@@ -4,7 +4,7 @@ import type { Broker } from "@tidemq/server/process/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { CheckFailure } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { History } from "@tidemq/server/testing/checkers/history.ts";
-import { BROKER_ADDRESS, type Death, SimBroker } from "@tidemq/server/testing/sim-broker.ts";
+import { BROKER_ADDRESS, type Death, SIM_SIZES, SimBroker } from "@tidemq/server/testing/sim-broker.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
 import { SimWorld } from "@tidemq/server/testing/sim-io/sim-world.ts";
 import { type FinishOptions, finish } from "./finish.ts";
@@ -24,7 +24,7 @@ export class Sim {
   readonly random: SimRandom;
   readonly node: SimBroker;
   readonly history = new History();
-  readonly watch = new BrokerWatch();
+  readonly watch = new BrokerWatch(SIM_SIZES.uploadWindowBytes);
   readonly load: Workload;
   /** Damage was done on purpose: offsets may be answered as damaged, and readers skip them. */
   gapsAllowed = false;

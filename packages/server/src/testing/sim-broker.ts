@@ -13,11 +13,11 @@ import type { SimWorld } from "./sim-io/sim-world.ts";
 export const BROKER_ADDRESS = { host: "broker", port: 9092 } as const;
 
 /** Small, so that files are reused, objects made and manifests rolled within seconds of virtual time. */
-const SIM_SIZES: BrokerSizes = {
+export const SIM_SIZES: BrokerSizes = {
   slabBytes: 64 * KiB,
   indexBytesMax: 1 * MiB,
-  objectBytesMax: 256 * KiB,
-  uploadWindowBytes: 1 * MiB,
+  objectBytesMax: 128 * KiB,
+  uploadWindowBytes: 384 * KiB,
 };
 
 const SIM_CONFIG: StartConfig = {

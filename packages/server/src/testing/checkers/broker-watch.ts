@@ -13,7 +13,12 @@ const RANGE_BYTES_MAX = 100;
  */
 export class BrokerWatch {
   readonly #last = new Map<number, Numbers>();
+  readonly #uploadWindowBytes: number;
   looks = 0;
+
+  constructor(uploadWindowBytes: number) {
+    this.#uploadWindowBytes = uploadWindowBytes;
+  }
 
   /** @throws {CheckFailure} InvariantViolation */
   look(broker: Broker): void {
@@ -61,7 +66,9 @@ export class BrokerWatch {
 
   #lookAtMemory({ wal, config, remote, clients }: Broker): void {
     const { slabBytes, usedBytes, capacityBytes } = wal.occupancy();
-    check(slabBytes <= config.writeMemoryBytes, "budgets", () => `${slabBytes} bytes of slabs, allowed ${config.writeMemoryBytes}`);
+    // Uploads hold slabs as long as they need them, and what is not written yet cannot be reused: both are bounded.
+    const slabBytesMax = config.writeMemoryBytes + this.#uploadWindowBytes + config.walFileBytes;
+    check(slabBytes <= slabBytesMax, "budgets", () => `${slabBytes} bytes of slabs, allowed ${slabBytesMax}`);
     check(usedBytes <= capacityBytes && usedBytes >= 0, "budgets", () => `${usedBytes} of ${capacityBytes} bytes of the log in use`);
     const cached = remote.blocks.bytes;
     check(cached <= config.readMemoryBytes, "budgets", () => `${cached} bytes of cache, allowed ${config.readMemoryBytes}`);
