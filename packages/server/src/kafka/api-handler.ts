@@ -1,12 +1,13 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
-import { decodeMessage } from "@tidemq/protocol/codec.ts";
-import { encodeResponseFrame } from "@tidemq/protocol/headers.ts";
+import { decodeMessage, encodeMessage } from "@tidemq/protocol/codec.ts";
+import { encodeResponseHeader } from "@tidemq/protocol/headers.ts";
 import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
 import type { VersionRange } from "@tidemq/protocol/version-range.ts";
 import { QueueError } from "../base/errors.ts";
 import type { ClientConnection } from "../client-net/client-connection.ts";
 import { RESPONSE_COPY_BYTES_MAX } from "../client-net/limits.ts";
+import type { AnswerCache } from "./answer-cache.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
 
 /** One API: what `kafka/handlers/NN-name.ts` makes. */
@@ -30,9 +31,16 @@ export type DeclaredApi<Q extends Message, R extends Message> = Readonly<{
   response: R;
   /** May throw or reject with QueueError: `refuse` then makes the answer. */
   handle(request: MessageOf<Q>, call: Call): MessageInput<R> | Promise<MessageInput<R>>;
+  /** Names an answer that every client gets alike, until `cache` is cleared; undefined: it is made for this request only. */
+  cacheKey?(request: MessageOf<Q>, call: Call): string | undefined;
+  cache?: AnswerCache;
   /** The whole request failed: every part of the answer says so. */
   refuse(request: MessageOf<Q>, code: number, message: string, call: Call): MessageInput<R>;
 }>;
+
+/** Size, correlation id, tagged fields. */
+const HEADER_BYTES_MAX = 16;
+const SIZE_BYTES = 4;
 
 /** Answers are encoded here, then copied into the connection. */
 const writer = new ByteWriter(4096);
@@ -55,6 +63,9 @@ function runDeclared<Q extends Message, R extends Message>(
   request: MessageOf<Q>,
   call: Call,
 ): void {
+  const key = api.cacheKey?.(request, call);
+  const known = key === undefined ? undefined : api.cache?.get(key);
+  if (known !== undefined) return sendBody(parts, api, known, call);
   const failed = (thrown: unknown): void => {
     const [code, text] = failureOf(parts, thrown, api.request.name);
     answer(parts, api, api.refuse(request, code, text, call), call);
@@ -67,7 +78,7 @@ function runDeclared<Q extends Message, R extends Message>(
         .then((response) => answer(parts, api, response, call), failed)
         .catch((thrown: unknown) => abandon(parts, call.connection, thrown, api.request.name));
     } else {
-      answer(parts, api, answered, call);
+      answer(parts, api, answered, call, key);
     }
   } catch (thrown) {
     failed(thrown);
@@ -79,13 +90,26 @@ function answer<Q extends Message, R extends Message>(
   api: DeclaredApi<Q, R>,
   response: MessageInput<R>,
   call: Call,
+  cacheKey?: string,
 ): void {
   writer.reset();
-  encodeResponseFrame(api.response, call.version, call.correlationId, response, writer);
-  parts.counters.answered(api.request.apiKey, parts.clock.monotonicMs() - call.startedMs);
-  const bytes = writer.finish();
+  encodeMessage(api.response, call.version, response, writer);
+  const body = writer.finish();
   // A small answer is copied by the connection; a large one may not stay in the writer, which is used again.
-  call.connection.respond([bytes.byteLength < RESPONSE_COPY_BYTES_MAX ? bytes : new Uint8Array(bytes)]);
+  const kept = body.byteLength < RESPONSE_COPY_BYTES_MAX && cacheKey === undefined ? body : new Uint8Array(body);
+  if (cacheKey !== undefined) api.cache?.put(cacheKey, kept);
+  sendBody(parts, api, kept, call);
+}
+
+/** An answer whose body is encoded already. */
+function sendBody<Q extends Message, R extends Message>(parts: KafkaParts, api: DeclaredApi<Q, R>, body: Uint8Array, call: Call): void {
+  const { apiKey } = api.request;
+  const header = new ByteWriter(HEADER_BYTES_MAX);
+  header.int32(0);
+  encodeResponseHeader(apiKey, call.version, call.correlationId, header);
+  header.patchInt32(0, header.length - SIZE_BYTES + body.byteLength);
+  parts.counters.answered(apiKey, parts.clock.monotonicMs() - call.startedMs);
+  call.connection.respond([header.finish(), body]);
 }
 
 /**

@@ -36,5 +36,11 @@ export const PRODUCER_ID_BLOCK = 1000;
 /** Answers larger than this are worth keeping encoded. */
 export const CACHED_ANSWER_BYTES_MIN = 16 * KiB;
 
+/** All encoded answers that are kept. */
+export const ANSWER_CACHE_BYTES_MAX = 32 * MiB;
+
+/** Topics that one Metadata request may bring into being; for the others the client asks again. */
+export const AUTO_CREATED_TOPICS_MAX = 100;
+
 /** Highest API key that is counted by itself. */
 export const API_KEYS_MAX = 128;

@@ -2,11 +2,14 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type MetadataRequest, metadataRequest, metadataResponse } from "@tidemq/protocol/messages/03-metadata.ts";
 import { type MessageInput, ZERO_UUID } from "@tidemq/protocol/schema.ts";
 import { NO_LEADER, type PartitionState, type TopicState } from "../../cluster/cluster-state.ts";
+import type { Effect } from "../../cluster/effects.ts";
 import { topicNameProblem } from "../../controller/topic-names.ts";
+import { AnswerCache } from "../answer-cache.ts";
 import { type ApiHandler, type Call, declaredApi, failureOf } from "../api-handler.ts";
 import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "../authorized-operations.ts";
 import { brokerAddress } from "../broker-address.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
+import { AUTO_CREATED_TOPICS_MAX } from "../limits.ts";
 
 /*
  * Behaviour
@@ -14,6 +17,7 @@ import type { KafkaParts } from "../kafka-parts.ts";
  *   whole list, and is LEADER_NOT_AVAILABLE when asked for. A partition without a leader says so by itself.
  * - An unknown name is created with the defaults, when client and broker both allow it, and then answered like any other.
  * - What is no topic name is INVALID_TOPIC_EXCEPTION.
+ * - The answer with all topics is kept encoded until something in it changes.
  * - The broker's address is the configured one, else the one that the client reached.
  * - Nothing restricts anybody yet: authorized operations are all there are.
  *
@@ -27,13 +31,29 @@ type TopicAnswer = Response["topics"][number];
 type Asked = NonNullable<MetadataRequest["topics"]>[number];
 
 const BY_ID_SINCE = 12;
+/** Changes that can be seen in an answer. */
+const TOPOLOGY_EFFECTS: ReadonlySet<Effect["kind"]> = new Set([
+  "broker-registered",
+  "topic-created",
+  "topic-deleted",
+  "partition-created",
+  "leader-changed",
+  "in-sync-changed",
+] as const);
+
 /** As many partitions and replicas as the broker is configured to give. */
 const DEFAULT_COUNT = -1;
 
 export function metadataHandler(parts: KafkaParts): ApiHandler {
+  const cache = new AnswerCache();
+  parts.controller.onApplied((effects) => {
+    if (effects.some(({ kind }) => TOPOLOGY_EFFECTS.has(kind))) cache.clear();
+  });
   return declaredApi(parts, {
     request: metadataRequest,
     response: metadataResponse,
+    cache,
+    cacheKey: (request, call) => (asksForAll(request, call.version) ? allTopicsKey(parts, request, call) : undefined),
     handle(request, call) {
       const missing = namesToCreate(parts, request);
       if (missing.length === 0) return respond(parts, request, call, new Map());
@@ -48,6 +68,13 @@ export function metadataHandler(parts: KafkaParts): ApiHandler {
 
 function respond(parts: KafkaParts, request: MetadataRequest, call: Call, failures: ReadonlyMap<string, number>): Response {
   return { ...cluster(parts, request, call), topics: topicsOf(parts, request, call.version, failures) };
+}
+
+/** Whatever the answer with all topics depends on, beside the topology. */
+function allTopicsKey(parts: KafkaParts, request: MetadataRequest, call: Call): string {
+  const { includeClusterAuthorizedOperations, includeTopicAuthorizedOperations } = request;
+  const { host, port } = brokerAddress(parts, call.connection);
+  return `${call.version} ${includeClusterAuthorizedOperations} ${includeTopicAuthorizedOperations} ${host}:${port}`;
 }
 
 function cluster(parts: KafkaParts, request: MetadataRequest, call: Call): Omit<Response, "topics"> {
@@ -125,7 +152,7 @@ function namesToCreate(parts: KafkaParts, request: MetadataRequest): string[] {
   for (const { name, topicId } of request.topics) {
     if (name !== null && topicId === ZERO_UUID && !parts.state.topicsByName.has(name)) names.add(name);
   }
-  return [...names];
+  return [...names].slice(0, AUTO_CREATED_TOPICS_MAX);
 }
 
 /** Returns the error code of every name that did not become a topic. Somebody else may have been faster: that is none. */

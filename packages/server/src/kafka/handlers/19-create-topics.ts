@@ -26,7 +26,9 @@ export function createTopicsHandler(parts: KafkaParts): ApiHandler {
     response: createTopicsResponse,
     async handle(request) {
       const results = await parts.controller.createTopics(request.topics.map(requestOf), request.validateOnly);
-      return { throttleTimeMs: 0, topics: results.map((result) => answerOf(parts, result)) };
+      // By name: a later result of the same one says the same.
+      const answers = new Map(results.map((result) => [result.name, answerOf(parts, result)]));
+      return { throttleTimeMs: 0, topics: [...answers.values()] };
     },
     refuse: (request, code, message) => ({ throttleTimeMs: 0, topics: request.topics.map(({ name }) => refusal(name, code, message)) }),
   });

@@ -269,7 +269,6 @@ describe("topics", () => {
         ["option", ErrorCode.INVALID_CONFIG],
         ["value", ErrorCode.INVALID_CONFIG],
         ["twice", ErrorCode.INVALID_REQUEST],
-        ["twice", ErrorCode.INVALID_REQUEST],
       ],
     );
     for (const { errorCode, errorMessage } of answer.topics) equal(errorMessage === null, errorCode === 0);
@@ -572,4 +571,39 @@ test("DescribeCluster", async () => {
   const ask = async (endpointType: number) =>
     (await client.ask(API.describeCluster, 1, { includeClusterAuthorizedOperations: false, endpointType })).errorCode;
   deepEqual([await ask(2), await ask(9)], [ErrorCode.MISMATCHED_ENDPOINT_TYPE, ErrorCode.UNSUPPORTED_ENDPOINT_TYPE]);
+});
+
+describe("the answer with all topics is kept, and", () => {
+  const names = async (more = {}) => {
+    const answer = await client.ask(API.metadata, 12, { topics: null, ...more });
+    return answer.topics.map(({ name, partitions, topicAuthorizedOperations }) => [name, partitions.length, topicAuthorizedOperations > 0]);
+  };
+
+  test("is made anew when topics come, grow and go", async () => {
+    await fixture.createTopic("large", 1000);
+    deepEqual(await names(), [["large", 1000, false]]);
+    deepEqual(await names(), [["large", 1000, false]]);
+    await fixture.createTopic("b");
+    deepEqual(await names(), [
+      ["large", 1000, false],
+      ["b", 1, false],
+    ]);
+    await fixture.settle(fixture.controller.createPartitions([{ name: "b", count: 3, assignments: undefined }], false));
+    deepEqual(await names(), [
+      ["large", 1000, false],
+      ["b", 3, false],
+    ]);
+    await fixture.settle(fixture.controller.deleteTopics([{ name: "large", topicId: undefined }]));
+    deepEqual(await names(), [["b", 3, false]]);
+  });
+
+  test("is not given to who asks for something else", async () => {
+    await fixture.createTopic("large", 1000);
+    deepEqual(await names(), [["large", 1000, false]]);
+    deepEqual(await names({ includeTopicAuthorizedOperations: true }), [["large", 1000, true]]);
+    for (const version of versionsOf(metadataRequest)) {
+      const answer = await client.ask(API.metadata, version, { topics: version === 0 ? [] : null });
+      equal(answer.topics[0]?.partitions.length, 1000);
+    }
+  });
 });
