@@ -27,7 +27,13 @@ import type {
 } from "./requests.ts";
 import { Snapshotter } from "./snapshotter.ts";
 
-export type ControllerOptions = Readonly<{ clusterId: string; defaultPartitions: number; defaultReplicationFactor: number }>;
+export type ControllerOptions = Readonly<{
+  clusterId: string;
+  defaultPartitions: number;
+  defaultReplicationFactor: number;
+  /** Instead of SNAPSHOT_LOG_BYTES_MIN. */
+  snapshotLogBytesMin?: number;
+}>;
 
 export type ControllerParts = Readonly<{ log: MetadataLog; clock: Clock; random: Random; logger: Log; fatal: (error: Error) => void }>;
 
@@ -58,7 +64,7 @@ export class Controller {
     this.#options = options;
     this.#random = parts.random;
     this.#holder = hex(parts.random.bytes(8));
-    this.#snapshotter = new Snapshotter(replayed.state, replayed.snapshotBytes, parts);
+    this.#snapshotter = new Snapshotter(replayed.state, replayed.snapshotBytes, parts, options.snapshotLogBytesMin);
     this.#snapshotter.applied(replayed.logBytes);
     this.#writer = new LogWriter({
       ...parts,

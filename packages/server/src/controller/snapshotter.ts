@@ -11,15 +11,17 @@ export type SnapshotterParts = Readonly<{ log: MetadataLog; clock: Clock; logger
 export class Snapshotter {
   readonly #state: ClusterState;
   readonly #parts: SnapshotterParts;
+  readonly #logBytesMin: number;
   #snapshotBytes: number;
   #logBytes = 0;
   #running: Promise<void> | undefined;
 
   /** @param snapshotBytes Of the snapshot that the state was loaded from. */
-  constructor(state: ClusterState, snapshotBytes: number, parts: SnapshotterParts) {
+  constructor(state: ClusterState, snapshotBytes: number, parts: SnapshotterParts, logBytesMin = SNAPSHOT_LOG_BYTES_MIN) {
     this.#state = state;
     this.#snapshotBytes = snapshotBytes;
     this.#parts = parts;
+    this.#logBytesMin = logBytesMin;
   }
 
   /** A batch of so many bytes was applied. */
@@ -29,7 +31,7 @@ export class Snapshotter {
 
   /** Begins one if it is due. */
   consider(): void {
-    if (this.#running !== undefined || this.#logBytes <= Math.max(SNAPSHOT_LOG_BYTES_MIN, this.#snapshotBytes)) return;
+    if (this.#running !== undefined || this.#logBytes <= Math.max(this.#logBytesMin, this.#snapshotBytes)) return;
     this.#running = this.#write()
       .catch((error: unknown) => this.#parts.fatal(error as Error))
       .finally(() => {

@@ -7,6 +7,7 @@ import { brokerConfigEntries } from "../config/broker-options.ts";
 import type { HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
+import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { sleep } from "../io/clock.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
@@ -33,13 +34,20 @@ import type { World } from "./world.ts";
 export const NODE_ID = 1;
 
 /** Sizes that nobody sets; the simulator makes them small, so that everything happens soon. */
-export type BrokerSizes = Readonly<{ slabBytes: number; indexBytesMax: number; objectBytesMax: number; uploadWindowBytes: number }>;
+export type BrokerSizes = Readonly<{
+  slabBytes: number;
+  indexBytesMax: number;
+  objectBytesMax: number;
+  uploadWindowBytes: number;
+  snapshotLogBytesMin: number;
+}>;
 
 const SIZES: BrokerSizes = {
   slabBytes: 4 * MiB,
   indexBytesMax: 64 * MiB,
   objectBytesMax: OBJECT_DATA_BYTES_MAX,
   uploadWindowBytes: UPLOAD_WINDOW_BYTES,
+  snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN,
 };
 const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
@@ -77,7 +85,9 @@ export class Broker {
     const fatal = (error: Error): void => world.fatal(error);
     const metadataLog = await LocalMetadataLog.open({ disk, clock, random, logger, fatal });
     const { clusterId } = metadataLog;
-    const options = { clusterId, defaultPartitions: config.defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR };
+    const { defaultPartitions } = config;
+    const { snapshotLogBytesMin } = sizes;
+    const options = { clusterId, defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR, snapshotLogBytesMin };
     const controller = await Controller.open(options, { log: metadataLog, clock, random, logger, fatal });
     await refuseForeignBucket(config, world, clusterId);
     const wiring = new Wiring();

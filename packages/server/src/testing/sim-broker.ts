@@ -18,6 +18,7 @@ export const SIM_SIZES: BrokerSizes = {
   indexBytesMax: 1 * MiB,
   objectBytesMax: 128 * KiB,
   uploadWindowBytes: 384 * KiB,
+  snapshotLogBytesMin: 4 * KiB,
 };
 
 const SIM_CONFIG: StartConfig = {
