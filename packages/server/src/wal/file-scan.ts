@@ -14,7 +14,7 @@ import {
 } from "./group-codec.ts";
 import { directoryOf, type GroupDirectory } from "./group-directories.ts";
 import { GroupTable } from "./group-table.ts";
-import { BLOCK_BYTES, GROUP_PEEK_BYTES, SEARCH_READ_BYTES } from "./limits.ts";
+import { BLOCK_BYTES, GROUP_PEEK_BYTES, SEARCH_READ_BYTES, UNUSED_PEEK_BYTES } from "./limits.ts";
 import type { WalFile } from "./wal-file.ts";
 
 /** An entry that recovery has to know before it replays: control entries and copies. */
@@ -53,6 +53,7 @@ export class FileScanner {
   /** Bytes of the file from `#windowAt` on. */
   #window = Buffer.alloc(0);
   #windowAt = 0;
+  #groupsInWindow = 0;
 
   constructor(walId: Uint8Array, fileBytes: number, keep: DirectoryKeeper) {
     this.#walId = walId;
@@ -65,6 +66,18 @@ export class FileScanner {
     const scan = newScan(file, header, header.incarnation, header.run, header.firstGroup);
     await this.#scanGroups(scan, FIRST_GROUP_POSITION, lastExpected);
     return scan;
+  }
+
+  /**
+   * Whether a file without readable header may hold groups: its header is not all zeros, or groups lie near its beginning.
+   * Else it was never used: files are filled with zeros, and there may be many.
+   */
+  async mayHoldGroups(file: WalFile): Promise<boolean> {
+    this.#enter(file);
+    const front = await this.#bytesAt(0, FIRST_GROUP_POSITION + UNUSED_PEEK_BYTES);
+    if (front.subarray(0, FIRST_GROUP_POSITION).some((byte) => byte !== 0)) return true;
+    for (let at = FIRST_GROUP_POSITION; at < front.byteLength; at += BLOCK_BYTES) if (looksLikeGroup(front, at)) return true;
+    return false;
   }
 
   /** A file without readable header: the groups of the newest incarnation in it, if there are any. */
@@ -110,6 +123,7 @@ export class FileScanner {
 
   async #note(scan: FileScan, position: number, header: GroupHeader): Promise<void> {
     this.counters.groups += 1;
+    this.#groupsInWindow += 1;
     scan.run = header.run;
     scan.durableMax = Math.max(scan.durableMax, header.durableGroup);
     scan.metadataMax = Math.max(scan.metadataMax, header.metadataIndex);
@@ -152,9 +166,9 @@ export class FileScanner {
   }
 
   async #readWindow(position: number, length: number): Promise<void> {
-    // A window that was used up to its end: groups are small, so more is read at once.
-    const isNext = position - this.#windowAt <= this.#window.byteLength && this.#window.byteLength > 0;
-    const size = Math.min(isNext ? Math.max(length, WINDOW_BYTES) : length, this.#fileBytes - position);
+    // Several groups lay in the last one: they are small, so more is read at once.
+    const size = Math.min(this.#groupsInWindow >= 4 ? Math.max(length, WINDOW_BYTES) : length, this.#fileBytes - position);
+    this.#groupsInWindow = 0;
     const window = Buffer.allocUnsafeSlow(size);
     const read = await readOrZero(this.#file as WalFile, position, window);
     this.counters.bytes += read;

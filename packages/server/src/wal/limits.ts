@@ -73,6 +73,8 @@ export const FILES_FILLED_FIRST = 2;
 
 /** Bytes read at once where a scan looks for groups behind an unreadable block. */
 export const SEARCH_READ_BYTES = 1 * MiB;
+/** Where groups are looked for in a file whose header is all zeros. */
+export const UNUSED_PEEK_BYTES = 256 * KiB;
 /** Directories kept in memory between the two passes of a recovery; others are read again. */
 export const RECOVERY_DIRECTORY_BYTES_MAX = 64 * MiB;
 /** Batches that count are read together up to so many bytes before they are appended again. */

@@ -79,7 +79,10 @@ export class LogReplay {
     this.#sortCopies();
     for (const range of this.#cut.ranges) {
       const { scan } = range;
-      if (scan?.header !== undefined) this.#offsets = Math.max(this.#offsets, scan.header.offsetsBefore);
+      if (scan?.header !== undefined) {
+        this.#endMissing(scan.header.offsetsBefore);
+        this.#offsets = Math.max(this.#offsets, scan.header.offsetsBefore);
+      }
       for (let number = range.first; number <= range.last; number++) {
         if (scan === undefined || scan.groups.block(number) === 0) this.#isMissing(number, scan, range.slot);
         else await this.#group({ scan, number, address: this.#addressOf(scan, number) });

@@ -102,18 +102,28 @@ export class WalPartitionLog implements PartitionLog {
   }
 
   read(p: WalPartition, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
-    const end = this.#readableEnd(p, offset, endOffset);
-    if (offset >= end) return nothingFrom(offset);
-    return this.#hot.read(p, offset, end, bytesMax, atLeastOne, true) ?? this.#cold.read(p, offset, end, bytesMax, atLeastOne);
+    return this.#read(p, p.behindAccepted(offset), endOffset, bytesMax, atLeastOne, true);
   }
 
   readForUpload(p: WalPartition, offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices> {
-    const end = this.#readableEnd(p, offset, endOffset);
-    if (offset >= end) return nothingFrom(offset);
-    return this.#hot.read(p, offset, end, bytesMax, true, false) ?? this.#cold.read(p, offset, end, bytesMax, true);
+    return this.#read(p, p.behindAccepted(offset), endOffset, bytesMax, true, false);
   }
 
-  /** Where a read from `offset` has to stop: durable end, next hole. */
+  /** @param copies Small results are copied and hold no memory of the log. */
+  #read(
+    p: WalPartition,
+    offset: number,
+    endOffset: number,
+    bytesMax: number,
+    atLeastOne: boolean,
+    copies: boolean,
+  ): RecordSlices | Promise<RecordSlices> {
+    const end = this.#readableEnd(p, offset, endOffset);
+    if (offset >= end) return nothingFrom(offset);
+    return this.#hot.read(p, offset, end, bytesMax, atLeastOne, copies) ?? this.#cold.read(p, offset, end, bytesMax, atLeastOne);
+  }
+
+  /** Where a read from `offset` has to stop: durable end, next hole, next loss that is passed over. */
   #readableEnd(p: WalPartition, offset: number, endOffset: number): number {
     if (offset < p.firstOffset)
       throw new QueueError("OFFSET_OUT_OF_RANGE", `offset is not in the WAL. requested=${offset} first=${p.firstOffset}`);

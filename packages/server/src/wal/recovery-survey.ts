@@ -134,7 +134,7 @@ class Surveyor {
 
   async run(): Promise<Survey> {
     for (const { file } of this.#found) {
-      if (this.#headers.some((known) => known.file === file)) continue;
+      if (this.#headers.some((known) => known.file === file) || !(await this.#scanner.mayHoldGroups(file))) continue;
       const scan = await this.#scanner.scanHeaderless(file);
       if (scan !== undefined) this.#scans.set(scan.incarnation, scan);
     }
@@ -205,7 +205,10 @@ class Surveyor {
     const known = this.#scans.get(needed.incarnation);
     if (known !== undefined) return known;
     const header = this.#headers.find((one) => one.header.incarnation === needed.incarnation);
-    return header === undefined ? undefined : this.#scan(header.file, header.header, needed.lastGroup);
+    if (header !== undefined) return this.#scan(header.file, header.header, needed.lastGroup);
+    const there = this.#found.find(({ file, header: other }) => file.slot === needed.slot && other === undefined);
+    const scan = there === undefined ? undefined : await this.#scanner.scanHeaderless(there.file);
+    return scan?.incarnation === needed.incarnation ? scan : undefined;
   }
 }
 

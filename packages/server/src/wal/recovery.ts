@@ -161,7 +161,8 @@ class Recoverer {
     const { files } = this.#log;
     const newest = survey.scans.at(-1)?.scan;
     const named = new Set(survey.absent.map((file) => file.slot));
-    const missing = files.slots.filter((file) => file.slot < survey.slotCount && file.handle === undefined && !named.has(file.slot));
+    const slotCount = Math.max(survey.slotCount, ...survey.found.map(({ file }) => file.slot + 1));
+    const missing = files.slots.filter((file) => file.slot < slotCount && file.handle === undefined && !named.has(file.slot));
     if (missing.length === 0 || newest === undefined) return 0;
     files.incarnationSeen(survey.incarnationNewest + missing.length + 1);
     const wasLeft = newest.end > files.fileBytes / 2 && !newest.cleanEnd;

@@ -81,6 +81,7 @@ export class WalPartition {
   readonly #log: PartitionLog;
   #uploadedEnd: number;
   #holes: readonly OffsetRange[] = [];
+  #accepted: readonly OffsetRange[] = [];
 
   constructor(
     id: number,
@@ -178,7 +179,7 @@ export class WalPartition {
     this.logStart = Math.max(this.logStart, offset);
   }
 
-  /** A person accepts that these offsets are lost: reads go on behind them. Lasts until the next start. */
+  /** A person accepts that these offsets are lost: reads pass over them. Lasts until the next start. */
   acceptLoss(from: number, to: number): void {
     const left: OffsetRange[] = [];
     for (const hole of this.#holes) {
@@ -186,6 +187,19 @@ export class WalPartition {
       if (hole.to > to) left.push({ from: Math.max(hole.from, to), to: hole.to });
     }
     this.#holes = left;
+    this.#accepted = joinRanges([...this.#accepted, { from, to }]);
+  }
+
+  /** `offset`, or the end of the accepted loss that it lies in. */
+  behindAccepted(offset: number): number {
+    for (const loss of this.#accepted) if (loss.from <= offset && offset < loss.to) return loss.to;
+    return offset;
+  }
+
+  /** Where the next accepted loss above `offset` begins. */
+  nextAccepted(offset: number): number {
+    for (const loss of this.#accepted) if (loss.from > offset) return loss.from;
+    return Number.MAX_SAFE_INTEGER;
   }
 
   /** The first hole that ends above `offset`. */

@@ -93,10 +93,10 @@ export class WalWriter {
     this.#slabs.written(group);
   }
 
-  /** The start entry is synced: the run counts. */
+  /** The start entry is synced: the run counts. A mark says so at once, or starts in quick succession would rescue ever more. */
   started(): void {
     this.assembly.durableMax = Number.MAX_SAFE_INTEGER;
-    this.#armIdle();
+    this.#mark(0);
   }
 
   /** Appends one batch and notes it in the partition's index. */

@@ -1,0 +1,310 @@
+import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
+import { describe, test } from "node:test";
+import { QueueError } from "../base/errors.ts";
+import { WalWorld } from "../testing/wal/wal-world.ts";
+import { decodeGroupHeader, type GroupHeader } from "./group-codec.ts";
+import { BLOCK_BYTES } from "./limits.ts";
+import type { RecoveredPartition } from "./wal.ts";
+
+type PlacedGroup = Readonly<{ path: string; position: number; header: GroupHeader }>;
+
+/** All groups on the disk, the newest last. */
+function groupsOn(w: WalWorld): PlacedGroup[] {
+  const found: PlacedGroup[] = [];
+  for (let slot = 0; slot < w.options.capacityBytes / w.options.fileBytes; slot++) {
+    const path = `wal/0000${slot}.wal`;
+    const bytes = Buffer.from(w.disk.contents(path));
+    for (let position = 0; position < bytes.byteLength; position += BLOCK_BYTES) {
+      const header = decodeGroupHeader(bytes, position, Buffer.from(w.open.id, "hex"), position, w.options.fileBytes);
+      if (header !== undefined) found.push({ path, position, header });
+    }
+  }
+  return found.sort((a, b) => a.header.number - b.header.number);
+}
+
+function flip(w: WalWorld, path: string, position: number): void {
+  w.disk.file(path).flipBit(position, 3);
+}
+
+/** Partitions 1 to 3 with ten groups each, in turn; then a quiet time, so that all of them lie below D. */
+async function filled(seed: number, batchBytes = 1000): Promise<{ w: WalWorld; groups: PlacedGroup[] }> {
+  const w = new WalWorld(seed);
+  await w.start();
+  w.open.ready();
+  await w.run(100);
+  for (let id = 1; id <= 3; id++) w.host(id);
+  for (let round = 0; round < 10; round++) {
+    for (let id = 1; id <= 3; id++) {
+      w.append(id, batchBytes, 4);
+      await w.run(4);
+    }
+  }
+  await w.run(300);
+  return { w, groups: groupsOn(w).filter(({ header }) => header.entryCount === 1 && header.offsets > 0) };
+}
+
+async function reopened(w: WalWorld): Promise<RecoveredPartition[]> {
+  w.crash();
+  await w.world.settle(w.opening());
+  return [...w.recovered];
+}
+
+const isCorrupt = (text: RegExp) => (error: unknown) =>
+  error instanceof QueueError && error.code === "CORRUPT_RECORD" && text.test(error.message);
+
+describe("a flipped bit in a batch", () => {
+  test("is named and refused; everything else is served", async () => {
+    const { w, groups } = await filled(1);
+    const group = groups[15] as PlacedGroup; // partition 1, sixth batch: [20, 24)
+    equal(group.header.offsets, 64);
+    for (const at of [0, 9, 13, 16, 18, 25, 40, 900]) {
+      const victim = at === 0 ? group : group;
+      flip(w, victim.path, victim.position + 128 + at);
+      await reopened(w);
+      const p = w.partition(1);
+      equal(p.holes.length, 0);
+      const before = await w.world.settle(Promise.resolve(p.read(0, 40, 100_000, true)));
+      deepEqual([before.nextOffset, before.bytes], [20, 5000], `byte ${at}`);
+      deepEqual(p.holes, [{ from: 20, to: 24 }]);
+      throws(() => p.read(22, 40, 100_000, true), isCorrupt(/offsets=\[20, 24\)/));
+      equal((await w.world.settle(w.readAll(1, 24, 40))).length, 4);
+      equal((await w.world.settle(w.readAll(2, 0, 40))).length, 10);
+      flip(w, victim.path, victim.position + 128 + at); // heal
+    }
+  });
+
+  test("is a gap once a person accepts the loss", async () => {
+    const { w, groups } = await filled(2);
+    const group = groups[15] as PlacedGroup;
+    flip(w, group.path, group.position + 128 + 500);
+    await reopened(w);
+    const p = w.partition(1);
+    await rejects(w.world.settle(Promise.resolve(p.read(20, 40, 100_000, true))), isCorrupt(/partition=1 offsets=\[20, 24\)/));
+    p.acceptLoss(20, 24);
+    equal(p.holes.length, 0);
+    const before = await w.world.settle(Promise.resolve(p.read(0, 40, 100_000, true)));
+    deepEqual([before.nextOffset, before.bytes], [20, 5000]);
+    const behind = await w.world.settle(Promise.resolve(p.read(20, 40, 100_000, true)));
+    deepEqual([behind.nextOffset, behind.bytes], [40, 4000]);
+  });
+
+  test("is left behind when its file is emptied: the hole stays, nothing else is lost", async () => {
+    const { w, groups } = await filled(3, 15_000);
+    const group = groups[15] as PlacedGroup;
+    w.host(9);
+    w.upload(2, 40);
+    w.upload(3, 40);
+    flip(w, group.path, group.position + 128 + 500);
+    for (let round = 0; w.open.stats.copiedFiles < 3; round++) {
+      ok(round < 3000);
+      w.append(9, 20_000, 1);
+      await w.run(4);
+      w.upload(9, w.partition(9).durableEnd);
+    }
+    deepEqual(w.partition(1).holes, [{ from: 20, to: 24 }]);
+    equal((await w.world.settle(w.readAll(1, 24, 40))).length, 4);
+    const recovered = await reopened(w);
+    deepEqual(recovered.find(({ partition }) => partition.id === 1)?.holes, [{ from: 20, to: 24 }]);
+    equal((await w.world.settle(w.readAll(1, 0, 20))).length, 5);
+  });
+});
+
+describe("a lost group at or below D", () => {
+  for (const [what, at] of [
+    ["header", 33],
+    ["checksum of the header", 125],
+  ] as const) {
+    test(`(${what} unreadable) is a hole of its partition; ends of quiet partitions resume behind it`, async () => {
+      const { w, groups } = await filled(10);
+      const group = groups[15] as PlacedGroup;
+      flip(w, group.path, group.position + at);
+      const recovered = await reopened(w);
+      deepEqual(
+        recovered.map(({ holes }) => holes),
+        [[{ from: 20, to: 24 }], [], []],
+      );
+      equal(recovered[0]?.foldIncomplete, true);
+      deepEqual(
+        recovered.map(({ partition }) => partition.logEnd),
+        [40, 40, 40],
+      );
+      ok(w.report?.damage.some((line) => /at most 4 offsets/.test(line)));
+    });
+  }
+
+  test("(directory unreadable) is the same", async () => {
+    const { w, groups } = await filled(11);
+    const group = groups[15] as PlacedGroup;
+    flip(w, group.path, group.position + group.header.directoryPosition + 40);
+    const recovered = await reopened(w);
+    deepEqual(
+      recovered.map(({ holes }) => holes),
+      [[{ from: 20, to: 24 }], [], []],
+    );
+  });
+
+  test("with nothing behind it: every partition may have lost its end, and none uses an offset twice", async () => {
+    const { w, groups } = await filled(12);
+    const group = groups[29] as PlacedGroup; // the last one: partition 3, [36, 40)
+    flip(w, group.path, group.position + 33);
+    let recovered = await reopened(w);
+    deepEqual(
+      recovered.map(({ partition }) => partition.logEnd),
+      [44, 44, 40],
+    );
+    deepEqual(
+      recovered.map(({ holes }) => holes),
+      [[{ from: 40, to: 44 }], [{ from: 40, to: 44 }], [{ from: 36, to: 40 }]],
+    );
+    throws(() => w.partition(3).read(36, 40, 1000, true), isCorrupt(/partition=3 offsets=\[36, 40\)/));
+    // The next starts find the same, and a partition that came later has lost nothing.
+    w.host(4);
+    await w.run(20);
+    for (let start = 0; start < 3; start++) {
+      recovered = await reopened(w);
+      deepEqual(
+        recovered.map(({ partition }) => partition.logEnd),
+        [44, 44, 40, 0],
+      );
+      deepEqual(recovered[3]?.holes, []);
+    }
+    w.partition(1).append(Buffer.from(w.model(1).batches[0]?.stored ?? []), 0, 1000, 44, 0, 1);
+    await w.run(20);
+    equal((await w.world.settle(Promise.resolve(w.partition(1).read(44, 48, 9999, true)))).nextOffset, 48);
+  });
+
+  test("uploaded ranges are no holes", async () => {
+    const { w, groups } = await filled(13);
+    w.upload(1, 28);
+    const group = groups[15] as PlacedGroup;
+    flip(w, group.path, group.position + 33);
+    const recovered = await reopened(w);
+    deepEqual(recovered[0]?.holes, []);
+    equal(recovered[0]?.foldIncomplete, true);
+    equal(w.partition(1).firstOffset, 24);
+  });
+});
+
+describe("above D", () => {
+  test("a damaged group is the cut, and nothing behind it is used, however valid", async () => {
+    const w = new WalWorld(20, { sync: false, flushIntervalMs: 100_000 });
+    await w.start();
+    w.host(1);
+    for (let i = 0; i < 6; i++) {
+      w.append(1, 1000, 1);
+      await w.run(3);
+    }
+    const group = groupsOn(w).filter(({ header }) => header.entryCount === 1 && header.offsets > 0)[3] as PlacedGroup;
+    flip(w, group.path, group.position + 128 + 400);
+    const recovered = await reopened(w);
+    equal(w.partition(1).logEnd, 3);
+    deepEqual([recovered[0]?.holes, w.report?.damage], [[], []]);
+    // The dead ones stay dead, also when offsets are assigned again.
+    w.model(1).truncate(3);
+    w.append(1, 700, 1);
+    await w.run(300);
+    await reopened(w);
+    equal(w.partition(1).logEnd, 4);
+    deepEqual((await w.world.settle(w.readAll(1, 3, 4)))[0]?.stored, w.model(1).batches.at(-1)?.stored);
+  });
+});
+
+describe("files", () => {
+  test("one unreadable header copy is nothing; two are reported, and the groups count", async () => {
+    const { w } = await filled(30);
+    const path = groupsOn(w).at(-1)?.path ?? "";
+    flip(w, path, 100);
+    await reopened(w);
+    deepEqual(w.report?.damage, []);
+    const head = groupsOn(w).at(-1)?.path ?? "";
+    flip(w, head, 100);
+    flip(w, head, 16_384 + 100);
+    const recovered = await reopened(w);
+    equal(w.report?.damage.length, 1);
+    deepEqual(
+      recovered.map(({ partition, holes }) => [partition.logEnd, holes.length]),
+      [
+        [40, 0],
+        [40, 0],
+        [40, 0],
+      ],
+    );
+    for (let id = 1; id <= 3; id++) equal((await w.world.settle(w.readAll(id, 0, 40))).length, 10);
+  });
+
+  test("a missing file that counts is damage, not a cut", async () => {
+    const { w } = await filled(31, 60_000);
+    const paths = [...new Set(groupsOn(w).map(({ path }) => path))];
+    ok(paths.length >= 3);
+    const lost = groupsOn(w).filter(({ path, header }) => path === paths[1] && header.entryCount > 0);
+    w.crash();
+    w.disk.names.remove(paths[1] ?? "");
+    await w.world.settle(w.opening());
+    const holes = w.recovered.map((one) => one.holes.reduce((sum, hole) => sum + hole.to - hole.from, 0));
+    equal(
+      holes.reduce((sum, count) => sum + count, 0),
+      lost.length * 4,
+    );
+    console.log(
+      w.report,
+      lost.length,
+      lost,
+      holes,
+      w.recovered.map((r) => r.holes),
+    );
+    ok(w.report?.damage.some((line) => /is missing/.test(line)));
+    for (const { partition } of w.recovered) equal(partition.logEnd, w.model(partition.id).logEnd);
+    await w.run(500);
+    const again = await reopened(w);
+    deepEqual(
+      again.map((one) => one.holes.reduce((sum, hole) => sum + hole.to - hole.from, 0)),
+      holes,
+    );
+  });
+
+  test("the newest file missing is not taken for a quiet end", async () => {
+    const { w } = await filled(32, 20_000);
+    const groups = groupsOn(w).filter(({ header }) => header.entryCount > 0);
+    const newest = groups.at(-1)?.path ?? "";
+    ok(groups.some(({ path }) => path !== newest));
+    w.crash();
+    w.disk.names.remove(newest);
+    await w.world.settle(w.opening());
+    ok(
+      w.recovered.every(({ partition }) => partition.logEnd >= 40),
+      "no offset is used twice",
+    );
+    ok(w.recovered.every(({ holes }) => holes.length > 0));
+  });
+
+  test("a file of another log counts for nothing", async () => {
+    const { w } = await filled(33);
+    const other = new WalWorld(99);
+    await other.start();
+    other.host(1);
+    other.append(1, 5000, 1000);
+    await other.run(300);
+    w.crash();
+    w.disk.overwrite("wal/00005.wal", 0, other.disk.contents("wal/00000.wal"));
+    await w.start();
+    deepEqual(w.report?.damage, []);
+  });
+});
+
+test("a damaged base is told, and the tail is still there", async () => {
+  const w = new WalWorld(40);
+  await w.start();
+  const p = w.host(1);
+  p.installBase(100, Buffer.alloc(5000, 7));
+  await w.run(300);
+  const bytes = Buffer.from(w.disk.contents("wal/00000.wal"));
+  flip(w, "wal/00000.wal", bytes.indexOf(Buffer.alloc(5000, 7)) + 2500);
+  w.model(1).uploadedEnd = 100;
+  const [found] = await reopened(w);
+  deepEqual([found?.base, found?.baseDamaged, found?.foldIncomplete], [undefined, true, true]);
+  equal(w.partition(1).logEnd, 100);
+  w.partition(1).writeBase(Buffer.alloc(10, 1));
+  await w.run(300);
+  const [again] = await reopened(w);
+  deepEqual([again?.base?.offset, again?.base?.bytes.byteLength, again?.foldIncomplete], [100, 10, false]);
+});
