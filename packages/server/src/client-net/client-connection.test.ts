@@ -221,6 +221,16 @@ test("a peer that takes no answers is given no more, and is cut off in the end",
   equal(fixture.listener.budget.used, 0);
 });
 
+test("large answers to requests that came together all go out, also when the peer takes them at once", () => {
+  const fixture = new ClientNetFixture();
+  fixture.onStart = (started) => started.connection.respond([Buffer.alloc(300_000, idOf(started.bytes))]);
+  const socket = fixture.connect();
+  socket.deliver(Buffer.concat(Array.from({ length: 20 }, (_, id) => frameOf(SLOW_API, id))));
+  fixture.clock.turns();
+  equal(socket.sent.byteLength, 20 * 300_000);
+  equal(socket.isPaused, false);
+});
+
 test("a slow peer that takes its answers gets all of them", () => {
   const fixture = new ClientNetFixture();
   fixture.onStart = (started) => started.connection.respond([Buffer.alloc(300_000, idOf(started.bytes))]);
@@ -306,11 +316,20 @@ test("the favoured connection that dies hands its favour on", () => {
   const [first, second] = [fixture.connect(), fixture.connect()];
   const frame = frameOf(FAST_API, 1, 400_000);
   first.deliver(frame.subarray(0, 300_000));
-  second.deliver(frame.subarray(0, 300_000));
+  const taken = 300_000 - second.deliver(frame.subarray(0, 300_000));
   equal(second.isPaused, true);
   first.closed("reset");
   fixture.clock.turns();
   equal(second.isPaused, false);
+  fixture.onStart = ({ connection, slot }) => connection.finishSlot(slot);
+  const third = fixture.connect();
+  const at = [300_000 - taken, 0];
+  for (let round = 0; round < 1000; round += 1) {
+    for (const [i, socket] of [second, third].entries())
+      at[i] = (at[i] ?? 0) + socket.deliver(frame.subarray(at[i], (at[i] ?? 0) + 30_000));
+    fixture.clock.turns();
+  }
+  equal(fixture.started.length, 2);
 });
 
 test("who begins a frame and stops is cut off; who is idle is closed later, without a line", () => {

@@ -9,6 +9,7 @@ import type { ClientConnection } from "../client-net/client-connection.ts";
 import { RESPONSE_COPY_BYTES_MAX } from "../client-net/limits.ts";
 import type { AnswerCache } from "./answer-cache.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
+import { REQUEST_STRUCTS_MAX } from "./limits.ts";
 
 /** One API: what `kafka/handlers/NN-name.ts` makes. */
 export type ApiHandler = Readonly<{
@@ -50,7 +51,7 @@ export function declaredApi<Q extends Message, R extends Message>(parts: KafkaPa
     apiKey: api.request.apiKey,
     versions: api.request.versions,
     start(connection, bytes, bodyStart, end, version, correlationId) {
-      const request = decodeMessage(api.request, version, new ByteReader(bytes, bodyStart, end));
+      const request = decodeMessage(api.request, version, new ByteReader(bytes, bodyStart, end, REQUEST_STRUCTS_MAX));
       const call: Call = { connection, version, correlationId, startedMs: parts.clock.monotonicMs() };
       runDeclared(parts, api, request, call);
     },

@@ -42,5 +42,8 @@ export const ANSWER_CACHE_BYTES_MAX = 32 * MiB;
 /** Topics that one Metadata request may bring into being; for the others the client asks again. */
 export const AUTO_CREATED_TOPICS_MAX = 100;
 
+/** Structures that one request may decode to: each takes some 200 bytes of heap, and the loop waits for all of them. */
+export const REQUEST_STRUCTS_MAX = 250_000;
+
 /** Highest API key that is counted by itself. */
 export const API_KEYS_MAX = 128;

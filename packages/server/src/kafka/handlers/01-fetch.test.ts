@@ -172,6 +172,26 @@ describe("waiting", () => {
     deepEqual(brief(answer()), [[0, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, []]]);
   });
 
+  test("however it ends, nobody is left listening", () => {
+    const partition = fixture.partition("orders");
+    let listening = 0;
+    const [listen, unlisten] = [partition.listen.bind(partition), partition.unlisten.bind(partition)];
+    partition.listen = (listener) => {
+      listening += 1;
+      listen(listener);
+    };
+    partition.unlisten = (listener) => {
+      listening -= 1;
+      unlisten(listener);
+    };
+    for (const end of [() => append(0, [10]), () => fixture.clock.advance(600), () => client.socket.closed("reset")]) {
+      client.send(fetchRequest, VERSION, body({ 0: { offset: partition.highWatermark } }));
+      equal(listening, 1);
+      end();
+      equal(listening, 0);
+    }
+  });
+
   test("a connection that dies leaves nothing behind", () => {
     client.send(fetchRequest, VERSION, body({ 0: { offset: 0 } }));
     client.socket.closed("reset");

@@ -8,6 +8,7 @@ import type { ApiHandler } from "../api-handler.ts";
 import { sendFetchAnswer } from "../fetch-response.ts";
 import { FetchSessions } from "../fetch-session.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
+import { REQUEST_STRUCTS_MAX } from "../limits.ts";
 
 /*
  * Behaviour
@@ -38,7 +39,7 @@ export function fetchHandler(parts: KafkaParts): ApiHandler {
     versions: fetchRequest.versions,
     start(connection, bytes, bodyStart, end, version, correlationId) {
       const startedMs = parts.clock.monotonicMs();
-      const request = decodeMessage(fetchRequest, version, new ByteReader(bytes, bodyStart, end));
+      const request = decodeMessage(fetchRequest, version, new ByteReader(bytes, bodyStart, end, REQUEST_STRUCTS_MAX));
       const refuse = (errorCode: number): void => {
         parts.counters.error(errorCode);
         parts.counters.answered(ApiKey.Fetch, parts.clock.monotonicMs() - startedMs);
