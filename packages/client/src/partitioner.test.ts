@@ -24,13 +24,25 @@ test("a hash below 0 still gives a partition", () => {
   }
 });
 
-test("records without a key stay with one partition until it moves, then go to another", () => {
-  const sticky = new StickyPartition({ uint32: () => 0x8000_0000 });
-  equal(sticky.current([0, 1, 2]), 1);
-  equal(sticky.current([0, 1, 2]), 1);
-  sticky.move([0, 1, 2]);
-  equal(sticky.current([0, 1, 2]), 2);
-  equal(sticky.current([0]), 0, "the current one has no leader");
-  sticky.move([0]);
-  equal(sticky.current([0]), 0);
+test("records without a key stay with one partition for a while, then go to another", () => {
+  const sticky = new StickyPartition({ uint32: () => 0x8000_0000 }, 100);
+  deepEqual(
+    [60, 60, 60, 60].map((bytes) => sticky.next([0, 1, 2], bytes)),
+    [1, 1, 2, 2],
+  );
+  equal(sticky.next([0], 60), 0, "the current one has no leader");
+  equal(sticky.next([0], 60), 0);
+  equal(sticky.next([0], 60), 0, "there is no other");
+});
+
+test("all partitions get their share", () => {
+  let state = 1;
+  const random = { uint32: () => (state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0) };
+  const sticky = new StickyPartition(random, 1_000);
+  const bytes = [0, 0, 0, 0];
+  for (let i = 0; i < 100_000; i += 1) {
+    const partition = sticky.next([0, 1, 2, 3], 100);
+    bytes[partition] = (bytes[partition] ?? 0) + 100;
+  }
+  for (const share of bytes) equal(share > 2_200_000 && share < 2_800_000, true, String(bytes));
 });

@@ -33,26 +33,31 @@ export function partitionOfKey(key: Uint8Array, partitions: number): number {
 }
 
 /**
- * Spreads records without a key: stays with one partition until a batch of it is full, then moves to another one by
- * chance. Few full batches cost less than many small ones.
+ * Spreads records without a key: stays with one partition for so many bytes, then moves to another one by chance. Few
+ * full batches cost less than many small ones, and a slow broker gets no more than the others (KIP-794).
  */
 export class StickyPartition {
   readonly #random: Random;
+  readonly #bytesMax: number;
   #current = -1;
+  #bytes = 0;
 
-  constructor(random: Random) {
+  constructor(random: Random, bytesMax: number) {
     this.#random = random;
+    this.#bytesMax = bytesMax;
   }
 
-  /** @param candidates Partitions that have a leader; if there are none, all. */
-  current(candidates: readonly number[]): number {
-    if (!candidates.includes(this.#current)) this.#current = candidates[below(this.#random, candidates.length)] as number;
+  /** The partition for so many bytes more. @param candidates Partitions that have a leader; if there are none, all. */
+  next(candidates: readonly number[], byteCount: number): number {
+    if (!candidates.includes(this.#current) || this.#bytes >= this.#bytesMax) this.#move(candidates);
+    this.#bytes += byteCount;
     return this.#current;
   }
 
-  /** A batch of the current one went full. */
-  move(candidates: readonly number[]): void {
+  #move(candidates: readonly number[]): void {
+    this.#bytes = 0;
     const others = candidates.filter((index) => index !== this.#current);
-    if (others.length > 0) this.#current = others[below(this.#random, others.length)] as number;
+    const from = others.length > 0 ? others : candidates;
+    this.#current = from[below(this.#random, from.length)] as number;
   }
 }

@@ -3,6 +3,7 @@ import type { RecordInput } from "@tidemq/protocol/record-batch-builder.ts";
 import type { Cluster } from "./cluster.ts";
 import { ClientError } from "./errors.ts";
 import { RECORD_BYTES_MAX } from "./limits.ts";
+import type { PartitionMetadata } from "./metadata.ts";
 import { partitionOfKey, StickyPartition } from "./partitioner.ts";
 import { type Delivery, ProducerBatch, type ProducerRecord } from "./producer-batch.ts";
 import { type ProducerOptions, producerOptions } from "./producer-options.ts";
@@ -12,6 +13,9 @@ import { ProducerSender } from "./producer-sender.ts";
 /** Beyond so many times the buffer, records are refused. */
 const BUFFER_REFUSAL_FACTOR = 4;
 
+/** Of a record in a batch, about. */
+const RECORD_OVERHEAD_BYTES = 10;
+
 type Waiter = Readonly<{ delivered: (delivery: Delivery) => void; failed: (error: ClientError) => void }>;
 type Held = Readonly<{ record: ProducerRecord; waiter: Waiter | undefined; bytes: number }>;
 
@@ -20,6 +24,9 @@ type TopicQueues = {
   readonly name: string;
   readonly partitions: Map<number, PartitionQueue>;
   readonly sticky: StickyPartition;
+  /** Partitions for records without a key, as of this state of the metadata. */
+  candidates: readonly number[];
+  candidatesOf: readonly PartitionMetadata[] | undefined;
   held: Held[];
   resolving: Promise<void> | undefined;
 };
@@ -117,7 +124,15 @@ export class Producer {
   #topic(name: string): TopicQueues {
     let topic = this.#topics.get(name);
     if (topic === undefined) {
-      topic = { name, partitions: new Map(), sticky: new StickyPartition(this.#cluster.parts.random), held: [], resolving: undefined };
+      topic = {
+        name,
+        partitions: new Map(),
+        sticky: new StickyPartition(this.#cluster.parts.random, this.#options.batchBytesMax),
+        candidates: [],
+        candidatesOf: undefined,
+        held: [],
+        resolving: undefined,
+      };
       this.#topics.set(name, topic);
     }
     return topic;
@@ -165,30 +180,29 @@ export class Producer {
     const input = encodeRecord(record, this.#cluster.parts.clock.wallMs());
     const bytes = byteLength(input.key) + byteLength(input.value);
     if (bytes > RECORD_BYTES_MAX) throw new ClientError("RECORD_TOO_LARGE", `a record of ${bytes} bytes. limit=${RECORD_BYTES_MAX}`);
-    const index = record.partition ?? this.#choosePartition(topic, input.key);
+    const index = record.partition ?? this.#choosePartition(topic, input.key, bytes);
     const queue = this.#queue(topic, index);
-    const batch = this.#batchFor(queue, input, topic);
+    const batch = this.#batchFor(queue, input);
     if (waiter !== undefined) batch.waiters.push({ index: batch.recordCount, timestampMs: input.timestampMs, ...waiter });
     const before = batch.heldBytes;
     batch.append(input);
     this.#bufferedBytes += batch.heldBytes - before;
-    if (batch.bytes >= this.#options.batchBytesMax) this.#closeBatch(queue, topic);
+    if (batch.bytes >= this.#options.batchBytesMax) this.#closeBatch(queue);
     if (this.#options.lingerMs === 0 || queue.open === undefined) this.#sender.wake(queue);
     else if (batch.recordCount === 1) this.#sender.wakeAt(queue, batch.createdAtMs + this.#options.lingerMs);
   }
 
-  #choosePartition(topic: TopicQueues, key: Uint8Array | null | undefined): number {
+  #choosePartition(topic: TopicQueues, key: Uint8Array | null | undefined, bytes: number): number {
     const partitions = this.#cluster.metadata.topic(topic.name)?.partitions ?? [];
     if (partitions.length === 0)
       throw new ClientError({ kafka: 5 }, `topic ${topic.name} has no partitions at the moment`, { topic: topic.name });
     if (key !== null && key !== undefined) return partitionOfKey(key, partitions.length);
-    return topic.sticky.current(this.#candidates(topic));
-  }
-
-  #candidates(topic: TopicQueues): number[] {
-    const partitions = this.#cluster.metadata.topic(topic.name)?.partitions ?? [];
-    const led = partitions.filter((partition) => partition.leader >= 0);
-    return (led.length > 0 ? led : partitions).map((partition) => partition.index);
+    if (topic.candidatesOf !== partitions) {
+      const led = partitions.filter((partition) => partition.leader >= 0);
+      topic.candidates = (led.length > 0 ? led : partitions).map((partition) => partition.index);
+      topic.candidatesOf = partitions;
+    }
+    return topic.sticky.next(topic.candidates, bytes + RECORD_OVERHEAD_BYTES);
   }
 
   #queue(topic: TopicQueues, index: number): PartitionQueue {
@@ -204,8 +218,8 @@ export class Producer {
     return queue;
   }
 
-  #batchFor(queue: PartitionQueue, input: RecordInput, topic: TopicQueues): ProducerBatch {
-    if (queue.open !== undefined && queue.open.bytesWith(input) > this.#options.batchBytesMax) this.#closeBatch(queue, topic);
+  #batchFor(queue: PartitionQueue, input: RecordInput): ProducerBatch {
+    if (queue.open !== undefined && queue.open.bytesWith(input) > this.#options.batchBytesMax) this.#closeBatch(queue);
     if (queue.open === undefined) {
       const nowMs = this.#cluster.parts.clock.monotonicMs();
       queue.open = new ProducerBatch(nowMs, nowMs + this.#options.deliveryTimeoutMs);
@@ -213,9 +227,8 @@ export class Producer {
     return queue.open;
   }
 
-  #closeBatch(queue: PartitionQueue, topic: TopicQueues): void {
+  #closeBatch(queue: PartitionQueue): void {
     queue.closeOpen();
-    topic.sticky.move(this.#candidates(topic));
     this.#sender.wake(queue);
   }
 
