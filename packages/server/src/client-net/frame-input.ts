@@ -164,7 +164,7 @@ export class FrameInput {
       const end = at + SIZE_BYTES + size;
       if (end > to) return at;
       const apiKey = readInt16(bytes, at + SIZE_BYTES);
-      if (this.#isBlocked || !this.#sink.mayStart(apiKey)) {
+      if (!this.#sink.mayStart(apiKey)) {
         this.#isBlocked = true;
         return at;
       }

@@ -53,9 +53,9 @@ function request(
   };
 }
 
-function setUp(sessionsMax?: number) {
+function setUp(sessionsMax?: number, positionsMax?: number) {
   const clock = new ManualClock();
-  return { clock, sessions: new FetchSessions(clock, counting(), sessionsMax) };
+  return { clock, sessions: new FetchSessions(clock, counting(), sessionsMax, positionsMax) };
 }
 
 function fine(scope: FetchScope) {
@@ -152,4 +152,13 @@ test("what has sent records is served last the next time", () => {
     [...positions].map(({ index }) => index),
     [1, 2, 0],
   );
+});
+
+test("all sessions together have so many partitions: one that grows beyond is over, a new one is not opened", () => {
+  const { sessions } = setUp(10, 5);
+  const id = fine(sessions.scopeOf(request(0, 0, { 0: 1, 1: 1, 2: 1 }), VERSION)).session?.id ?? 0;
+  equal(fine(sessions.scopeOf(request(0, 0, { 0: 1, 1: 1, 2: 1 }), VERSION)).session, undefined);
+  fine(sessions.scopeOf(request(id, 1, { 3: 1, 4: 1 }), VERSION));
+  deepEqual(sessions.scopeOf(request(id, 2, { 5: 1 }), VERSION), { error: ErrorCode.FETCH_SESSION_ID_NOT_FOUND });
+  deepEqual([sessions.count, sessions.positions], [0, 0]);
 });

@@ -52,11 +52,13 @@ export class FetchSessions {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #sessionsMax: number;
+  readonly #positionsMax: number;
   /** In order of last use. */
   readonly #sessions = new Map<number, FetchSession>();
   #positions = 0;
 
-  constructor(clock: Clock, random: Random, sessionsMax: number = FETCH_SESSIONS_MAX) {
+  constructor(clock: Clock, random: Random, sessionsMax: number = FETCH_SESSIONS_MAX, positionsMax: number = FETCH_SESSION_PARTITIONS_MAX) {
+    this.#positionsMax = positionsMax;
     this.#clock = clock;
     this.#random = random;
     this.#sessionsMax = sessionsMax;
@@ -86,7 +88,7 @@ export class FetchSessions {
     if (session.epoch !== request.sessionEpoch) return { error: ErrorCode.INVALID_FETCH_SESSION_EPOCH };
     if (session.usesTopicIds !== version >= FETCH_TOPIC_IDS_SINCE) return { error: ErrorCode.FETCH_SESSION_TOPIC_ID_ERROR };
     this.#update(session, request, version);
-    if (this.#positions > FETCH_SESSION_PARTITIONS_MAX) {
+    if (this.#positions > this.#positionsMax) {
       this.#close(session.id); // it grew too large: the client begins anew, and may get no session
       return { error: ErrorCode.FETCH_SESSION_ID_NOT_FOUND };
     }
@@ -132,11 +134,11 @@ export class FetchSessions {
   #makeRoom(positions: number): boolean {
     const nowMs = this.#clock.monotonicMs();
     for (const oldest of this.#sessions.values()) {
-      if (this.#sessions.size < this.#sessionsMax && this.#positions + positions <= FETCH_SESSION_PARTITIONS_MAX) return true;
+      if (this.#sessions.size < this.#sessionsMax && this.#positions + positions <= this.#positionsMax) return true;
       if (nowMs - oldest.usedMs < FETCH_SESSION_EVICTION_MS) return false;
       this.#close(oldest.id);
     }
-    return positions <= FETCH_SESSION_PARTITIONS_MAX;
+    return positions <= this.#positionsMax;
   }
 
   #touch(session: FetchSession): void {

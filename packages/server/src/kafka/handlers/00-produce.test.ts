@@ -262,6 +262,36 @@ test("not durable in time: REQUEST_TIMED_OUT and offset −1; later requests are
   deepEqual(answers(), [[0, 0, 1]]);
 });
 
+test("a request that became durable after its time was over changes nothing for those that wait", () => {
+  for (const timeoutMs of [100, 5000, 5000]) client.send(produceRequest, VERSION, body(batchOf(["a"]), { timeoutMs }));
+  fixture.clock.advance(600);
+  deepEqual(answers(), [[0, ErrorCode.REQUEST_TIMED_OUT, -1]]);
+  fixture.sync();
+  deepEqual([answers(), answers(), answers()], [[[0, 0, 1]], [[0, 0, 2]], undefined]);
+  client.send(produceRequest, VERSION, body(batchOf(["b"]), { timeoutMs: 100 }));
+  client.send(produceRequest, VERSION, body(batchOf(["c"]), { timeoutMs: 5000 }));
+  fixture.clock.advance(600);
+  fixture.sync();
+  client.send(produceRequest, VERSION, body(batchOf(["d"]), { timeoutMs: 100 }));
+  fixture.clock.advance(1200);
+  deepEqual(
+    [answers(), answers(), answers()],
+    [[[0, ErrorCode.REQUEST_TIMED_OUT, -1]], [[0, 0, 4]], [[0, ErrorCode.REQUEST_TIMED_OUT, -1]]],
+  );
+});
+
+test("one that reports late does not let others be forgotten", () => {
+  const other = fixture.connect();
+  client.send(produceRequest, VERSION, body(batchOf(["a"]), { timeoutMs: 100 }));
+  fixture.clock.advance(600);
+  other.send(produceRequest, VERSION, body(batchOf(["b"]), { timeoutMs: 100 }, "orders", 1));
+  const late = fixture.partition("orders");
+  late.wal.durableEnd = late.logEnd;
+  late.durableMoved(); // only the first one's partition
+  fixture.clock.advance(1200);
+  deepEqual(answers(VERSION, other), [[1, ErrorCode.REQUEST_TIMED_OUT, -1]]);
+});
+
 test("a topic deleted while its records wait: the outcome is unknown to nobody", async () => {
   client.send(produceRequest, VERSION, body(batchOf(["a"])));
   await fixture.settle(fixture.controller.deleteTopics([{ name: "orders", topicId: undefined }]));
