@@ -44,6 +44,7 @@ test("above uploadedEnd it takes that along to the batch's first offset; an uplo
   const cluster = uploaded();
   const inFlight = cluster.range(1, 40, 60, 9);
   equal(cluster.refusal(raise(55, 56)), "INVALID_REQUEST");
+  equal(cluster.refusal(raise(55, 39)), "INVALID_REQUEST", "no batch begins below uploadedEnd and ends above it");
   deepEqual(cluster.answer(raise(55, 50)), { logStart: 55, uploadedEnd: 50 });
   deepEqual(cluster.effects, [
     { kind: "uploaded-end-moved", partitionId: 1, uploadedEnd: 50 },

@@ -8,7 +8,8 @@ import { noSuchTopic } from "./rules.ts";
 
 /**
  * Above uploadedEnd it raises that to the first offset of the batch that holds logStart: an upload in flight from the
- * old uploadedEnd is refused then, and readers filter below logStart. Never lowers anything.
+ * old uploadedEnd is refused then, and readers filter below logStart. So that one batch, and nothing else, may lie on both
+ * sides of logStart and above uploadedEnd. Never lowers anything.
  */
 export function applyRaiseLogStart(state: ClusterState, command: RaiseLogStart, effects: Effect[]): Outcome {
   const partition = state.partitions.get(command.partitionId);
@@ -17,7 +18,8 @@ export function applyRaiseLogStart(state: ClusterState, command: RaiseLogStart, 
   const { logStart, batchOffset } = command;
   if (logStart <= partition.logStart) return { logStart: partition.logStart, uploadedEnd: partition.uploadedEnd };
   const beyond = logStart > partition.uploadedEnd;
-  if (beyond && batchOffset > logStart) return refuse("INVALID_REQUEST", `logStart ${logStart} is below its batch at ${batchOffset}`);
+  if (beyond && (batchOffset > logStart || batchOffset < partition.uploadedEnd))
+    return refuse("INVALID_REQUEST", `logStart ${logStart} is not in a batch at ${batchOffset}. uploadedEnd=${partition.uploadedEnd}`);
   state.observer?.beforePartition(partition);
   partition.logStart = logStart;
   if (beyond && batchOffset > partition.uploadedEnd) {

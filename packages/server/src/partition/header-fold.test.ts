@@ -122,20 +122,26 @@ const batches = fc.array(
   { maxLength: 60 },
 );
 
+type Shape = Readonly<{ records: number; epochStep: number; producer: number }>;
+
+function logOf(shapes: readonly Shape[]): Required<Omit<Batch, "producerEpoch">>[] {
+  let offset = 0;
+  let epoch = 0;
+  const sequences = new Map<number, number>();
+  return shapes.map((shape) => {
+    const sequence = sequences.get(shape.producer) ?? 0;
+    sequences.set(shape.producer, sequence + shape.records);
+    epoch += shape.epochStep;
+    const batch = { offset, records: shape.records, epoch, producer: shape.producer, sequence, timestampMs: offset * 3 };
+    offset += shape.records;
+    return batch;
+  });
+}
+
 test("base + tail is the fold of the whole, wherever it is cut and through its bytes", () => {
   fc.assert(
     fc.property(batches, fc.nat(), (shapes, cutAt) => {
-      let offset = 0;
-      let epoch = 0;
-      const sequences = new Map<number, number>();
-      const log = shapes.map((shape) => {
-        const sequence = sequences.get(shape.producer) ?? 0;
-        sequences.set(shape.producer, sequence + shape.records);
-        epoch += shape.epochStep;
-        const batch = { offset, records: shape.records, epoch, producer: shape.producer, sequence, timestampMs: offset * 3 };
-        offset += shape.records;
-        return batch;
-      });
+      const log = logOf(shapes);
       const cut = log.length === 0 ? 0 : cutAt % (log.length + 1);
       const whole = folded(log);
       const base = folded(log.slice(0, cut));
@@ -147,6 +153,34 @@ test("base + tail is the fold of the whole, wherever it is cut and through its b
     }),
     { numRuns: 200 },
   );
+});
+
+test("a log start inside of the batch behind the base: base + tail is still the fold of the whole", () => {
+  fc.assert(
+    fc.property(batches, fc.nat(), fc.nat(), (shapes, cutAt, within) => {
+      const log = logOf(shapes);
+      const cut = cutAt % (log.length + 1);
+      const next = log[cut];
+      const logStart = (next?.offset ?? 0) + (next === undefined ? 0 : within % next.records);
+      const whole = folded(log);
+      whole.setLogStart(logStart);
+      const base = folded(log.slice(0, cut));
+      base.setLogStart(logStart);
+      const live = decodeHeaderFold(encodeHeaderFold(base));
+      for (const batch of log.slice(cut)) live.apply(header(batch), 0, 5);
+      live.setLogStart(logStart);
+      deepEqual(encodeHeaderFold(live), encodeHeaderFold(whole));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("an epoch of which nothing is left gives way to the next", () => {
+  const fold = folded([{ offset: 0, records: 10, epoch: 4 }]);
+  fold.setLogStart(10);
+  fold.apply(header({ offset: 10, epoch: 6 }), 0, 5);
+  deepEqual([fold.epochs, fold.epochStarts], [[6], [10]]);
+  decodeHeaderFold(encodeHeaderFold(fold));
 });
 
 test("golden bytes", () => {

@@ -109,8 +109,12 @@ export class HeaderFold {
     return i < 0 ? -1 : (this.epochs[i] ?? -1);
   }
 
-  /** Forgets the epochs that ended at or below the new start of the log. */
-  setLogStart(offset: number): void {
+  /**
+   * Forgets the epochs that ended at or below the new start of the log. That may lie above the end of this fold (when it
+   * cuts the batch behind it): the fold then knows of nothing that is left but the epoch that may go on.
+   */
+  setLogStart(logStart: number): void {
+    const offset = Math.min(logStart, this.nextOffset);
     while (this.epochs.length > 1 && (this.epochStarts[1] ?? 0) <= offset) {
       this.epochs.shift();
       this.epochStarts.shift();
@@ -121,12 +125,19 @@ export class HeaderFold {
   #addEpoch(epoch: number, startOffset: number): void {
     const newest = this.epochs[this.epochs.length - 1];
     if (newest !== undefined && newest >= epoch) return;
+    // Nothing is left of the epoch before: the log starts where it ended.
+    if (this.epochStarts.at(-1) === startOffset) this.#dropNewestEpoch();
     if (this.epochs.length === EPOCHS_MAX) {
       this.epochs.shift();
       this.epochStarts.shift();
     }
     this.epochs.push(epoch);
     this.epochStarts.push(startOffset);
+  }
+
+  #dropNewestEpoch(): void {
+    this.epochs.pop();
+    this.epochStarts.pop();
   }
 
   #use(producerId: number, producerEpoch: number, appendTimeMs: number): ProducerState {

@@ -18,3 +18,15 @@ export const WAITERS_MAX = 100_000;
 
 /** A batch whose records are looked at (lookups by time) may be so large when decompressed; beyond it the batch's own offset answers. */
 export const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Folds of one partition that wait for their commit: of the upload under way, one that was refused, and a raised log start. */
+export const BASES_AHEAD_MAX = 4;
+
+/** Partitions at a time whose fold is read from object storage so that they can be opened. */
+export const OPENINGS_MAX = 8;
+
+/** How long they rest when object storage does not answer. */
+export const OPENING_RETRY_MS = 1_000;
+
+/** How long a start waits for partitions whose fold lies in object storage only before it serves the others. */
+export const OPENING_WAIT_MS = 2_000;

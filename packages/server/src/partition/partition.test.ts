@@ -1,55 +1,10 @@
 import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { test } from "node:test";
-import * as batch from "@tidemq/protocol/record-batch.ts";
-import { type BatchOptions, buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
 import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
-import { SimBroker } from "../testing/sim-broker.ts";
-import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { append, oneNode, readAll, records } from "../testing/partition-fixture.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { OffsetLookup } from "./offset-lookup.ts";
-import type { Partition } from "./partition.ts";
-
-const TOPIC = { name: "t", partitions: 1, replicationFactor: 1, assignments: [], configs: [] };
-
-/** One broker with one topic of one partition, on simulated devices. */
-async function oneNode(seed = 1) {
-  const world = new SimWorld(seed);
-  const node = new SimBroker(world);
-  const broker = await world.settle(node.start());
-  await world.settle(broker.controller.createTopics([TOPIC], false));
-  return { world, node, partition: () => must(node.broker?.partitions.byName("t", 0), "the partition") };
-}
-
-function records(count: number, options: BatchOptions = {}, timestampMs = 1_000, valueBytes = 10): Uint8Array {
-  const value = new Uint8Array(valueBytes);
-  return buildBatch(
-    Array.from({ length: count }, (_, n) => ({ timestampMs: timestampMs + n, value })),
-    options,
-  );
-}
-
-/** Appends; the promise is fulfilled with the end that was reached. */
-function append(partition: Partition, bytes: Uint8Array): { offset: number; code: string | undefined; committed: Promise<number> } {
-  let reach: (end: number) => void = () => undefined;
-  const committed = new Promise<number>((resolve) => {
-    reach = resolve;
-  });
-  const result = partition.append(bytes, 0, bytes.byteLength, { reached: (end) => reach(end) });
-  return { offset: result.baseOffset, code: result.code, committed };
-}
-
-async function readAll(partition: Partition): Promise<{ base: number; records: number }[]> {
-  const found: { base: number; records: number }[] = [];
-  for (let offset = partition.logStart; offset < partition.highWatermark; ) {
-    const slices = await partition.read(offset, 1, true);
-    const bytes = Buffer.concat(slices.pieces);
-    found.push({ base: batch.baseOffset(bytes, 0), records: batch.recordCount(bytes, 0) });
-    offset = slices.nextOffset;
-    slices.hold?.release();
-  }
-  return found;
-}
 
 test("offsets are dense, nothing is visible before it is durable, readers see what was appended", async () => {
   const { world, partition } = await oneNode();
@@ -116,7 +71,10 @@ test("uploads, a clean stop and a crash change nothing of what is remembered", a
 
 test("offsets by time: below and above uploadedEnd, inside of batches", async () => {
   const { world, node, partition } = await oneNode();
-  for (let n = 0; n < 80; n++) await world.settle(append(partition(), records(5, {}, 1_000 + n * 100, 4_000)).committed);
+  for (let n = 0; n < 80; n++) {
+    await world.settle(append(partition(), records(5, {}, 1_000 + n * 100, 4_000)).committed);
+    await world.run(world.nowMs + 20);
+  }
   await world.run(world.nowMs + 10_000);
   for (let n = 80; n < 84; n++) await world.settle(append(partition(), records(5, {}, 1_000 + n * 100, 4_000)).committed);
   ok(partition().uploadedEnd > 0 && partition().uploadedEnd < partition().logEnd);

@@ -9,7 +9,7 @@ import type { RemoteReader } from "../tier/remote-reader.ts";
 import type { Wal, WalPartition } from "../wal/wal.ts";
 import { AppendTime } from "./append-time.ts";
 import { applyBehind, type HeaderFold } from "./header-fold.ts";
-import { WAITERS_MAX } from "./limits.ts";
+import { BASES_AHEAD_MAX, WAITERS_MAX } from "./limits.ts";
 import { type MarkWaiter, MarkWaiters } from "./mark-waiters.ts";
 
 /** What never changes of a partition. */
@@ -54,7 +54,8 @@ export class Partition {
   readonly #waiters = new MarkWaiters();
   readonly #listeners = new Set<MarkListener>();
   readonly #result: AppendResult = { code: undefined, baseOffset: -1, throttleMs: 0 };
-  #baseAhead: HeaderFold | undefined;
+  /** By the offset at which they end; the newest last. */
+  readonly #basesAhead = new Map<number, HeaderFold>();
   #open = true;
 
   constructor(
@@ -75,6 +76,8 @@ export class Partition {
     this.live = start.live;
     this.leaderEpoch = start.leaderEpoch;
     this.logStart = start.logStart;
+    this.live.setLogStart(start.logStart);
+    this.base.setLogStart(start.logStart);
     this.settings = start.settings;
     this.#parts = parts;
     this.#appendTime = new AppendTime(parts.clock, start.live.lastAppendTimeMs);
@@ -178,28 +181,47 @@ export class Partition {
   }
 
   /**
-   * The fold of everything below `endOffset`, kept until the commit that ends there is applied. Batches are read from the
-   * WAL, which still holds all of them: only an applied commit lets them go.
+   * The fold of everything below `endOffset`, kept until uploadedEnd is applied that lies there. To be asked for before any
+   * command that moves uploadedEnd over records: `commit-object`, and `raise-log-start` to the batch that logStart cuts.
+   * Batches are read from the WAL, which still holds all of them: only what was applied lets them go.
    */
   async foldAt(endOffset: number): Promise<HeaderFold> {
-    const fold = this.base.copy();
-    await this.wal.scanHeaders(fold.nextOffset, endOffset, (header, _address, appendTimeMs) => applyBehind(fold, header, appendTimeMs));
-    if (fold.nextOffset < endOffset) fold.skipTo(endOffset);
-    this.#baseAhead = fold;
-    return fold;
+    for (;;) {
+      const start = this.base.nextOffset;
+      const fold = this.base.copy();
+      await this.wal.scanHeaders(start, endOffset, (header, _address, appendTimeMs) => applyBehind(fold, header, appendTimeMs));
+      // uploadedEnd moved meanwhile: some of the batches may have gone before they were read.
+      if (start < this.base.nextOffset && this.base.nextOffset <= endOffset) continue;
+      if (fold.nextOffset < endOffset) fold.skipTo(endOffset);
+      fold.setLogStart(this.logStart);
+      this.#keepAhead(fold);
+      return fold;
+    }
   }
 
-  /** A commit of [old uploadedEnd, uploadedEnd) was applied here. Without `foldAt` before it, the range was all hole. */
+  #keepAhead(fold: HeaderFold): void {
+    if (fold.nextOffset <= this.base.nextOffset) return;
+    this.#basesAhead.delete(fold.nextOffset);
+    this.#basesAhead.set(fold.nextOffset, fold);
+    for (const oldest of this.#basesAhead.keys()) {
+      if (this.#basesAhead.size <= BASES_AHEAD_MAX) return;
+      this.#basesAhead.delete(oldest);
+    }
+  }
+
+  /** uploadedEnd was moved here by an applied command. Without `foldAt` before it, what lies between was all hole. */
   uploadedMoved(uploadedEnd: number): void {
-    const ahead = this.#baseAhead;
-    if (ahead?.nextOffset === uploadedEnd) this.base = ahead;
+    const ahead = this.#basesAhead.get(uploadedEnd);
+    if (ahead !== undefined) this.base = ahead;
     else if (this.base.nextOffset < uploadedEnd) this.base.skipTo(uploadedEnd);
     assert(this.base.nextOffset === uploadedEnd, "the base belongs to another offset");
-    this.#baseAhead = undefined;
+    this.base.setLogStart(this.logStart);
+    for (const end of this.#basesAhead.keys()) if (end <= uploadedEnd) this.#basesAhead.delete(end);
     this.wal.setUploadedEnd(uploadedEnd);
     this.assertNumbers();
   }
 
+  /** Applied behind `uploadedMoved`, if the same command moved that. */
   logStartRaised(logStart: number): void {
     this.logStart = logStart;
     this.live.setLogStart(logStart);
