@@ -13,10 +13,12 @@ type HealthReport = Readonly<{
   uptimeMs?: number;
   wal?: Readonly<{ usedBytes?: number; capacityBytes?: number; synced?: boolean }>;
   objectStorage?: Readonly<{ location?: string; bytes?: number; objects?: number; state?: string; error?: string | null }>;
-  partitions?: Readonly<{ total?: number; online?: number; offline?: number; damaged?: readonly Damage[] }>;
+  partitions?: Readonly<{ total?: number; online?: number; offline?: number; damaged?: readonly Damage[]; lost?: readonly LostLog[] }>;
 }>;
 
 type Damage = Readonly<{ topic: string; partition: number; from: number; to: number }>;
+
+type LostLog = Readonly<{ topic: string; partition: number; from: number }>;
 
 type Options = Readonly<{ http: string; output: OutputForm }>;
 
@@ -51,19 +53,29 @@ async function print(report: HealthReport): Promise<void> {
     ["partitions", partitionsText(report.partitions)],
   ]);
   for (const problem of report.problems ?? []) await write(process.stdout, `! ${problem}\n`);
-  const damaged = report.partitions?.damaged ?? [];
-  if (damaged.length === 0) return;
-  await write(process.stdout, "\n");
-  await printTable(
+  const { damaged = [], lost = [] } = report.partitions ?? {};
+  await printLosses(
     ["DAMAGED", "FROM OFFSET", "TO OFFSET", "GIVE IT UP WITH"],
-    damaged.map((hole) => [
-      `${hole.topic}[${hole.partition}]`,
-      hole.from,
-      hole.to - 1,
-      `tidemq partition recover ${hole.topic}:${hole.partition} --accept-loss`,
-    ]),
-    "",
+    damaged.map((hole) => [nameOf(hole), hole.from, hole.to - 1, remedyOf(hole)]),
   );
+  await printLosses(
+    ["OFFLINE", "LOG LOST FROM OFFSET", "GIVE IT UP WITH"],
+    lost.map((log) => [nameOf(log), log.from, remedyOf(log)]),
+  );
+}
+
+async function printLosses(header: readonly string[], rows: readonly (readonly Cell[])[]): Promise<void> {
+  if (rows.length === 0) return;
+  await write(process.stdout, "\n");
+  await printTable(header, rows, "");
+}
+
+function nameOf({ topic, partition }: LostLog): string {
+  return `${topic}[${partition}]`;
+}
+
+function remedyOf({ topic, partition }: LostLog): string {
+  return `tidemq partition recover ${topic}:${partition} --accept-loss`;
 }
 
 function known(name: string, value: Cell | undefined): (readonly [string, Cell])[] {

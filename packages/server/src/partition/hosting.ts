@@ -1,4 +1,3 @@
-import * as batch from "@tidemq/protocol/record-batch.ts";
 import { must } from "../base/assert.ts";
 import { kafkaErrorOf } from "../base/errors.ts";
 import type { ClusterState, PartitionState } from "../cluster/cluster-state.ts";
@@ -7,10 +6,13 @@ import { topicSettings } from "../config/topic-options.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
 import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
-import { applyBehind, HeaderFold } from "./header-fold.ts";
-import { decodeHeaderFold } from "./header-fold-codec.ts";
+import { HeaderFold } from "./header-fold.ts";
+import { encodeHeaderFold } from "./header-fold-codec.ts";
+import { LateOpenings } from "./late-openings.ts";
+import { OPENING_WAIT_MS } from "./limits.ts";
 import { Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
+import { foldOfObject, foldsOfLog, isEmptyLog } from "./restored-folds.ts";
 import { PartitionUploadSource } from "./upload-source.ts";
 
 export type HostingParts = PartitionParts &
@@ -20,25 +22,47 @@ export type HostingParts = PartitionParts &
     partitions: Partitions;
     uploader: Uploader;
     log: Log;
+    /** A broken invariant in the background: ends the process. */
+    fatal: (error: Error) => void;
   }>;
 
 /** Keeps the partitions here what the metadata says is led here: opens them at the start, then follows every applied change. */
 export class Hosting {
   readonly #parts: HostingParts;
+  readonly #late: LateOpenings;
 
   constructor(parts: HostingParts) {
     this.#parts = parts;
+    this.#late = new LateOpenings((id) => this.#openFromObject(id), parts);
   }
 
   /** What the WAL held, then what it never heard of. Before anything is served. */
   async restore(recovered: readonly RecoveredPartition[]): Promise<void> {
+    const { partitions, state, wal } = this.#parts;
+    let forgotten = 0;
     for (const found of recovered) {
-      const state = this.#led(found.partition.id);
-      if (state !== undefined) await this.#restoreOne(state, found);
+      const { id } = found.partition;
+      const led = this.#led(id);
+      if (led !== undefined && !isEmptyLog(found)) await this.#restoreOne(led, found);
+      else if (!isEmptyLog(found) && this.#isGivenUp(id)) {
+        wal.forget(id);
+        forgotten += 1;
+      }
     }
-    for (const state of this.#parts.state.partitions.values()) {
-      if (this.#led(state.id) !== undefined && this.#parts.partitions.byId(state.id) === undefined) await this.#openNew(state);
-    }
+    for (const { id } of state.partitions.values()) if (this.#led(id) !== undefined && partitions.byId(id) === undefined) this.#openNew(id);
+    // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
+    if (forgotten > 0) await wal.synced();
+    await this.#late.settled(OPENING_WAIT_MS);
+  }
+
+  /** Resolves when the partition is served, with true, or at the latest after `waitMs`. */
+  async opened(partitionId: number, waitMs: number): Promise<boolean> {
+    await this.#late.settled(waitMs, partitionId);
+    return this.#parts.partitions.byId(partitionId) !== undefined;
+  }
+
+  stop(): void {
+    this.#late.stop();
   }
 
   /** In the turn in which the metadata changed. */
@@ -70,8 +94,19 @@ export class Hosting {
   #leaderChanged(partitionId: number): void {
     const state = this.#led(partitionId);
     if (state === undefined) return this.#drop(partitionId, "NOT_LEADER");
-    // At the start `restore` opens everything; afterwards only a new partition becomes led here, and it is empty.
-    if (this.#parts.partitions.byId(partitionId) === undefined && state.uploadedEnd === 0) this.#openEmpty(state);
+    // At the start `restore` opens everything; afterwards what becomes led here is new, or its log was given up.
+    if (this.#parts.partitions.byId(partitionId) === undefined) this.#openNew(partitionId);
+  }
+
+  #openNew(partitionId: number): void {
+    const state = this.#led(partitionId);
+    if (state?.uploadedEnd === 0) this.#openEmpty(state);
+    else this.#late.add(partitionId);
+  }
+
+  async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
+    const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, state, found);
+    this.#open(state, found.partition, base, live, oldestPendingMs);
   }
 
   #led(partitionId: number): PartitionState | undefined {
@@ -79,59 +114,37 @@ export class Hosting {
     return state?.leader === this.#parts.brokerId ? state : undefined;
   }
 
-  /** Base and live fold in one pass over the headers; a second one when the base had to come from an object. */
-  async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
-    let base = await this.#baseOf(state, found);
-    let live = base.copy();
-    let oldestMs: number | undefined;
-    await found.replay((header, _address, appendTimeMs) => {
-      const below = batch.baseOffset(header, 0) < state.uploadedEnd;
-      if (below) applyBehind(base, header, appendTimeMs);
-      else oldestMs ??= appendTimeMs;
-      applyBehind(live, header, appendTimeMs);
-    });
-    if (base.nextOffset < state.uploadedEnd) {
-      base = await this.#baseFromObject(state);
-      live = base.copy();
-      await found.replay((header, _address, appendTimeMs) => applyBehind(live, header, appendTimeMs));
-    }
-    if (live.nextOffset < found.partition.logEnd) live.skipTo(found.partition.logEnd);
-    this.#open(state, found.partition, base, live, oldestMs);
+  /**
+   * A broker that is in sync no more, because it came with another log than before, and comes with an earlier one now: what
+   * that has of the partition was given up since. Else the partition would wait for it, and be led.
+   */
+  #isGivenUp(partitionId: number): boolean {
+    const state = this.#parts.state.partitions.get(partitionId);
+    return state?.inSync.length === 0 && state.lastInSync?.broker === this.#parts.brokerId;
   }
 
-  /** The WAL's base, else that of the object that ends at uploadedEnd, else an incomplete one. */
-  async #baseOf(state: PartitionState, found: RecoveredPartition): Promise<HeaderFold> {
-    if (found.base !== undefined) return decodeHeaderFold(found.base.bytes);
-    if (state.uploadedEnd === 0) return new HeaderFold(0);
-    return this.#baseFromObject(state);
-  }
-
-  async #baseFromObject(state: PartitionState): Promise<HeaderFold> {
-    try {
-      const found = await this.#parts.remote.base(state.id, state.uploadedEnd);
-      if (found?.endOffset === state.uploadedEnd) return decodeHeaderFold(found.bytes);
-    } catch (error) {
-      this.#parts.log.warn("the fold of a partition is neither in the log nor in object storage", {
-        partition: `${state.topic}-${state.index}`,
-        uploadedEnd: state.uploadedEnd,
-        reason: (error as Error).message,
-      });
-    }
-    const base = new HeaderFold(state.uploadedEnd);
-    base.incomplete = true;
-    return base;
-  }
-
-  async #openNew(state: PartitionState): Promise<void> {
-    if (state.uploadedEnd === 0) return this.#openEmpty(state);
-    const base = await this.#baseFromObject(state);
-    const wal = this.#parts.wal.host(state.id, { logEnd: state.uploadedEnd, uploadedEnd: state.uploadedEnd });
+  /** The log has nothing of it: it begins where uploads ended, with the fold of the object that ends there. */
+  async #openFromObject(partitionId: number): Promise<void> {
+    const asked = this.#led(partitionId);
+    if (asked === undefined || this.#parts.partitions.byId(partitionId) !== undefined) return;
+    const { leaderEpoch, uploadedEnd } = asked;
+    const base = await foldOfObject(this.#parts, asked);
+    if (this.#late.isStopped) return;
+    const state = this.#led(partitionId);
+    if (state?.leaderEpoch !== leaderEpoch || state.uploadedEnd !== uploadedEnd) return this.#openFromObject(partitionId);
+    const wal = this.#walOf(state);
+    wal.installBase(uploadedEnd, encodeHeaderFold(base));
     this.#open(state, wal, base, base.copy(), undefined);
   }
 
   #openEmpty(state: PartitionState): void {
-    const wal = this.#parts.wal.host(state.id, { logEnd: 0, uploadedEnd: 0 });
-    this.#open(state, wal, new HeaderFold(0), new HeaderFold(0), undefined);
+    this.#open(state, this.#walOf(state), new HeaderFold(0), new HeaderFold(0), undefined);
+  }
+
+  /** Known there from the start when the partition was; nothing of it is in the log. */
+  #walOf({ id, uploadedEnd }: PartitionState): WalPartition {
+    const { wal } = this.#parts;
+    return wal.partition(id) ?? wal.host(id, { logEnd: uploadedEnd, uploadedEnd });
   }
 
   #open(state: PartitionState, wal: WalPartition, base: HeaderFold, live: HeaderFold, oldestPendingMs: number | undefined): void {
@@ -156,9 +169,10 @@ export class Hosting {
 
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
     const partition = this.#parts.partitions.remove(partitionId);
-    if (partition === undefined) return;
-    this.#parts.uploader.remove(partitionId);
-    partition.close(kafkaErrorOf(code));
-    this.#parts.wal.forget(partitionId);
+    if (partition !== undefined) {
+      this.#parts.uploader.remove(partitionId);
+      partition.close(kafkaErrorOf(code));
+    }
+    if (partition !== undefined || code !== "NOT_LEADER") this.#parts.wal.forget(partitionId);
   }
 }

@@ -51,10 +51,18 @@ const SIZES: BrokerSizes = {
 };
 const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
+/** How long the acceptance of a lost log waits for object storage before it is answered. */
+const ACCEPTED_WAIT_MS = 5_000;
+
 /** How long a stop waits for clients to take their answers, and for an upload that is under way. */
 const DRAIN_MS = 5_000;
 /** How long a start waits to learn whose objects lie in the bucket. */
 const BUCKET_CHECK_MS = 1_000;
+
+/** What was given up: ranges of offsets, or whatever the log held from `from` on, where the partition goes on. */
+export type AcceptedLoss =
+  | Readonly<{ kind: "ranges"; ranges: readonly Damage[] }>
+  | Readonly<{ kind: "log"; from: number; isServed: boolean }>;
 
 /**
  * One node: controller and broker in one process, the metadata in a local log. Takes the world as an argument, so that
@@ -78,6 +86,7 @@ export class Broker {
   readonly uploader: Uploader;
   readonly clients: ClientListener;
   readonly #listeners: Listener[] = [];
+  #hosting: Hosting | undefined;
   readonly #openedMs: number;
 
   static async open(config: StartConfig, world: World, sizes: BrokerSizes = SIZES): Promise<Broker> {
@@ -94,7 +103,8 @@ export class Broker {
     const opened = await openWal(config, sizes, world, controller, wiring);
     metadataLog.checkReaches(opened.newestMetadataIndex);
     await controller.claim();
-    const { brokerEpoch } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", walId: opened.wal.id });
+    const { brokerEpoch, offline } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", walId: opened.wal.id });
+    if (offline > 0) logger.error("the write-ahead log was lost: put it back, or see `tidemq cluster health`", { partitions: offline });
     await controller.electLeaders(NODE_ID);
     const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch, sizes });
     await broker.#restore(opened, wiring);
@@ -150,6 +160,7 @@ export class Broker {
   /** Clean end: everything acknowledged is on the disk, and the next start has nothing to repair. */
   async close(): Promise<void> {
     await this.clients.close(DRAIN_MS);
+    this.#hosting?.stop();
     await this.uploader.stop(DRAIN_MS);
     await this.wal.close();
     await this.controller.close();
@@ -160,7 +171,9 @@ export class Broker {
     const { wal, remote, uploader, partitions } = this;
     const { clock, log } = this.world;
     const { state } = this.controller;
-    const hosting = new Hosting({ brokerId: NODE_ID, clock, wal, remote, uploader, partitions, state, log });
+    const fatal = (error: Error): void => this.world.fatal(error);
+    const hosting = new Hosting({ brokerId: NODE_ID, clock, wal, remote, uploader, partitions, state, log, fatal });
+    this.#hosting = hosting;
     wal.setMetadataIndex(state.index);
     this.controller.onApplied((effects, index) => {
       wal.setMetadataIndex(index);
@@ -206,16 +219,24 @@ export class Broker {
   }
 
   /**
-   * A person gives up the damaged ranges of a partition: readers pass over them from now on.
-   * @throws QueueError UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST when nothing is damaged.
+   * A person gives up what a partition has lost: readers pass over damaged ranges from now on, and a partition whose log is
+   * gone as a whole goes on where its uploads ended.
+   * @throws QueueError UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST when nothing is lost.
    */
-  async acceptLoss(topic: string, index: number): Promise<readonly Damage[]> {
-    const partition = this.partitions.byName(topic, index);
-    if (partition === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `no such partition: ${topic}:${index}`);
-    const damage = damageOf(this).filter((each) => each.topic === topic && each.partition === index);
-    if (damage.length === 0) throw new QueueError("INVALID_REQUEST", `nothing of ${topic}:${index} is damaged`);
-    for (const { from, to } of damage) await this.controller.acceptLoss(partition.identity.id, from, to);
-    return damage;
+  async acceptLoss(topic: string, index: number): Promise<AcceptedLoss> {
+    const state = this.controller.state.partition(topic, index);
+    if (state === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `no such partition: ${topic}:${index}`);
+    if (state.inSync.length === 0) return this.#acceptLogLoss(state.id);
+    const ranges = damageOf(this).filter((each) => each.topic === topic && each.partition === index);
+    if (ranges.length === 0) throw new QueueError("INVALID_REQUEST", `nothing of ${topic}:${index} is damaged`);
+    for (const { from, to } of ranges) await this.controller.acceptLoss(state.id, from, to);
+    return { kind: "ranges", ranges };
+  }
+
+  async #acceptLogLoss(partitionId: number): Promise<AcceptedLoss> {
+    const from = await this.controller.acceptLogLoss(partitionId, NODE_ID);
+    const isServed = await must(this.#hosting, "the partitions").opened(partitionId, ACCEPTED_WAIT_MS);
+    return { kind: "log", from, isServed };
   }
 
   /** Where it listens. */

@@ -3,6 +3,9 @@ import { SERVER_VERSION } from "./version.ts";
 
 export type Damage = Readonly<{ topic: string; partition: number; from: number; to: number }>;
 
+/** A partition that is offline since its log was lost; `from`: what lay at and above it in the log. */
+export type LostLog = Readonly<{ topic: string; partition: number; from: number }>;
+
 /** What `GET /health` answers, and `tidemq cluster health` shows. Bytes and milliseconds. */
 export type Health = Readonly<{
   /** `ok`, or `degraded`: it serves, but something needs attention (see `problems`). */
@@ -21,7 +24,7 @@ export type Health = Readonly<{
     error: string | null;
     pendingBytes: number;
   }>;
-  partitions: Readonly<{ total: number; online: number; offline: number; damaged: readonly Damage[] }>;
+  partitions: Readonly<{ total: number; online: number; offline: number; damaged: readonly Damage[]; lost: readonly LostLog[] }>;
 }>;
 
 /** Shares of the write-ahead log at which a person should know. */
@@ -34,13 +37,16 @@ export function healthOf(broker: Broker): Health {
   const store = uploader.storeState;
   const failing = store.failingSinceMs !== undefined;
   const damaged = damageOf(broker);
+  const lost = lostLogsOf(broker);
   const offline = state.partitions.size - partitions.count;
   const problems: string[] = [];
   if (failing)
     problems.push(`object storage fails: ${store.lastError ?? "no reason given"}; writes go on until the write-ahead log is full`);
   if (usedBytes > capacityBytes * WAL_WARNING_RATIO)
     problems.push("the write-ahead log is filling up; producers are slowed down, then refused");
-  if (offline > 0) problems.push(`${offline} partitions are offline`);
+  if (lost.length > 0)
+    problems.push(`${lost.length} partitions are offline: their write-ahead log is not here; put it back and start again, or give it up`);
+  if (offline > lost.length) problems.push(`${offline - lost.length} partitions are offline until object storage can be read`);
   if (damaged.length > 0) problems.push(`${damaged.length} ranges of offsets are damaged; they are answered with CORRUPT_MESSAGE`);
   let objectBytes = 0;
   for (const object of state.objects.values()) objectBytes += object.objectBytes;
@@ -60,7 +66,7 @@ export function healthOf(broker: Broker): Health {
       error: failing ? (store.lastError ?? null) : null,
       pendingBytes: uploader.pendingBytes,
     },
-    partitions: { total: state.partitions.size, online: partitions.count, offline, damaged },
+    partitions: { total: state.partitions.size, online: partitions.count, offline, damaged, lost },
   };
 }
 
@@ -76,4 +82,12 @@ export function damageOf(broker: Broker): Damage[] {
     }
   }
   return damage;
+}
+
+/** Partitions whose log was lost, until it is back or somebody accepts the loss. */
+function lostLogsOf({ controller: { state } }: Broker): LostLog[] {
+  const lost: LostLog[] = [];
+  for (const { topic, index, inSync, uploadedEnd } of state.partitions.values())
+    if (inSync.length === 0) lost.push({ topic, partition: index, from: uploadedEnd });
+  return lost;
 }

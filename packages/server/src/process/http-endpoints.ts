@@ -1,7 +1,7 @@
 import { httpStatusOf, QueueError } from "../base/errors.ts";
 import type { HttpReply, HttpRequest } from "../io/real/http-server.ts";
 import { METRICS_CONTENT_TYPE, type Metrics } from "../telemetry/metrics.ts";
-import type { Broker } from "./broker.ts";
+import type { AcceptedLoss, Broker } from "./broker.ts";
 import { healthOf } from "./health.ts";
 
 /**
@@ -46,13 +46,19 @@ export class HttpEndpoints {
     }
     try {
       const accepted = await this.#broker.acceptLoss(topic, index);
-      const spans = accepted.map(({ from, to }) => `${from} to ${to - 1}`).join(", ");
-      return json(200, { message: `gave up offsets ${spans} of ${topic}:${index}`, topic, partition: index, accepted });
+      return json(200, { message: describe(accepted, `${topic}:${index}`), topic, partition: index, accepted });
     } catch (thrown) {
       const error = QueueError.from(thrown);
       return failure(httpStatusOf(error.code), error.message);
     }
   }
+}
+
+function describe(accepted: AcceptedLoss, partition: string): string {
+  if (accepted.kind === "ranges")
+    return `gave up offsets ${accepted.ranges.map(({ from, to }) => `${from} to ${to - 1}`).join(", ")} of ${partition}`;
+  const when = accepted.isServed ? "" : ", as soon as object storage can be read";
+  return `gave up what the lost write-ahead log held of ${partition}; it goes on at offset ${accepted.from}${when}`;
 }
 
 function text(status: number, body: string): HttpReply {

@@ -70,7 +70,17 @@ export class KafkaFixture {
     const { state } = controller;
     const remote = { batchAtTimestamp: () => Promise.resolve(undefined) } as unknown as RemoteReader;
     const uploader = { add: () => {}, remove: () => {} } as unknown as Uploader;
-    const hosting = new Hosting({ brokerId: 1, clock, wal: wal.asWal, remote, uploader, partitions, state, log });
+    const hosting = new Hosting({
+      brokerId: 1,
+      clock,
+      wal: wal.asWal,
+      remote,
+      uploader,
+      partitions,
+      state,
+      log,
+      fatal: (error) => this.fatal.push(error),
+    });
     controller.onApplied((effects) => hosting.applied(effects));
     const parts: KafkaParts = {
       options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, ...options },

@@ -30,6 +30,10 @@ export class MemoryWal {
     return partition as unknown as WalPartition;
   }
 
+  partition(id: number): WalPartition | undefined {
+    return this.#partitions.get(id) as unknown as WalPartition | undefined;
+  }
+
   forget(id: number): void {
     this.#partitions.delete(id);
   }

@@ -146,6 +146,11 @@ export class Wal {
     partition.index.clear();
   }
 
+  /** Resolves when everything appended so far is synced, whatever the options say. */
+  synced(): Promise<void> {
+    return this.#log.writer.allSynced();
+  }
+
   /** Newest index of the metadata log that this broker has applied; goes into every group header. */
   setMetadataIndex(index: number): void {
     this.#log.writer.assembly.metadataIndex = Math.max(this.#log.writer.assembly.metadataIndex, index);
