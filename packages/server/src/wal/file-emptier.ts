@@ -81,6 +81,13 @@ export class FileEmptier {
     return load;
   }
 
+  /** The oldest incarnation that holds a batch which is not uploaded; Infinity: none does. */
+  oldestLiveIncarnation(): number {
+    let address = Number.POSITIVE_INFINITY;
+    for (const p of this.#source.partitions.values()) if (p.logEnd > p.uploadedEnd) address = Math.min(address, lowestGroup(p));
+    return Math.floor(address / this.#files.fileBytes);
+  }
+
   #liveBytesIn(file: WalFile, p: WalPartition): number {
     let bytes = 0;
     this.#eachRunIn(file, p, (i) => {
@@ -322,4 +329,15 @@ export class FileEmptier {
       epoch: 0,
     });
   }
+}
+
+/** Lowest address of a group with batches that are not uploaded. */
+function lowestGroup(p: WalPartition): number {
+  const { index } = p;
+  let lowest = Number.POSITIVE_INFINITY;
+  for (let i = Math.max(0, index.floor(p.uploadedEnd)); i < index.length; i++) {
+    lowest = Math.min(lowest, index.group(i));
+    if (!p.hasCopies) break; // addresses ascend
+  }
+  return lowest;
 }

@@ -14,7 +14,7 @@ import {
   POSITION_AT,
   readU64,
 } from "./group-codec.ts";
-import { COPY_BYTES_MAX } from "./limits.ts";
+import { COPY_BYTES_MAX, PIECE_BYTES_MIN } from "./limits.ts";
 import { type Slab, SlabHold, type Slabs } from "./slabs.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
 
@@ -24,14 +24,15 @@ import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
  */
 export class HotReader {
   readonly #slabs: Slabs;
-  #pieces: Uint8Array[] = [];
-  #held: Slab[] = [];
+  /** Pieces: slab, and from where to where in it. */
+  readonly #pieceSlabs: Slab[] = [];
+  readonly #from: number[] = [];
+  readonly #to: number[] = [];
   #bytes = 0;
   #nextOffset = 0;
-  /** The last piece as (slab, from, to), not yet made a view. */
-  #slab: Slab | undefined;
-  #from = 0;
-  #to = 0;
+  /** The slab used last, and the address of its first byte: neighbours mostly lie in one. */
+  #near: Slab | undefined;
+  #nearAt = 0;
 
   constructor(slabs: Slabs) {
     this.#slabs = slabs;
@@ -60,11 +61,12 @@ export class HotReader {
   }
 
   #reset(offset: number): void {
-    this.#pieces = [];
-    this.#held = [];
+    this.#pieceSlabs.length = 0;
+    this.#from.length = 0;
+    this.#to.length = 0;
     this.#bytes = 0;
     this.#nextOffset = offset;
-    this.#slab = undefined;
+    this.#near = undefined; // it may have been reused since
   }
 
   #collectRun(
@@ -116,43 +118,61 @@ export class HotReader {
   #add(address: number, length: number): boolean {
     const { slabBytes } = this.#slabs;
     const end = address + length;
+    if (this.#near === undefined || address < this.#nearAt || end > this.#nearAt + slabBytes) return this.#addAcross(address, length);
+    this.#addPart(this.#near, address - this.#nearAt, length);
+    this.#bytes += length;
+    return true;
+  }
+
+  #addAcross(address: number, length: number): boolean {
+    const { slabBytes } = this.#slabs;
+    const end = address + length;
     for (let at = address; at < end; at = nextSlab(at, slabBytes)) if (this.#slabs.at(at) === undefined) return false;
-    for (let at = address; at < end; ) {
+    for (let at = address; at < end; at = nextSlab(at, slabBytes)) {
       const slab = this.#slabs.at(at) as Slab;
-      const part = Math.min(end, nextSlab(at, slabBytes)) - at;
-      this.#addPart(slab, at % slabBytes, part);
-      at += part;
+      this.#near = slab;
+      this.#nearAt = at - (at % slabBytes);
+      this.#addPart(slab, at - this.#nearAt, Math.min(end, this.#nearAt + slabBytes) - at);
     }
     this.#bytes += length;
     return true;
   }
 
   #addPart(slab: Slab, from: number, length: number): void {
-    if (slab === this.#slab && from === this.#to) {
-      this.#to += length;
+    const last = this.#pieceSlabs.length - 1;
+    if (last >= 0 && this.#pieceSlabs[last] === slab && this.#to[last] === from) {
+      this.#to[last] = from + length;
       return;
     }
-    this.#endPiece();
-    this.#slab = slab;
-    this.#from = from;
-    this.#to = from + length;
-    if (!this.#held.includes(slab)) this.#held.push(slab);
+    this.#pieceSlabs.push(slab);
+    this.#from.push(from);
+    this.#to.push(from + length);
   }
 
-  #endPiece(): void {
-    if (this.#slab !== undefined) this.#pieces.push(this.#slab.buffer.subarray(this.#from, this.#to));
-  }
-
+  /** Many small pieces are cheaper to copy than to show and to send one by one. */
   #result(copies: boolean): RecordSlices {
-    this.#endPiece();
-    const pieces = this.#pieces;
     const bytes = this.#bytes;
     const nextOffset = this.#nextOffset;
-    const held = this.#held;
+    const count = this.#pieceSlabs.length;
+    const isSmall = (copies && bytes < COPY_BYTES_MAX) || bytes < count * PIECE_BYTES_MIN;
+    const result = isSmall
+      ? { pieces: bytes === 0 ? [] : [this.#copied()], bytes, nextOffset, hold: undefined }
+      : { pieces: this.#views(), bytes, nextOffset, hold: new SlabHold(distinct(this.#pieceSlabs)) };
     this.#reset(0); // keeps nothing alive
-    if (bytes === 0) return { pieces, bytes, nextOffset, hold: undefined };
-    if (copies && bytes < COPY_BYTES_MAX) return { pieces: [joined(pieces, bytes)], bytes, nextOffset, hold: undefined };
-    return { pieces, bytes, nextOffset, hold: new SlabHold(held) };
+    return result;
+  }
+
+  #views(): Uint8Array[] {
+    return this.#pieceSlabs.map((slab, i) => slab.buffer.subarray(this.#from[i], this.#to[i]));
+  }
+
+  #copied(): Uint8Array {
+    const all = Buffer.allocUnsafeSlow(this.#bytes);
+    let at = 0;
+    for (let i = 0; i < this.#pieceSlabs.length; i++) {
+      at += (this.#pieceSlabs[i] as Slab).buffer.copy(all, at, this.#from[i], this.#to[i]);
+    }
+    return all;
   }
 
   /**
@@ -207,12 +227,7 @@ function nextSlab(address: number, slabBytes: number): number {
   return (Math.floor(address / slabBytes) + 1) * slabBytes;
 }
 
-function joined(pieces: readonly Uint8Array[], bytes: number): Uint8Array {
-  const all = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  for (const piece of pieces) {
-    Buffer.prototype.copy.call(piece, all, at);
-    at += piece.byteLength;
-  }
-  return all;
+/** Pieces ascend, so pieces of one slab are neighbours, but for batches that were copied. */
+function distinct(slabs: readonly Slab[]): Slab[] {
+  return slabs.filter((slab, i) => slab !== slabs[i - 1] && slabs.indexOf(slab) === i);
 }

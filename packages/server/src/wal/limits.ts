@@ -31,6 +31,8 @@ export const INDEX_BYTES_STEP = 4 * KiB;
 
 /** A read of fewer bytes is copied and holds no slab. */
 export const COPY_BYTES_MAX = 64 * KiB;
+/** So is one whose pieces are smaller on average. */
+export const PIECE_BYTES_MIN = 4 * KiB;
 /** Groups that one read from files looks into; the reader asks again for more. */
 export const COLD_GROUPS_MAX = 64;
 /** Batches of one partition that lie at most so far apart in a file are read in one go. */

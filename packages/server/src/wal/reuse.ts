@@ -24,6 +24,8 @@ export class Reuse {
   #wakeScheduled = false;
   #wokenAgain = false;
   #pinning: WalPartition[] = [];
+  #reusable = 0;
+  #reusableKnown = false;
   #done: Promise<void> = Promise.resolve();
 
   constructor(files: WalFiles, writer: WalWriter, emptier: FileEmptier, space: () => Space, clock: Clock, fatal: (error: Error) => void) {
@@ -47,8 +49,20 @@ export class Reuse {
     await this.#done;
   }
 
+  /** Bytes of files in which nothing waits for an upload: they can be freed without one. */
+  reusableBytes(): number {
+    if (this.#reusableKnown) return this.#reusable;
+    const oldest = this.#emptier.oldestLiveIncarnation();
+    let count = 0;
+    for (const file of this.#files.slots) if (file.state === "full" && file.incarnation < oldest) count += 1;
+    this.#reusable = count * this.#files.fileBytes;
+    this.#reusableKnown = true;
+    return this.#reusable;
+  }
+
   /** Something changed: a file was taken, an upload was committed. */
   wake(): void {
+    this.#reusableKnown = false;
     if (!this.#enabled) return;
     if (this.#busy) {
       this.#wokenAgain = true;
@@ -98,6 +112,7 @@ export class Reuse {
     await this.#writer.allSynced();
     await this.#files.release(file);
     this.counters.freed += 1;
+    this.#reusableKnown = false;
   }
 
   /** The file to be emptied next; undefined when too much counts everywhere. */

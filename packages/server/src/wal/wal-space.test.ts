@@ -50,6 +50,21 @@ test("much more than the capacity flows through when it is uploaded", async () =
   await w.start();
 });
 
+test("used space is what only uploads can free", async () => {
+  const w = await started(7);
+  w.host(1);
+  for (let i = 0; i < 100; i++) {
+    w.append(1, 20_000, 1);
+    await w.run(2);
+  }
+  const full = w.open.occupancy();
+  ok(full.usedBytes >= 2_000_000 && full.usedBytes === full.filledBytes);
+  w.upload(1, 90);
+  const after = w.open.occupancy();
+  equal(after.filledBytes, full.filledBytes);
+  ok(after.usedBytes < 2 * w.options.fileBytes, `${after.usedBytes} bytes used by 10 batches`);
+});
+
 test("a partition that cannot upload is refused alone", async () => {
   const w = await started(3);
   for (let id = 1; id <= 4; id++) w.host(id);

@@ -22,8 +22,10 @@ export { type HeaderVisitor, WalPartition } from "./wal-partition.ts";
 /** How full the log is. */
 export type Occupancy = Readonly<{
   capacityBytes: number;
-  /** Bytes that are not free: files in use, whether their contents still count or not. */
+  /** Bytes of files that hold batches which are not uploaded, and of the current one: only uploads can free them. */
   usedBytes: number;
+  /** Bytes of all files in use, whether their contents still count or not. */
+  filledBytes: number;
   /** Bytes of batches that are not uploaded yet: what uploads can relieve. */
   liveBytes: number;
   filesFree: number;
@@ -195,9 +197,11 @@ export class Wal {
   }
 
   occupancy(): Occupancy {
+    const filledBytes = this.#space.capacityBytes - this.#reuse.freeBytes();
     return {
       capacityBytes: this.#space.capacityBytes,
-      usedBytes: this.#space.capacityBytes - this.#reuse.freeBytes(),
+      usedBytes: filledBytes - this.#reuse.reusableBytes(),
+      filledBytes,
       liveBytes: this.#log.live.total,
       filesFree: this.#log.files.freeCount,
       indexBytes: this.#log.index.bytes,

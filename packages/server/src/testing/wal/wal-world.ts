@@ -2,7 +2,6 @@ import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { batchBytes, endOffset } from "@tidemq/protocol/record-batch.ts";
 import { assert } from "../../base/assert.ts";
 import type { RecordSlices } from "../../model/record-slices.ts";
-import type { Log } from "../../telemetry/log.ts";
 import type { RecoveryReport } from "../../wal/wal.ts";
 import { type RecoveredPartition, Wal, type WalOptions, type WalPartition } from "../../wal/wal.ts";
 import { SimDisk, type SimDiskFaults } from "../sim-io/disk.ts";
@@ -10,6 +9,7 @@ import type { SimProcess } from "../sim-io/process.ts";
 import { SimWorld } from "../sim-io/sim-world.ts";
 import { producedBatch, storedBatch } from "./batches.ts";
 import { type ModelBatch, PartitionModel } from "./partition-model.ts";
+import { Silence } from "./silence.ts";
 
 export const SMALL_WAL: WalOptions = {
   folder: "wal",
@@ -21,21 +21,6 @@ export const SMALL_WAL: WalOptions = {
   slabBudgetBytes: 1024 * 1024,
   indexBytesMax: 1024 * 1024,
 };
-
-export class Silence implements Log {
-  readonly lines: string[] = [];
-  debug(): void {}
-  info(): void {}
-  warn(message: string): void {
-    this.lines.push(message);
-  }
-  error(message: string): void {
-    this.lines.push(message);
-  }
-  with(): Log {
-    return this;
-  }
-}
 
 /** A log on a simulated disk, its model, and the metadata that outlives crashes (uploaded ends). */
 export class WalWorld {
@@ -69,7 +54,6 @@ export class WalWorld {
   /** Starts the process and opens the log; what it holds must be a state that the model allows. */
   async start(): Promise<void> {
     await this.world.settle(this.opening());
-    if (process.env["WAL_TRACE"] !== undefined) console.log(JSON.stringify(this.report), this.options.sync);
     await this.checkRecovered();
   }
 
