@@ -1,11 +1,50 @@
 import type { Scenario } from "./scenario.ts";
+import { scenario as bucketAwayAtStart } from "./scenarios/bucket-away-at-start.ts";
+import { scenario as bucketErrors } from "./scenarios/bucket-errors.ts";
+import { scenario as bucketFull } from "./scenarios/bucket-full.ts";
+import { scenario as bucketLies } from "./scenarios/bucket-lies.ts";
 import { scenario as calm } from "./scenarios/calm.ts";
+import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as crashInStart } from "./scenarios/crash-in-start.ts";
+import { scenario as diskErrors } from "./scenarios/disk-errors.ts";
+import { scenario as diskFull } from "./scenarios/disk-full.ts";
 import { scenario as kill } from "./scenarios/kill.ts";
+import { scenario as killUnsynced } from "./scenarios/kill-unsynced.ts";
+import { scenario as metadataFlip } from "./scenarios/metadata-flip.ts";
+import { scenario as networkFaults } from "./scenarios/network-faults.ts";
+import { scenario as objectFlip } from "./scenarios/object-flip.ts";
+import { scenario as objectMissing } from "./scenarios/object-missing.ts";
+import { scenario as pauses } from "./scenarios/pauses.ts";
 import { scenario as powerLoss } from "./scenarios/power-loss.ts";
+import { scenario as powerLossUnsynced } from "./scenarios/power-loss-unsynced.ts";
+import { scenario as topicChurn } from "./scenarios/topic-churn.ts";
+import { scenario as walFlip } from "./scenarios/wal-flip.ts";
+import { scenario as walFull } from "./scenarios/wal-full.ts";
 
 /** Every scenario. A seed belongs to one of them, unless one is asked for. */
-export const SCENARIOS: readonly Scenario[] = [calm, crashInStart, kill, powerLoss];
+export const SCENARIOS: readonly Scenario[] = [
+  bucketAwayAtStart,
+  bucketErrors,
+  bucketFull,
+  bucketLies,
+  calm,
+  clockJumps,
+  crashInStart,
+  diskErrors,
+  diskFull,
+  kill,
+  killUnsynced,
+  metadataFlip,
+  networkFaults,
+  objectFlip,
+  objectMissing,
+  pauses,
+  powerLoss,
+  powerLossUnsynced,
+  topicChurn,
+  walFlip,
+  walFull,
+];
 
 export function scenarioOf(seed: number): Scenario {
   return SCENARIOS[seed % SCENARIOS.length] as Scenario;

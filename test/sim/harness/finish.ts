@@ -1,3 +1,4 @@
+import { damageOf } from "@tidemq/server/process/health.ts";
 import { auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { type Allowances, checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
@@ -11,8 +12,10 @@ export type FinishOptions = Allowances &
   Readonly<{
     /** What happens to the process before everything is read for the last time; one of the first four by chance when absent. */
     restart?: "none" | "stop" | "kill" | "power";
-    /** The bucket stays as it is: something in it was destroyed on purpose. */
+    /** False: something in the bucket was destroyed on purpose. */
     audit?: boolean;
+    /** A person gives up what is damaged before the last reading. */
+    acceptLoss?: boolean;
   }>;
 
 /** Bounds of liveness, in virtual time: how long after the last fault something may still fail or wait. */
@@ -32,8 +35,9 @@ export async function finish(sim: Sim, options: FinishOptions): Promise<void> {
   await within(sim, SETTLED_WITHIN_MS, "clients come to an end", sim.load.end());
   await within(sim, PROBE_WITHIN_MS, "every partition takes a record", probe(sim));
   await within(sim, UPLOADED_WITHIN_MS, "everything is uploaded", uploaded(sim));
+  if (options.acceptLoss === true) await within(sim, PROBE_WITHIN_MS, "a loss is accepted", acceptLosses(sim));
   await restart(sim, options.restart ?? sim.random.pick(["none", "stop", "kill", "power"] as const));
-  const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim));
+  const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim, options));
   for (const log of logs) checkStoredLog(sim.history, log, options);
   if (options.audit !== false) await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs));
   await idle(sim);
@@ -81,6 +85,15 @@ async function uploaded(sim: Sim): Promise<void> {
   while (pending().length > 0) await sim.sleep(100);
 }
 
+async function acceptLosses(sim: Sim): Promise<void> {
+  const { broker } = sim;
+  for (const { topic, partition } of new Set(damageOf(broker))) {
+    if (!damageOf(broker).some((damage) => damage.topic === topic && damage.partition === partition)) continue;
+    const accepted = await broker.acceptLoss(topic, partition);
+    sim.note(`accepted: ${JSON.stringify(accepted)}`);
+  }
+}
+
 async function restart(sim: Sim, how: NonNullable<FinishOptions["restart"]>): Promise<void> {
   sim.note(`before the last reading: ${how}`);
   if (how === "none") return;
@@ -90,10 +103,10 @@ async function restart(sim: Sim, how: NonNullable<FinishOptions["restart"]>): Pr
   await within(sim, PROBE_WITHIN_MS, "a start", sim.start());
 }
 
-async function readAll(sim: Sim): Promise<StoredLog[]> {
+async function readAll(sim: Sim, { acceptLoss = false }: FinishOptions): Promise<StoredLog[]> {
   const client = sim.load.client();
   const logs: StoredLog[] = [];
-  for (const target of sim.load.targets) logs.push(await readStoredLog(client, target));
+  for (const target of sim.load.targets) logs.push(await readStoredLog(client, target, acceptLoss));
   return logs;
 }
 

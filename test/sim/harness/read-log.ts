@@ -16,10 +16,21 @@ const DECOMPRESSED_BYTES_MAX = 16 * 1024 * 1024;
 const VERSION_WITH_NAMES = 12;
 
 type Answer = Readonly<{ errorCode: number; highWatermark: number; logStartOffset: number; records: Uint8Array | null }>;
-type Reading = { readonly key: string; readonly ids: (RecordId | undefined)[]; readonly holes: { from: number; to: number }[]; at: number };
+type Reading = {
+  readonly key: string;
+  readonly lossAccepted: boolean;
+  readonly ids: (RecordId | undefined)[];
+  readonly holes: { from: number; to: number }[];
+  at: number;
+};
 
-/** Reads one partition from its start to its mark, request by request, and looks at every byte of it. @throws {CheckFailure} ClientError */
-export async function readStoredLog(client: Client, target: Target): Promise<StoredLog> {
+/**
+ * Reads one partition from its start to its mark, request by request, and looks at every byte of it.
+ *
+ * @param lossAccepted Somebody gave up what is damaged: readers pass over it, and nothing is answered as damaged any more.
+ * @throws {CheckFailure} ClientError
+ */
+export async function readStoredLog(client: Client, target: Target, lossAccepted = false): Promise<StoredLog> {
   const partition = partitionKey(target.topic, target.partition);
   const [earliest, latest] = await client.admin.listOffsets([
     { ...target, at: "earliest" },
@@ -27,12 +38,13 @@ export async function readStoredLog(client: Client, target: Target): Promise<Sto
   ]);
   const [first, end] = [earliest?.offset ?? -1, latest?.offset ?? -1];
   check(first >= 0 && end >= first, "reads", `${partition}: offsets [${first}, ${end})`);
-  const reading: Reading = { key: partition, ids: [], holes: [], at: first };
+  const reading: Reading = { key: partition, lossAccepted, ids: [], holes: [], at: first };
   let failures = 0;
   while (reading.at < end) {
     const answer = await fetch(client, target, reading.at);
     if (answer.errorCode === ErrorCode.CORRUPT_MESSAGE) {
-      addToHoles(reading.holes, reading.at);
+      check(!lossAccepted, "damage", () => `${partition}@${reading.at}: still answered as damaged`);
+      addToHoles(reading.holes, reading.at, reading.at + 1);
       reading.at += 1;
       continue;
     }
@@ -77,6 +89,10 @@ function readBatches(reading: Reading, bytes: Uint8Array): void {
     const one = bytes.subarray(position, position + length);
     check(batch.isBatchCrcRight(one, 0), "reads", () => `${key}@${reading.at}: wrong checksum`);
     const [base, end] = [batch.baseOffset(one, 0), batch.endOffset(one, 0)];
+    if (reading.lossAccepted && base > reading.at) {
+      addToHoles(reading.holes, reading.at, base);
+      reading.at = base;
+    }
     check(base <= reading.at && end > reading.at, "dense-offsets", () => `${key}: asked for ${reading.at}, got [${base}, ${end})`);
     for (const record of decodeRecords(one, 0, DECOMPRESSED_BYTES_MAX)) {
       if (record.offset < reading.at) continue;
@@ -89,8 +105,8 @@ function readBatches(reading: Reading, bytes: Uint8Array): void {
   }
 }
 
-function addToHoles(holes: { from: number; to: number }[], offset: number): void {
+function addToHoles(holes: { from: number; to: number }[], from: number, to: number): void {
   const last = holes.at(-1);
-  if (last?.to === offset) last.to = offset + 1;
-  else holes.push({ from: offset, to: offset + 1 });
+  if (last?.to === from) last.to = to;
+  else holes.push({ from, to });
 }

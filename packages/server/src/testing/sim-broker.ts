@@ -1,5 +1,6 @@
 import { KiB, MiB } from "../base/units.ts";
 import type { StartConfig } from "../config/start-options.ts";
+import type { Disk } from "../io/disk.ts";
 import { Broker, type BrokerSizes } from "../process/broker.ts";
 import type { Log } from "../telemetry/log.ts";
 import { RecordingLog } from "./recording-log.ts";
@@ -129,6 +130,13 @@ export class SimBroker {
     this.broker = undefined;
     await broker?.close();
     process?.crash();
+  }
+
+  /** What a person does in the data folder while nothing runs. */
+  async byHand(act: (disk: Disk) => Promise<void>): Promise<void> {
+    const person = this.world.startProcess("person");
+    await act(this.disk.mount(person));
+    person.crash();
   }
 
   #die(process: SimProcess, error: Error): void {

@@ -16,8 +16,8 @@ export type StoredLog = Readonly<{
 export type Allowances = Readonly<{
   /** Whether an acknowledged record may be gone (power failed before its sync; damage). Nothing may, when absent. */
   mayBeLost?: (sent: Sent) => boolean;
-  /** Offsets may be answered as damaged. */
-  holes?: boolean;
+  /** Whether the record at this offset may be answered as damaged. None may, when absent. */
+  mayBeDamaged?: (partition: string, offset: number) => boolean;
 }>;
 
 /**
@@ -30,11 +30,15 @@ export function checkStoredLog(history: History, log: StoredLog, allowances: All
   const places = checkOnce(history, log);
   checkOrder(history, log);
   checkAcknowledged(history, log, places, allowances);
-  checkSeen(history, log);
+  checkSeen(history, log, allowances);
 }
 
-function checkDensity(log: StoredLog, { holes = false }: Allowances): void {
-  check(holes || log.holes.length === 0, "damage", () => `${log.partition}: offsets ${JSON.stringify(log.holes)} are answered as damaged`);
+function checkDensity(log: StoredLog, { mayBeDamaged }: Allowances): void {
+  check(
+    mayBeDamaged !== undefined || log.holes.length === 0,
+    "damage",
+    () => `${log.partition}: offsets ${JSON.stringify(log.holes)} are answered as damaged`,
+  );
   for (let offset = log.first; offset < log.end; offset++) {
     const isHole = log.holes.some(({ from, to }) => offset >= from && offset < to);
     check(
@@ -78,8 +82,11 @@ function checkAcknowledged(history: History, log: StoredLog, places: ReadonlyMap
   for (const sent of history.sentTo(log.partition)) {
     if (sent.state !== "acked") continue;
     const place = places.get(sent.id);
-    const inHole = sent.offset >= 0 && log.holes.some(({ from, to }) => sent.offset >= from && sent.offset < to);
-    if (inHole && place === undefined) continue;
+    if (place === undefined && isInHole(log, sent.offset)) {
+      const allowed = allowances.mayBeDamaged?.(log.partition, sent.offset) === true;
+      check(allowed, "damage", () => `${log.partition}@${sent.offset}: answered as damaged, but nothing harmed it: ${sentText(sent)}`);
+      continue;
+    }
     if (place === undefined && allowances.mayBeLost?.(sent) === true) continue;
     check(place !== undefined, "acknowledged", () => `${log.partition}: lost ${sentText(sent)}, log=[${log.first}, ${log.end})`);
     check(sent.offset < 0 || log.ids[sent.offset] === sent.id, "acknowledged", () => {
@@ -89,14 +96,18 @@ function checkAcknowledged(history: History, log: StoredLog, places: ReadonlyMap
 }
 
 /** A reader never sees a record that later disappears. */
-function checkSeen(history: History, log: StoredLog): void {
+function checkSeen(history: History, log: StoredLog, { mayBeDamaged }: Allowances): void {
   for (const [offset, id] of history.seen(log.partition)) {
-    const inHole = log.holes.some(({ from, to }) => offset >= from && offset < to);
     const now = log.ids[offset];
-    check(inHole || now === id, "nothing-disappears", () => {
+    if (now === undefined && isInHole(log, offset) && mayBeDamaged?.(log.partition, offset) === true) continue;
+    check(now === id, "nothing-disappears", () => {
       return `${log.partition}@${offset}: a reader saw ${idText(id)}, now there is ${now === undefined ? "nothing" : idText(now)}, end=${log.end}`;
     });
   }
+}
+
+function isInHole(log: StoredLog, offset: number): boolean {
+  return log.holes.some(({ from, to }) => offset >= from && offset < to);
 }
 
 export function sentText(sent: Sent): string {

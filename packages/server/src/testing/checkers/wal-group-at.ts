@@ -1,0 +1,42 @@
+import {
+  BASE_OFFSET_AT,
+  decodeGroupHeader,
+  ENTRY_BYTES,
+  EntryKind,
+  KIND_AT,
+  LAST_DELTA_AT,
+  PARTITION_AT,
+  readU64,
+  WAL_ID_BYTES,
+} from "../../wal/group-codec.ts";
+import { BLOCK_BYTES } from "../../wal/limits.ts";
+
+/** Offsets [from, to) of a partition, by id. */
+export type DamagedOffsets = Readonly<{ partitionId: number; from: number; to: number }>;
+
+/** Where the wal id lies in a group header. */
+const WAL_ID_AT = 8;
+
+/** What a flip at `position` of this WAL file can damage at most: the batches of the group that lies there. */
+export function offsetsInGroupAt(file: Uint8Array, position: number): DamagedOffsets[] {
+  for (let at = position - (position % BLOCK_BYTES); at >= 0; at -= BLOCK_BYTES) {
+    const walId = file.subarray(at + WAL_ID_AT, at + WAL_ID_AT + WAL_ID_BYTES);
+    const header = decodeGroupHeader(file, at, walId, at, file.byteLength);
+    if (header === undefined) continue;
+    if (at + header.bytes <= position) return [];
+    return offsetsInDirectory(file, at + header.directoryPosition, header.entryCount);
+  }
+  return [];
+}
+
+function offsetsInDirectory(file: Uint8Array, directoryAt: number, entryCount: number): DamagedOffsets[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const found: DamagedOffsets[] = [];
+  for (let entry = 0; entry < entryCount; entry++) {
+    const at = directoryAt + entry * ENTRY_BYTES;
+    if (view.getUint8(at + KIND_AT) !== EntryKind.append) continue;
+    const from = readU64(view, at + BASE_OFFSET_AT);
+    found.push({ partitionId: view.getUint32(at + PARTITION_AT), from, to: from + view.getInt32(at + LAST_DELTA_AT) + 1 });
+  }
+  return found;
+}

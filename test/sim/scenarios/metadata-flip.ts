@@ -1,0 +1,54 @@
+import { QueueError } from "@tidemq/server/base/errors.ts";
+import type { Sim } from "../harness/sim.ts";
+import type { Scenario } from "../scenario.ts";
+
+const COVERED_MS = 250;
+
+/** A bit flips in the metadata: the start is refused and names what is damaged, or it does no harm; the file as it was starts again. */
+export const scenario: Scenario = {
+  name: "metadata-flip",
+  async run(sim) {
+    await sim.start();
+    await sim.load.begin();
+    for (let rounds = sim.random.between(1, 3); rounds > 0; rounds--) {
+      await sim.rest(300, 1_500);
+      const coveredBytes = await cover(sim);
+      if (sim.random.chance(0.5)) await sim.node.stop();
+      else sim.node.kill();
+      await flipAndStart(sim, coveredBytes);
+      if (!sim.node.isUp) await sim.start();
+    }
+    await sim.finish();
+  },
+};
+
+/** Bytes of the log that a later batch or mark says were synced: a flip behind them looks like a torn write. */
+async function cover(sim: Sim): Promise<number> {
+  const { disk } = sim.node;
+  const before = disk.file("meta/log");
+  const { size } = before.current;
+  await sim.sleep(COVERED_MS);
+  return disk.file("meta/log") === before ? size : 0;
+}
+
+async function flipAndStart(sim: Sim, coveredBytes: number): Promise<void> {
+  const { disk } = sim.node;
+  const name = sim.random.pick(disk.names.list("meta"));
+  const path = `meta/${name}`;
+  const before = disk.contents(path);
+  const end = name === "log" ? coveredBytes : before.byteLength;
+  if (end === 0) return sim.start().then(() => undefined);
+  const at = sim.random.between(0, end - 1);
+  disk.flipBits(path, at, at + 1);
+  sim.note(`flip in ${path} at ${at}`);
+  try {
+    await sim.start();
+    return;
+  } catch (error) {
+    if (!(error instanceof QueueError)) throw error;
+    sim.note(`refused: ${error.message}`);
+    if (error.code !== "CORRUPT_METADATA" && error.code !== "NEWER_FORMAT") throw error;
+    if (!error.message.includes("meta/")) sim.fail("damage", `the damaged file is not named: ${error.message}`);
+  }
+  disk.overwrite(path, 0, before);
+}
