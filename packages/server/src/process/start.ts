@@ -77,23 +77,31 @@ async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): 
     fatal: (error) => die(log, error),
   };
   const broker = await Broker.open(config, world);
-  const kafka = await listenKafka(broker, config);
-  const http = await listenHttp(broker, stats, config);
-  return {
-    kafka,
-    http: http.map(({ host, port }) => ({ host, port })),
-    dataFolder: folder.root,
-    objectStorage: `${config.objectStorage.kind}:${config.objectStorage.path}`,
-    sync: config.sync,
-    nodeId: broker.nodeId,
-    stop: async () => {
-      await Promise.all(http.map((server) => server.close()));
-      await broker.close();
-      await objectStore.close();
-      await folder.close();
-      lock.release();
-    },
+  const closeParts = async (): Promise<void> => {
+    await broker.close();
+    await objectStore.close();
+    await folder.close();
   };
+  try {
+    const kafka = await listenKafka(broker, config);
+    const http = await listenHttp(broker, stats, config);
+    return {
+      kafka,
+      http: http.map(({ host, port }) => ({ host, port })),
+      dataFolder: folder.root,
+      objectStorage: `${config.objectStorage.kind}:${config.objectStorage.path}`,
+      sync: config.sync,
+      nodeId: broker.nodeId,
+      stop: async () => {
+        await Promise.all(http.map((server) => server.close()));
+        await closeParts();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    await closeParts();
+    throw error;
+  }
 }
 
 /** What is on the disk is consistent; what is in memory may not be. So nothing is cleaned up, and the next start decides. */
