@@ -27,6 +27,7 @@ import { TierMetrics } from "../tier/tier-metrics.ts";
 import { Uploader } from "../tier/upload.ts";
 import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
+import { refuseForeignWal } from "./foreign-wal.ts";
 import { type Damage, damageOf } from "./health.ts";
 import type { World } from "./world.ts";
 
@@ -49,6 +50,7 @@ const SIZES: BrokerSizes = {
   uploadWindowBytes: UPLOAD_WINDOW_BYTES,
   snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN,
 };
+const WAL_FOLDER = "wal";
 const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
 /** How long the acceptance of a lost log waits for object storage before it is answered. */
@@ -99,6 +101,7 @@ export class Broker {
     const options = { clusterId, defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR, snapshotLogBytesMin };
     const controller = await Controller.open(options, { log: metadataLog, clock, random, logger, fatal });
     await refuseForeignBucket(config, world, clusterId);
+    await refuseForeignWal(disk, { folder: WAL_FOLDER, fileBytes: config.walFileBytes }, controller.state, NODE_ID);
     const wiring = new Wiring();
     const opened = await openWal(config, sizes, world, controller, wiring);
     metadataLog.checkReaches(opened.newestMetadataIndex);
@@ -296,7 +299,7 @@ function openWal(config: StartConfig, sizes: BrokerSizes, world: World, controll
   const hosted = [...controller.state.partitions.values()].filter((partition) => partition.replicas.includes(NODE_ID));
   const byId = new Map(hosted.map((partition) => [partition.id, partition]));
   const options = {
-    folder: "wal",
+    folder: WAL_FOLDER,
     fileBytes: config.walFileBytes,
     capacityBytes: config.walCapacityBytes,
     sync: config.sync,

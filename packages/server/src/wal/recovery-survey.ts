@@ -1,5 +1,5 @@
 import { must } from "../base/assert.ts";
-import type { Disk } from "../io/disk.ts";
+import type { Disk, DiskFile } from "../io/disk.ts";
 import {
   decodeFileHeader,
   FILE_HEADER_BYTES,
@@ -47,14 +47,15 @@ export async function findFiles(files: WalFiles, disk: Disk, folder: string): Pr
     const file = files.slot(slot);
     file.handle = await disk.open(walFilePath(folder, slot), "write");
     const size = await file.disk.size();
-    found.push({ file, size, header: await readFileHeader(file) });
+    found.push({ file, size, header: await readFileHeader(file.disk) });
   }
   return found;
 }
 
-async function readFileHeader(file: WalFile): Promise<FileHeader | undefined> {
+/** The better of its two copies; undefined when neither is readable. */
+export async function readFileHeader(file: DiskFile): Promise<FileHeader | undefined> {
   const bytes = Buffer.alloc(FIRST_GROUP_POSITION);
-  await file.disk.read(0, bytes);
+  await file.read(0, bytes);
   for (let at = 0; at < FIRST_GROUP_POSITION; at += FILE_HEADER_BYTES) {
     const header = decodeFileHeader(bytes, at);
     if (header !== undefined) return header;
@@ -66,7 +67,7 @@ async function readFileHeader(file: WalFile): Promise<FileHeader | undefined> {
  * The id of the log that most headers name; undefined when no header is readable.
  * @throws {WalOpenError} If the log is of a newer version or of another file size.
  */
-export function walIdOf(found: readonly FoundFile[], fileBytes: number): Uint8Array | undefined {
+export function walIdOf(found: readonly Pick<FoundFile, "header">[], fileBytes: number): Uint8Array | undefined {
   const votes = new Map<string, { id: Uint8Array; count: number; newest: number }>();
   for (const { header } of found) {
     if (header === undefined) continue;
