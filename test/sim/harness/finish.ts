@@ -25,6 +25,8 @@ const UPLOADED_WITHIN_MS = 120_000;
 const READ_WITHIN_MS = 60_000;
 /** When nobody wants anything: this long to come to rest, then nothing for so long. */
 const CALM_MS = 5_000;
+/** Puts that were given up may still land. */
+const LATE_PUTS_MS = 60_000;
 const IDLE_MS = 20_000;
 const IDLE_WAKES_PER_S = 5;
 
@@ -128,7 +130,7 @@ async function idle(sim: Sim): Promise<void> {
   const { node, world } = sim;
   sim.load.disconnect();
   sim.stopWatching();
-  await sim.sleep(CALM_MS);
+  await sim.sleep(node.bucket.counts.lateCreates === 0 ? CALM_MS : LATE_PUTS_MS);
   const before = { writes: node.disk.counts.writes, puts: node.bucket.counts.puts, events: world.eventsRun };
   await sim.sleep(IDLE_MS);
   check(node.disk.counts.writes === before.writes, "idle", () => `${node.disk.counts.writes - before.writes} writes of an idle node`);

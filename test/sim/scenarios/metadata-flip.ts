@@ -1,4 +1,5 @@
 import { QueueError } from "@tidemq/server/base/errors.ts";
+import { METADATA_REMEDY } from "@tidemq/server/metadata-log/log-scan.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -48,7 +49,9 @@ async function flipAndStart(sim: Sim, coveredBytes: number): Promise<void> {
     if (!(error instanceof QueueError)) throw error;
     sim.note(`refused: ${error.message}`);
     if (error.code !== "CORRUPT_METADATA" && error.code !== "NEWER_FORMAT") throw error;
-    if (!error.message.includes("meta/")) sim.fail("damage", `the damaged file is not named: ${error.message}`);
+    if (!/meta\/|snapshot=\d+/.test(error.message)) sim.fail("damage", `what is damaged is not named: ${error.message}`);
+    if (!error.message.includes(METADATA_REMEDY) && error.code !== "NEWER_FORMAT")
+      sim.fail("damage", `no remedy is named: ${error.message}`);
   }
   disk.overwrite(path, 0, before);
 }

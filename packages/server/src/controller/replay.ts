@@ -5,7 +5,8 @@ import { ClusterState } from "../cluster/cluster-state.ts";
 import { decodeBatch } from "../cluster/command-codec.ts";
 import type { LoggedCommand } from "../cluster/commands.ts";
 import { loadSnapshot } from "../cluster/snapshot-reader.ts";
-import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
+import { METADATA_REMEDY } from "../metadata-log/log-scan.ts";
+import type { LogEntry, MetadataLog, StoredSnapshot } from "../metadata-log/metadata-log.ts";
 
 /** `logBytes`: payload of the batches behind the snapshot. */
 export type Replayed = Readonly<{ state: ClusterState; snapshotBytes: number; logBytes: number }>;
@@ -16,8 +17,7 @@ export type Replayed = Readonly<{ state: ClusterState; snapshotBytes: number; lo
  */
 export async function replay(log: MetadataLog, clusterId: string): Promise<Replayed> {
   const snapshot = await log.latestSnapshot();
-  const state =
-    snapshot === undefined ? new ClusterState(clusterId) : await loadSnapshot(snapshot.pieces, { clusterId, index: snapshot.index });
+  const state = snapshot === undefined ? new ClusterState(clusterId) : await stateOf(snapshot, clusterId);
   let logBytes = 0;
   for (;;) {
     const read = await log.readFrom(state.index + 1);
@@ -29,6 +29,15 @@ export async function replay(log: MetadataLog, clusterId: string): Promise<Repla
       applyBatch(state, entry.index, decodeEntry(entry), []);
       logBytes += entry.payload.byteLength;
     }
+  }
+}
+
+async function stateOf({ pieces, index }: StoredSnapshot, clusterId: string): Promise<ClusterState> {
+  try {
+    return await loadSnapshot(pieces, { clusterId, index });
+  } catch (error) {
+    if (!(error instanceof QueueError) || error.code !== "CORRUPT_METADATA") throw error;
+    throw new QueueError("CORRUPT_METADATA", `${error.message} snapshot=${index}: ${METADATA_REMEDY}`, { cause: error });
   }
 }
 
