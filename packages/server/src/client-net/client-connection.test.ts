@@ -5,7 +5,14 @@ import fc from "fast-check";
 import type { Hold } from "../model/record-slices.ts";
 import { ClientNetFixture, FAST_API, frameOf, idOf, idsIn, SLOW_API, type StartedFrame } from "../testing/client-net-fixture.ts";
 import type { FakeConnection } from "../testing/fake-connection.ts";
-import { FRAME_STALL_MS_MAX, IDLE_MS_MAX, PENDING_RESPONSE_BYTES_MAX, PIPELINE_MAX, WRITE_STALL_MS_MAX } from "./limits.ts";
+import {
+  CUT_OFF_LINES_PER_SWEEP_MAX,
+  FRAME_STALL_MS_MAX,
+  IDLE_MS_MAX,
+  PENDING_RESPONSE_BYTES_MAX,
+  PIPELINE_MAX,
+  WRITE_STALL_MS_MAX,
+} from "./limits.ts";
 
 class CountedHold implements Hold {
   released = 0;
@@ -295,8 +302,8 @@ test("an answer to a connection that is gone releases its memory", () => {
   equal(hold.released, 1);
 });
 
-test("when the broker is full one connection at a time goes on, so that nobody waits for ever", () => {
-  const fixture = new ClientNetFixture({ inFlightBytesMax: 300_000 });
+test("when memory for frames is spent one connection at a time goes on, so that nobody waits for ever", () => {
+  const fixture = new ClientNetFixture({ framesBytesMax: 300_000 });
   fixture.onStart = ({ connection, slot }) => connection.finishSlot(slot);
   const sockets = Array.from({ length: 8 }, () => fixture.connect());
   const frame = frameOf(FAST_API, 1, 500_000);
@@ -312,7 +319,7 @@ test("when the broker is full one connection at a time goes on, so that nobody w
 });
 
 test("the favoured connection that dies hands its favour on", () => {
-  const fixture = new ClientNetFixture({ inFlightBytesMax: 100_000 });
+  const fixture = new ClientNetFixture({ framesBytesMax: 100_000 });
   const [first, second] = [fixture.connect(), fixture.connect()];
   const frame = frameOf(FAST_API, 1, 400_000);
   first.deliver(frame.subarray(0, 300_000));
@@ -330,6 +337,82 @@ test("the favoured connection that dies hands its favour on", () => {
     fixture.clock.turns();
   }
   equal(fixture.started.length, 2);
+});
+
+test("memory for frames that is spent holds up nobody with small requests, nor any answer", () => {
+  const fixture = new ClientNetFixture({ framesBytesMax: 100_000 });
+  for (const socket of [fixture.connect(), fixture.connect(), fixture.connect()])
+    socket.deliver(frameOf(FAST_API, 1, 5_000_000).subarray(0, 60_000));
+  ok(fixture.listener.budget.used > 100_000);
+  fixture.onStart = answerId;
+  const socket = fixture.connect();
+  socket.deliver(Buffer.concat([frameOf(SLOW_API, 7), frameOf(SLOW_API, 8)]));
+  fixture.clock.turns();
+  deepEqual(idsIn(socket.sent), [7, 8]);
+});
+
+test("memory for answers that is spent holds up nobody either", () => {
+  const fixture = new ClientNetFixture({ answersBytesMax: 100_000 });
+  const slow = fixture.connect();
+  slow.windowBytes = 0;
+  slow.deliver(frameOf(SLOW_API, 1));
+  fixture.started[0]?.connection.respond([Buffer.alloc(500_000)]);
+  fixture.clock.turns();
+  equal(fixture.started[0]?.connection.answerRoom, 0);
+  fixture.onStart = answerId;
+  const socket = fixture.connect();
+  socket.deliver(frameOf(SLOW_API, 7));
+  fixture.clock.turns();
+  deepEqual(idsIn(socket.sent), [7]);
+});
+
+test("a peer that takes its answer slowly may, until memory for answers is short", () => {
+  for (const [answersBytesMax, isCutOff] of [
+    [10_000_000, false],
+    [1_000_000, true],
+  ] as const) {
+    const fixture = new ClientNetFixture({ answersBytesMax });
+    const socket = fixture.connect();
+    socket.windowBytes = 0;
+    socket.deliver(frameOf(SLOW_API, 1));
+    fixture.started[0]?.connection.respond([Buffer.alloc(1_000_000)]);
+    fixture.clock.turns();
+    for (let second = 0; second < 20; second += 1) {
+      socket.take(1000);
+      fixture.clock.advance(1000);
+    }
+    equal(socket.isDestroyed, isCutOff);
+    equal(fixture.log.visible.length, isCutOff ? 1 : 0);
+  }
+});
+
+test("a frame may trickle in, until memory for frames is short", () => {
+  for (const [framesBytesMax, isCutOff] of [
+    [10_000_000, false],
+    [100_000, true],
+  ] as const) {
+    const fixture = new ClientNetFixture({ framesBytesMax });
+    const socket = fixture.connect();
+    const frame = frameOf(FAST_API, 1, 5_000_000);
+    socket.deliver(frame.subarray(0, 70_000), 35_000);
+    for (let at = 70_000; at < 72_000; at += 100) {
+      socket.deliver(frame.subarray(at, at + 100));
+      fixture.clock.advance(1000);
+    }
+    equal(socket.isDestroyed, isCutOff);
+  }
+});
+
+test("many that are cut off in one second get a few lines and a count", () => {
+  const fixture = new ClientNetFixture();
+  const idle = fixture.connect();
+  for (let i = 0; i < 100; i += 1) fixture.connect().deliver(Buffer.from("GET / HTTP/1.1"));
+  equal(fixture.log.visible.length, CUT_OFF_LINES_PER_SWEEP_MAX);
+  fixture.clock.advance(1000);
+  deepEqual(fixture.log.visible.at(-1)?.fields, { connections: 100 - CUT_OFF_LINES_PER_SWEEP_MAX });
+  fixture.connect().deliver(Buffer.from("GET / HTTP/1.1"));
+  equal(fixture.log.visible.length, CUT_OFF_LINES_PER_SWEEP_MAX + 2);
+  equal(idle.isDestroyed, false);
 });
 
 test("who begins a frame and stops is cut off; who is idle is closed later, without a line", () => {
@@ -454,7 +537,7 @@ test("whatever happens, nothing stays claimed and every hold is released once", 
       fc.array(step, { maxLength: 60 }),
       fc.infiniteStream(fc.tuple(fc.constantFrom(FAST_API, SLOW_API), fc.constantFrom(0, 100, 80_000, 500_000))),
       (steps, stream) => {
-        const fixture = new ClientNetFixture({ inFlightBytesMax: 400_000 });
+        const fixture = new ClientNetFixture({ framesBytesMax: 400_000, answersBytesMax: 300_000 });
         const holds: CountedHold[] = [];
         const sockets = [0, 1, 2].map(() => fixture.connect());
         for (const socket of sockets) socket.windowBytes = 50_000;

@@ -3,12 +3,14 @@ import type { Clock, Timer } from "../io/clock.ts";
 import type { Address, Connection, ConnectionReader } from "../io/network.ts";
 import type { Hold } from "../model/record-slices.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { ByteBudget, RoomWaiter } from "./byte-budget.ts";
+import type { ByteBudget, ByteCount, RoomWaiter } from "./byte-budget.ts";
+import type { CutOffLog } from "./cut-off-log.ts";
 import type { FrameHandler, PendingRequest } from "./frame-handler.ts";
 import { FrameInput } from "./frame-input.ts";
 import type { FramePool } from "./frame-pool.ts";
 import { MUTE_MS_MAX, PENDING_RESPONSE_BYTES_MAX, PIPELINE_MAX, RESPONSE_COPY_BYTES_MAX } from "./limits.ts";
 import type { NetCounters } from "./net-counters.ts";
+import { PeerWatch, type Pressure } from "./peer-watch.ts";
 import { type ChunkPool, ResponseQueue } from "./response-queue.ts";
 import type { TurnQueue, TurnWork } from "./turn-queue.ts";
 
@@ -19,7 +21,10 @@ export type ConnectionParts = Readonly<{
   log: Log;
   frames: FramePool;
   chunks: ChunkPool;
-  budget: ByteBudget;
+  /** Of frames that arrive, and of answers that are not sent yet. */
+  frameBytes: ByteBudget;
+  answerBytes: ByteCount;
+  cutOffs: CutOffLog;
   turns: TurnQueue;
   counters: NetCounters;
   /** The last word of a connection. */
@@ -68,11 +73,9 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   #sentHolds: Hold[] = [];
   #sentHeldBytes = 0;
 
+  readonly #watch = new PeerWatch();
+  #receivedBytes = 0;
   #sentBytes = 0;
-  #takenBytesAtSweep = 0;
-  #receivedSinceSweep = true;
-  #sweepsIdle = 0;
-  #sweepsStalled = 0;
 
   constructor(id: number, socket: Connection, parts: ConnectionParts) {
     this.id = id;
@@ -101,7 +104,7 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
 
   bytes(bytes: Uint8Array): void {
     if (!this.#open) return;
-    this.#receivedSinceSweep = true;
+    this.#receivedBytes += bytes.byteLength;
     this.#parts.counters.bytesReceived += bytes.byteLength;
     this.#input.received(bytes);
     this.#pauseOrResume();
@@ -190,6 +193,20 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     if (this.#draining) pending.cancel();
   }
 
+  /** Bytes that answers to all clients may still take. A large answer has to keep within it, or within what is indispensable. */
+  get answerRoom(): number {
+    return this.#parts.answerBytes.room;
+  }
+
+  /** Memory that is being filled for an answer counts before there is one; `releaseAnswer` in any case, before `respond`. */
+  claimAnswer(bytes: number): void {
+    this.#parts.answerBytes.claim(bytes);
+  }
+
+  releaseAnswer(bytes: number): void {
+    this.#parts.answerBytes.release(bytes);
+  }
+
   /** Runs `work` before this turn of the loop ends, and before answers are sent; at once when a group is durable. */
   beforeSending(work: TurnWork): void {
     this.#parts.turns.add(work);
@@ -213,7 +230,7 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   cutOff(reason: string): void {
     if (!this.#open) return;
     this.#parts.counters.connectionsCutOff += 1;
-    this.#parts.log.warn("connection cut off", { ...this.#name(), reason });
+    this.#parts.cutOffs.cutOff(reason, this.#name());
     this.#destroy();
   }
 
@@ -233,18 +250,19 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     this.#endIfDone();
   }
 
-  /** Called once per sweep. `sweeps…Max` are the limits in sweeps. */
-  sweep(idleSweepsMax: number, frameStallSweepsMax: number, writeStallSweepsMax: number): void {
+  /** Called once per sweep: ends what stands still for too long. */
+  sweep(idleSweepsMax: number, pressure: Pressure): void {
     if (!this.#open) return;
-    const pendingBytes = this.#socket.pendingBytes;
-    const takenBytes = this.#sentBytes - pendingBytes;
-    this.#sweepsStalled = pendingBytes > 0 && takenBytes === this.#takenBytesAtSweep ? this.#sweepsStalled + 1 : 0;
-    this.#takenBytesAtSweep = takenBytes;
-    if (this.#sweepsStalled >= writeStallSweepsMax) return this.cutOff("the peer takes no bytes of its answers");
-    this.#sweepsIdle = this.#receivedSinceSweep || this.#paused || this.unanswered > 0 ? 0 : this.#sweepsIdle + 1;
-    this.#receivedSinceSweep = false;
-    if (this.#input.isInFrame && this.#sweepsIdle >= frameStallSweepsMax) return this.cutOff("a request stopped in the middle");
-    if (this.#sweepsIdle < idleSweepsMax) return;
+    const state = {
+      receivedBytes: this.#receivedBytes,
+      sentBytes: this.#sentBytes,
+      pendingBytes: this.#socket.pendingBytes,
+      owesFrame: this.#input.isInFrame && !this.#paused,
+      isOurTurn: this.#paused || this.unanswered > 0,
+    };
+    const verdict = this.#watch.judge(state, idleSweepsMax, pressure);
+    if (verdict === "fine") return;
+    if (verdict !== "idle") return this.cutOff(verdict.reason);
     this.#parts.counters.connectionsIdled += 1;
     this.#destroy();
   }
@@ -261,13 +279,13 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     if (!this.#open || this.#exclusive || this.isHeldBack) return false;
     if (this.#socket.pendingBytes + this.#responses.bytes > PENDING_RESPONSE_BYTES_MAX) return false;
     const unanswered = this.#slotTail - this.#slotHead;
-    if (unanswered >= PIPELINE_MAX || (unanswered > 0 && !this.#parts.handler.pipelines(apiKey))) return false;
-    return this.#parts.budget.admit(this);
+    if (unanswered === 0) return true;
+    return unanswered < PIPELINE_MAX && this.#parts.handler.pipelines(apiKey);
   }
 
   /** Whether the buffer of a frame that arrives may grow. */
   mayGrow(): boolean {
-    return this.#parts.budget.admit(this);
+    return this.#parts.frameBytes.admit(this);
   }
 
   start(bytes: Uint8Array, start: number, end: number, apiKey: number): void {
@@ -327,18 +345,17 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     if (this.#sentHeldBytes === 0) return;
     for (const hold of this.#sentHolds) hold.release();
     this.#sentHolds.length = 0;
-    this.#parts.budget.release(this.#sentHeldBytes);
+    this.#parts.answerBytes.release(this.#sentHeldBytes);
     this.#sentHeldBytes = 0;
   }
 
-  /** Who holds no bytes needs no favour. */
+  /** Who holds no frame needs no favour. */
   #letGo(): void {
-    if (this.#input.holdsBytes || this.#heldBytes + this.#sentHeldBytes > 0) return;
-    this.#parts.budget.settle(this);
+    if (!this.#input.holdsBytes) this.#parts.frameBytes.settle(this);
   }
 
   #keep(holds: readonly Hold[], bytes: number): void {
-    this.#parts.budget.claim(bytes);
+    this.#parts.answerBytes.claim(bytes);
     this.#heldBytes += bytes;
     for (const hold of holds) {
       this.#holds.push(hold);
@@ -382,10 +399,10 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     for (const hold of [...this.#holds, ...this.#sentHolds]) hold.release();
     this.#holds = [];
     this.#sentHolds = [];
-    this.#parts.budget.release(this.#heldBytes + this.#sentHeldBytes);
+    this.#parts.answerBytes.release(this.#heldBytes + this.#sentHeldBytes);
     this.#heldBytes = 0;
     this.#sentHeldBytes = 0;
-    this.#parts.budget.leave(this);
+    this.#parts.frameBytes.leave(this);
     const pending = this.#pending;
     this.#pending = undefined;
     pending?.cancel();

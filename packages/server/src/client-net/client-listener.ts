@@ -1,28 +1,31 @@
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Connection, Listener, Network } from "../io/network.ts";
 import type { Log } from "../telemetry/log.ts";
-import { ByteBudget } from "./byte-budget.ts";
+import { ByteBudget, ByteCount } from "./byte-budget.ts";
 import { ClientConnection, type ConnectionParts } from "./client-connection.ts";
+import { CutOffLog } from "./cut-off-log.ts";
 import type { FrameHandler } from "./frame-handler.ts";
 import { FramePool } from "./frame-pool.ts";
 import {
+  ANSWERS_BYTES_MAX,
   CONNECTIONS_MAX,
   FRAME_POOL_BYTES_MAX,
-  FRAME_STALL_MS_MAX,
+  FRAMES_BYTES_MAX,
   IDLE_MS_MAX,
-  IN_FLIGHT_BYTES_MAX,
   REFUSAL_LOG_MS_MIN,
   SWEEP_MS,
-  WRITE_STALL_MS_MAX,
+  TIGHT_RATIO,
 } from "./limits.ts";
 import { NetCounters } from "./net-counters.ts";
+import { type Pressure, sweeps } from "./peer-watch.ts";
 import { ChunkPool } from "./response-queue.ts";
 import { TurnQueue } from "./turn-queue.ts";
 
 /** What may be set; limits.ts otherwise. */
 export type ClientListenerOptions = Readonly<{
   connectionsMax?: number;
-  inFlightBytesMax?: number;
+  framesBytesMax?: number;
+  answersBytesMax?: number;
   idleMsMax?: number;
 }>;
 
@@ -31,7 +34,11 @@ export type ClientListenerParts = Readonly<{ network: Network; clock: Clock; log
 /** Accepts clients on any number of addresses and keeps what their connections share. */
 export class ClientListener {
   readonly counters = new NetCounters();
-  readonly budget: ByteBudget;
+  /** All bytes in flight: frames that arrive, answers that are not sent yet. */
+  readonly budget: InFlightBytes;
+  readonly #frameBytes: ByteBudget;
+  readonly #answerBytes: ByteCount;
+  readonly #cutOffs: CutOffLog;
   readonly #parts: ClientListenerParts;
   readonly #turns: TurnQueue;
   readonly #connectionParts: ConnectionParts;
@@ -48,15 +55,22 @@ export class ClientListener {
     this.#parts = parts;
     this.#connectionsMax = options.connectionsMax ?? CONNECTIONS_MAX;
     this.#idleSweepsMax = sweeps(options.idleMsMax ?? IDLE_MS_MAX);
-    this.budget = new ByteBudget(options.inFlightBytesMax ?? IN_FLIGHT_BYTES_MAX);
+    const frameBytes = new ByteBudget(options.framesBytesMax ?? FRAMES_BYTES_MAX);
+    const answerBytes = new ByteCount(options.answersBytesMax ?? ANSWERS_BYTES_MAX);
+    this.#frameBytes = frameBytes;
+    this.#answerBytes = answerBytes;
+    this.budget = new InFlightBytes(frameBytes, answerBytes);
+    this.#cutOffs = new CutOffLog(parts.log);
     this.#turns = new TurnQueue(parts.clock);
     this.#connectionParts = {
       handler: parts.handler,
       clock: parts.clock,
       log: parts.log,
-      frames: new FramePool(this.budget, FRAME_POOL_BYTES_MAX),
-      chunks: new ChunkPool(this.budget),
-      budget: this.budget,
+      frames: new FramePool(frameBytes, FRAME_POOL_BYTES_MAX),
+      chunks: new ChunkPool(answerBytes),
+      frameBytes,
+      answerBytes,
+      cutOffs: this.#cutOffs,
       turns: this.#turns,
       counters: this.counters,
       closed: (connection) => this.#closed(connection),
@@ -133,14 +147,41 @@ export class ClientListener {
   #sweepLater(): void {
     this.#sweepTimer = this.#parts.clock.after(SWEEP_MS, () => {
       this.#sweepTimer = undefined;
-      for (const connection of this.#connections) {
-        connection.sweep(this.#idleSweepsMax, sweeps(FRAME_STALL_MS_MAX), sweeps(WRITE_STALL_MS_MAX));
-      }
+      const pressure = this.#pressure();
+      for (const connection of this.#connections) connection.sweep(this.#idleSweepsMax, pressure);
+      this.#cutOffs.sweep();
       if (this.#connections.size > 0) this.#sweepLater();
     });
   }
+
+  #pressure(): Pressure {
+    return {
+      frames: this.#frameBytes.used > this.#frameBytes.bytesMax * TIGHT_RATIO,
+      answers: this.#answerBytes.used > this.#answerBytes.bytesMax * TIGHT_RATIO,
+    };
+  }
 }
 
-function sweeps(ms: number): number {
-  return Math.ceil(ms / SWEEP_MS);
+/** What of all clients is in memory. */
+export class InFlightBytes {
+  readonly #frames: ByteBudget;
+  readonly #answers: ByteCount;
+
+  constructor(frames: ByteBudget, answers: ByteCount) {
+    this.#frames = frames;
+    this.#answers = answers;
+  }
+
+  get used(): number {
+    return this.#frames.used + this.#answers.used;
+  }
+
+  get bytesMax(): number {
+    return this.#frames.bytesMax + this.#answers.bytesMax;
+  }
+
+  /** Connections whose frames wait for room. */
+  get waiting(): number {
+    return this.#frames.waiting;
+  }
 }

@@ -39,8 +39,26 @@ export const RESPONSE_CHUNK_BYTES = 16 * KiB;
 /** Free chunks that are kept for the next answers. */
 export const RESPONSE_CHUNKS_POOLED_MAX = 256;
 
-/** Frames and unsent answers of all connections together. */
-export const IN_FLIGHT_BYTES_MAX = 256 * MiB;
+/** Buffers of frames that arrive, of all connections together. */
+export const FRAMES_BYTES_MAX = 128 * MiB;
+
+/** Answers that are not sent yet, of all connections together. From here on a Fetch gets no more than its first batch. */
+export const ANSWERS_BYTES_MAX = 256 * MiB;
+
+/** Above this part of either, peers have to be faster than a trickle. */
+export const TIGHT_RATIO = 0.75;
+
+/** A peer that sends of its frame, or takes of its answers, fewer bytes than this per sweep is a trickle. */
+export const TIGHT_BYTES_PER_SWEEP_MIN = 64 * KiB;
+
+/** So little of an answer may wait for ever, for all that matters. */
+export const TIGHT_PENDING_BYTES_MIN = 64 * KiB;
+
+/** Sweeps in a row that a trickle is borne while memory is short. */
+export const TIGHT_SWEEPS_MAX = 5;
+
+/** Lines in the log about connections that were cut off, per sweep. */
+export const CUT_OFF_LINES_PER_SWEEP_MAX = 20;
 
 /** Open connections of all listeners together. */
 export const CONNECTIONS_MAX = 10_000;

@@ -1,13 +1,13 @@
 import { Buffer } from "node:buffer";
-import type { ByteBudget } from "./byte-budget.ts";
+import type { ByteCount } from "./byte-budget.ts";
 import { RESPONSE_CHUNK_BYTES, RESPONSE_CHUNKS_POOLED_MAX } from "./limits.ts";
 
 /** Free chunks of all connections. */
 export class ChunkPool {
-  readonly #budget: ByteBudget;
+  readonly #budget: ByteCount;
   readonly #free: Buffer[] = [];
 
-  constructor(budget: ByteBudget) {
+  constructor(budget: ByteCount) {
     this.#budget = budget;
   }
 

@@ -14,7 +14,7 @@ import type { FetchPosition } from "./fetch-position.ts";
 import { type FetchAnswer, type FetchPart, sendFetchAnswer } from "./fetch-response.ts";
 import type { FetchSession } from "./fetch-session.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
-import { FETCH_BYTES_MAX, FETCH_SLOW_READS_MAX, FETCH_WAIT_MS_MAX } from "./limits.ts";
+import { FETCH_BYTES_MAX, FETCH_ROOM_SHARE, FETCH_SLOW_READS_MAX, FETCH_WAIT_MS_MAX } from "./limits.ts";
 import { compareLeaderEpoch } from "./partition-access.ts";
 
 /** One request, with what it fetches. */
@@ -31,6 +31,9 @@ export type FetchCall = Readonly<{
 }>;
 
 type Found = Partition | number;
+
+/** An answer that is being gathered: the bytes it may still take, and what is being read from elsewhere than memory. */
+type Reading = { bytes: number; isFirst: boolean; readonly slow: Promise<void>[]; slowBytes: number };
 
 /**
  * One Fetch from its start to its answer:
@@ -114,13 +117,14 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     const { connection } = this.#call;
     if (!connection.isOpen) return;
     try {
-      const slow: Promise<void>[] = [];
-      const parts = this.#read(slow);
-      if (slow.length === 0) return this.#send(parts);
-      Promise.all(slow).then(
-        () => this.#sendOrAbandon(parts),
-        (thrown: unknown) => abandon(this.#parts, connection, thrown, "Fetch"),
-      );
+      const reading: Reading = { bytes: this.#bytesMax(), isFirst: true, slow: [], slowBytes: 0 };
+      const parts = this.#call.positions.map((position) => this.#readOne(position, reading));
+      if (reading.slow.length === 0) return this.#send(parts);
+      connection.claimAnswer(reading.slowBytes);
+      void Promise.all(reading.slow).then(() => {
+        connection.releaseAnswer(reading.slowBytes);
+        this.#sendOrAbandon(parts);
+      });
     } catch (thrown) {
       abandon(this.#parts, connection, thrown, "Fetch");
     }
@@ -134,40 +138,39 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     }
   }
 
-  /** Reads in the order of the positions; what is not in memory is read beside each other, and is in `slow`. */
-  #read(slow: Promise<void>[]): FetchPart[] {
-    const parts: FetchPart[] = [];
-    const budget = { bytes: Math.min(Math.max(this.#call.request.maxBytes, 0), FETCH_BYTES_MAX), isFirst: true };
-    for (const position of this.#call.positions) parts.push(this.#readOne(position, budget, slow));
-    return parts;
+  /** Less for each when memory for answers is short: many slow readers share it, and nobody waits for them. */
+  #bytesMax(): number {
+    const { request, connection } = this.#call;
+    return Math.min(Math.max(request.maxBytes, 0), FETCH_BYTES_MAX, Math.floor(connection.answerRoom / FETCH_ROOM_SHARE));
   }
 
-  #readOne(position: FetchPosition, budget: { bytes: number; isFirst: boolean }, slow: Promise<void>[]): FetchPart {
+  /** What is not in memory is read beside each other. */
+  #readOne(position: FetchPosition, reading: Reading): FetchPart {
     const found = this.#find(position);
     if (typeof found === "number") return this.#failed(position, undefined, found);
     const diverging = this.#divergence(found, position);
     if (diverging !== undefined) return { ...emptyPart(position, found), diverging };
     if (this.#isOutOfRange(found, position)) return this.#failed(position, found, ErrorCode.OFFSET_OUT_OF_RANGE);
     const part = emptyPart(position, found);
-    const bytesMax = Math.min(Math.max(position.bytesMax, 0), budget.bytes);
-    if (position.offset >= found.highWatermark || (bytesMax === 0 && !budget.isFirst)) return part;
-    if (slow.length >= FETCH_SLOW_READS_MAX) return part;
+    const bytesMax = Math.min(Math.max(position.bytesMax, 0), reading.bytes);
+    if (position.offset >= found.highWatermark || (bytesMax === 0 && !reading.isFirst)) return part;
+    if (reading.slow.length >= FETCH_SLOW_READS_MAX) return part;
     try {
-      const slices = found.read(position.offset, bytesMax, budget.isFirst);
+      const slices = found.read(position.offset, bytesMax, reading.isFirst);
       if (slices instanceof Promise) {
-        budget.bytes -= bytesMax;
-        slow.push(
-          slices.then(
-            (read) => this.#take(part, found, read),
-            (thrown: unknown) => this.#readFailed(part, thrown),
-          ),
+        reading.bytes -= bytesMax;
+        reading.slowBytes += bytesMax;
+        const taken = slices.then(
+          (read) => this.#take(part, found, read),
+          (thrown: unknown) => this.#readFailed(part, thrown),
         );
+        reading.slow.push(taken);
       } else {
-        budget.bytes = Math.max(budget.bytes - slices.bytes, 0);
+        reading.bytes = Math.max(reading.bytes - slices.bytes, 0);
         this.#take(part, found, slices);
         if (slices.bytes === 0) return part;
       }
-      budget.isFirst = false;
+      reading.isFirst = false;
     } catch (thrown) {
       this.#readFailed(part, thrown);
     }

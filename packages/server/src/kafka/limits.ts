@@ -3,6 +3,9 @@ import { KiB, MiB } from "../base/units.ts";
 /** Records of one Fetch answer, whatever the client asks for; as Kafka's fetch.max.bytes. A single larger batch is still sent. */
 export const FETCH_BYTES_MAX = 55 * MiB;
 
+/** A Fetch takes at most this part (1 / n) of the room that is left for answers; its first batch goes in any case. */
+export const FETCH_ROOM_SHARE = 4;
+
 /** Longest time that a Fetch waits, whatever the client asks for. */
 export const FETCH_WAIT_MS_MAX = 5 * 60 * 1000;
 

@@ -5,7 +5,7 @@ import { decodeMessage } from "@tidemq/protocol/codec.ts";
 import { decodeResponseHeader, encodeRequestFrame } from "@tidemq/protocol/headers.ts";
 import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
 import { must } from "../base/assert.ts";
-import { ClientListener } from "../client-net/client-listener.ts";
+import { ClientListener, type ClientListenerOptions } from "../client-net/client-listener.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
 import { Controller } from "../controller/controller.ts";
 import type { Connection, Network } from "../io/network.ts";
@@ -47,7 +47,7 @@ export class KafkaFixture {
   readonly fatal: Error[] = [];
   #accept: (connection: Connection) => void = () => {};
 
-  static async open(options: Partial<KafkaParts["options"]> = {}): Promise<KafkaFixture> {
+  static async open(options: Partial<KafkaParts["options"]> = {}, net: ClientListenerOptions = {}): Promise<KafkaFixture> {
     const clock = new ManualClock();
     const random = new SimRandom(1);
     const logger = new RecordingLog();
@@ -60,10 +60,16 @@ export class KafkaFixture {
     const controller = await run(clock, opened);
     await run(clock, controller.claim());
     await run(clock, controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log" }));
-    return new KafkaFixture(clock, controller, random, options);
+    return new KafkaFixture(clock, controller, random, options, net);
   }
 
-  private constructor(clock: ManualClock, controller: Controller, random: SimRandom, options: Partial<KafkaParts["options"]>) {
+  private constructor(
+    clock: ManualClock,
+    controller: Controller,
+    random: SimRandom,
+    options: Partial<KafkaParts["options"]>,
+    net: ClientListenerOptions,
+  ) {
     this.clock = clock;
     this.controller = controller;
     const { partitions, log, wal, counters } = this;
@@ -101,7 +107,7 @@ export class KafkaFixture {
         return Promise.resolve({ host, port, close: () => Promise.resolve() });
       },
     };
-    this.listener = new ClientListener({}, { network, clock, log, handler: kafkaRouter(parts) });
+    this.listener = new ClientListener(net, { network, clock, log, handler: kafkaRouter(parts) });
     void this.listener.listen("10.0.0.1", 9092);
   }
 

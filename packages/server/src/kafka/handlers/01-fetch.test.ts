@@ -405,6 +405,27 @@ describe("memory", () => {
     equal(fixture.wal.heldReads, 0);
   });
 
+  test("short of it, answers get smaller, down to one batch each, and nobody waits", async () => {
+    fixture = await KafkaFixture.open({}, { answersBytesMax: 800_000 });
+    await fixture.createTopic("orders", 3);
+    append(0, Array(20).fill(100_000));
+    const sizes: number[] = [];
+    for (let i = 0; i < 6; i += 1) {
+      client = fixture.connect();
+      client.socket.windowBytes = 0;
+      const usedBefore = fixture.listener.budget.used;
+      client.send(fetchRequest, VERSION, body({ 0: { offset: 0, bytesMax: 10_000_000 } }));
+      sizes.push(Math.floor((fixture.listener.budget.used - usedBefore) / 100_000));
+    }
+    deepEqual(sizes, [1, 1, 1, 1, 1, 1]);
+    fixture = await KafkaFixture.open({}, { answersBytesMax: 2_000_000 });
+    await fixture.createTopic("orders", 3);
+    append(0, Array(20).fill(100_000));
+    client = fixture.connect();
+    client.send(fetchRequest, VERSION, body({ 0: { offset: 0, bytesMax: 10_000_000 } }));
+    deepEqual(brief(answer()), [[0, 0, [0, 1, 2, 3]]]);
+  });
+
   test("slow reads of a connection that is gone release what they bring", async () => {
     append(0, [100_000]);
     fixture.wal.isSlow = true;
