@@ -130,7 +130,13 @@ describe("over HTTP", () => {
     version: "9.9.9",
     wal: { usedBytes: 3 * 2 ** 28, capacityBytes: 2 ** 30, synced: true },
     objectStorage: { location: "dir:/x", bytes: 5 * 2 ** 30, objects: 1234, state: "failing", error: "ENOSPC" },
-    partitions: { total: 3, online: 2, offline: 1, damaged: [{ topic: "t", partition: 1, from: 10, to: 20 }] },
+    partitions: {
+      total: 3,
+      online: 2,
+      offline: 1,
+      damaged: [{ topic: "t", partition: 1, from: 10, to: 20 }],
+      lost: [{ topic: "u", partition: 2, from: 40 }],
+    },
   };
 
   test("health is shown, and the exit code says whether all is well", async () => {
@@ -142,6 +148,7 @@ describe("over HTTP", () => {
     match(shown.out, /partitions +3, 1 offline, 1 damaged/);
     match(shown.out, /! object storage fails/);
     match(shown.out, /t\[1\] +10 +19 +tidemq partition recover t:1 --accept-loss/);
+    match(shown.out, /u\[2\] +40 +tidemq partition recover u:2 --accept-loss/);
     answer = { status: 200, body: JSON.stringify({ ...HEALTH, status: "ok", problems: [] }) };
     const json = await run("cluster-health", "--output", "json");
     equal(json.code, 0);

@@ -183,7 +183,7 @@ function addPartition(program: Command): void {
     .command("recover")
     .description("bring a partition back that has lost records, and accept the loss")
     .argument("<name:n>", "topic and partition, such as orders:0")
-    .option("--accept-loss", "yes: what is damaged is gone for good", false)
+    .option("--accept-loss", "yes: what is damaged, or was in a lost log, is gone for good", false)
     .option("--http <host:port>", "the server's HTTP address", DEFAULT_HTTP)
     .addOption(outputOption())
     .action(async (partitionText: string, options) => {

@@ -4,13 +4,13 @@ import { type OutputForm, write } from "../output.ts";
 
 type Options = Readonly<{ acceptLoss: boolean; http: string; output: OutputForm }>;
 
-/** Asks the server to give up what is damaged in one partition. `partitionText`: NAME:N. */
+/** Asks the server to give up what is damaged in one partition, or lost with its log. `partitionText`: NAME:N. */
 export async function recoverPartition(partitionText: string, options: Options): Promise<void> {
   const match = /^([A-Za-z0-9._-]{1,249}):(\d{1,9})$/.exec(partitionText);
   if (match === null) throw new UsageError(`a partition is NAME:N, such as orders:0, not ${partitionText}`);
   const [, topic = "", partition = ""] = match;
   if (!options.acceptLoss) {
-    throw new UsageError(`recovering ${partitionText} gives up its damaged records for good; add --accept-loss to say that this is wanted`);
+    throw new UsageError(`recovering ${partitionText} gives up what it has lost for good; add --accept-loss to say that this is wanted`);
   }
   // A page in a browser cannot send this header, so it cannot do this behind somebody's back.
   const headers = { "x-tidemq-accept-loss": "yes" };
