@@ -19,7 +19,8 @@ import {
 } from "./group-codec.ts";
 import type { GroupDirectories, GroupDirectory } from "./group-directories.ts";
 import { visitRun } from "./hot-reader.ts";
-import { COLD_GAP_BYTES_MAX, COLD_GROUPS_MAX, COLD_READ_BYTES_MAX } from "./limits.ts";
+import { COLD_GAP_BYTES_MAX, COLD_GROUPS_MAX, COLD_READ_BYTES_MAX, PIECE_BYTES_MIN } from "./limits.ts";
+import type { ReadMemory } from "./read-memory.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
@@ -33,6 +34,8 @@ type StoredBatch = Readonly<{ file: WalFile; address: number; length: number; ba
 /** A batch read for copying, and its directory entry. */
 export type ProvenBatch = Readonly<{ base: number; end: number; bytes: Buffer; directory: GroupDirectory; at: number }>;
 
+const copyBytes = Buffer.prototype.copy;
+
 export type ColdCounters = { reads: number; bytes: number; damaged: number };
 
 /** Reads batches from WAL files. Every batch is compared with its directory entry and hashed before anybody sees it. */
@@ -40,11 +43,13 @@ export class ColdReader {
   readonly counters: ColdCounters = { reads: 0, bytes: 0, damaged: 0 };
   readonly #files: WalFiles;
   readonly #directories: GroupDirectories;
+  readonly #memory: ReadMemory;
   readonly #log: Log;
 
-  constructor(files: WalFiles, directories: GroupDirectories, log: Log) {
+  constructor(files: WalFiles, directories: GroupDirectories, memory: ReadMemory, log: Log) {
     this.#files = files;
     this.#directories = directories;
+    this.#memory = memory;
     this.#log = log;
   }
 
@@ -52,16 +57,38 @@ export class ColdReader {
   async read(p: WalPartition, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
     const { truncations } = p;
     const runs = this.#plan(p, offset, bytesMax);
+    const memory: Buffer[] = [];
+    const hold = this.#memory.hold(memory);
     try {
       const batches = await this.#locate(p, runs, offset, endOffset, bytesMax, atLeastOne);
-      const pieces = await this.#readBatches(batches);
-      const slices = this.#proven(p, offset, batches, pieces);
+      const pieces = await this.#readBatches(batches, (bytes) => this.#taken(bytes, memory));
+      const slices = this.#joined(this.#proven(p, offset, batches, pieces), memory);
       // What was read may have been truncated meanwhile: then it is none of the log.
-      if (truncations !== p.truncations) return { pieces: [], bytes: 0, nextOffset: offset, hold: undefined };
-      return slices;
+      if (truncations === p.truncations && slices.bytes > 0) return { ...slices, hold };
+      hold.release();
+      return { pieces: [], bytes: 0, nextOffset: offset, hold: undefined };
+    } catch (error) {
+      hold.release();
+      throw error;
     } finally {
       for (const run of runs) run.file.readerLeft();
     }
+  }
+
+  #taken(bytes: number, memory: Buffer[]): Buffer {
+    const taken = this.#memory.take(bytes);
+    memory.push(taken);
+    return taken.subarray(0, bytes);
+  }
+
+  /** Many small pieces are cheaper to copy than to send one by one. */
+  #joined(slices: RecordSlices, memory: Buffer[]): RecordSlices {
+    const { pieces, bytes } = slices;
+    if (pieces.length < 2 || bytes >= pieces.length * PIECE_BYTES_MIN) return slices;
+    const all = this.#taken(bytes, memory);
+    let at = 0;
+    for (const piece of pieces) at += copyBytes.call(piece, all, at);
+    return { ...slices, pieces: [all] };
   }
 
   /** Index entries from `offset` on, worth `bytesMax`; their files stay until the read is over. */
@@ -128,7 +155,7 @@ export class ColdReader {
     const directory = await this.#directories.get(run.group, run.file).catch((error: unknown) => this.#runIsDamaged(p, run, error));
     if (directory === undefined) return [];
     const batches = [...batchesOf(run, directory)].filter((batch) => batch.end > from);
-    const pieces = await this.#readBatches(batches);
+    const pieces = await this.#readBatches(batches, (bytes) => Buffer.allocUnsafeSlow(bytes));
     const proven: ProvenBatch[] = [];
     for (const [i, batch] of batches.entries()) {
       const bytes = pieces[i] as Buffer;
@@ -145,13 +172,13 @@ export class ColdReader {
     return undefined;
   }
 
-  async #readBatches(batches: readonly StoredBatch[]): Promise<Buffer[]> {
+  async #readBatches(batches: readonly StoredBatch[], take: (bytes: number) => Buffer): Promise<Buffer[]> {
     const pieces: Buffer[] = [];
     for (let i = 0; i < batches.length; ) {
       const count = neighbours(batches, i);
       const first = batches[i] as StoredBatch;
       const last = batches[i + count - 1] as StoredBatch;
-      const memory = Buffer.allocUnsafeSlow(last.address + last.length - first.address);
+      const memory = take(last.address + last.length - first.address);
       this.counters.reads += 1;
       const read = await readOrNothing(first.file, this.#files.positionOf(first.address), memory);
       this.counters.bytes += read;

@@ -15,6 +15,7 @@ import {
   readU64,
 } from "./group-codec.ts";
 import { COPY_BYTES_MAX, PIECE_BYTES_MIN } from "./limits.ts";
+import type { ReadMemory } from "./read-memory.ts";
 import { type Slab, SlabHold, type Slabs } from "./slabs.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
 
@@ -24,6 +25,7 @@ import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
  */
 export class HotReader {
   readonly #slabs: Slabs;
+  readonly #memory: ReadMemory;
   /** Pieces: slab, and from where to where in it. */
   readonly #pieceSlabs: Slab[] = [];
   readonly #from: number[] = [];
@@ -34,8 +36,9 @@ export class HotReader {
   #near: Slab | undefined;
   #nearAt = 0;
 
-  constructor(slabs: Slabs) {
+  constructor(slabs: Slabs, memory: ReadMemory) {
     this.#slabs = slabs;
+    this.#memory = memory;
   }
 
   /** Undefined when the batch that holds `offset` is not in memory. `copies`: small results are copied and hold nothing. */
@@ -151,28 +154,33 @@ export class HotReader {
 
   /** Many small pieces are cheaper to copy than to show and to send one by one. */
   #result(copies: boolean): RecordSlices {
-    const bytes = this.#bytes;
-    const nextOffset = this.#nextOffset;
-    const count = this.#pieceSlabs.length;
-    const isSmall = (copies && bytes < COPY_BYTES_MAX) || bytes < count * PIECE_BYTES_MIN;
-    const result = isSmall
-      ? { pieces: bytes === 0 ? [] : [this.#copied()], bytes, nextOffset, hold: undefined }
-      : { pieces: this.#views(), bytes, nextOffset, hold: new SlabHold(distinct(this.#pieceSlabs)) };
+    const result = this.#resultOf(copies);
     this.#reset(0); // keeps nothing alive
     return result;
+  }
+
+  #resultOf(copies: boolean): RecordSlices {
+    const bytes = this.#bytes;
+    const nextOffset = this.#nextOffset;
+    if (bytes === 0) return { pieces: [], bytes, nextOffset, hold: undefined };
+    if (copies && bytes < COPY_BYTES_MAX)
+      return { pieces: [this.#copiedTo(Buffer.allocUnsafe(bytes))], bytes, nextOffset, hold: undefined };
+    if (bytes >= this.#pieceSlabs.length * PIECE_BYTES_MIN)
+      return { pieces: this.#views(), bytes, nextOffset, hold: new SlabHold(distinct(this.#pieceSlabs)) };
+    const memory = this.#memory.take(bytes);
+    return { pieces: [this.#copiedTo(memory)], bytes, nextOffset, hold: this.#memory.hold([memory]) };
   }
 
   #views(): Uint8Array[] {
     return this.#pieceSlabs.map((slab, i) => slab.buffer.subarray(this.#from[i], this.#to[i]));
   }
 
-  #copied(): Uint8Array {
-    const all = Buffer.allocUnsafeSlow(this.#bytes);
+  #copiedTo(memory: Buffer): Uint8Array {
     let at = 0;
     for (let i = 0; i < this.#pieceSlabs.length; i++) {
-      at += (this.#pieceSlabs[i] as Slab).buffer.copy(all, at, this.#from[i], this.#to[i]);
+      at += (this.#pieceSlabs[i] as Slab).buffer.copy(memory, at, this.#from[i], this.#to[i]);
     }
-    return all;
+    return memory.subarray(0, at);
   }
 
   /**

@@ -4,6 +4,7 @@ import { GroupDirectories } from "./group-directories.ts";
 import type { IndexBudget } from "./header-index.ts";
 import { HotReader } from "./hot-reader.ts";
 import { type LiveBytes, WalPartitionLog } from "./partition-log.ts";
+import { ReadMemory } from "./read-memory.ts";
 import { Slabs } from "./slabs.ts";
 import type { WalFiles } from "./wal-files.ts";
 import { baseChunkBytesMax, type WalOptions, type WalParts } from "./wal-options.ts";
@@ -35,8 +36,9 @@ export class LogParts {
     this.slabs = new Slabs(options.slabBytes, options.slabBudgetBytes);
     const changed = (): void => this.spaceChanged();
     this.writer = new WalWriter(options, parts, files, this.slabs, changed);
-    this.cold = new ColdReader(files, new GroupDirectories(files), parts.log);
-    const hot = new HotReader(this.slabs);
+    const memory = new ReadMemory();
+    this.cold = new ColdReader(files, new GroupDirectories(files), memory, parts.log);
+    const hot = new HotReader(this.slabs, memory);
     this.partitionLog = new WalPartitionLog(this.writer, hot, this.cold, this.controls, this.live, baseChunkBytesMax(options), changed);
   }
 }
