@@ -1,0 +1,62 @@
+import { ok } from "node:assert/strict";
+import { test } from "node:test";
+import { WalWorld } from "../testing/wal/wal-world.ts";
+
+// Goal: no point in time is special. Method: one short life of a log with everything in it (file changes, emptied files,
+// truncation, forgetting, bases, a second start); it is ended after its 1st, 2nd, 3rd, … event, by a kill or by a power loss.
+const SEED = 5;
+const STEP = Number(process.env["KILL_STEP"] ?? 1);
+
+function life(): { w: WalWorld; steps: number } {
+  const w = new WalWorld(SEED, { fileBytes: 256 * 1024, capacityBytes: 8 * 256 * 1024, slabBytes: 64 * 1024, slabBudgetBytes: 512 * 1024 });
+  const steps: (() => void)[] = [];
+  steps.push(() => {
+    w.open.ready();
+    for (let id = 1; id <= 3; id++) w.host(id);
+  });
+  for (let round = 0; round < 22; round++) {
+    steps.push(() => {
+      w.append(1, 61 + round * 400, 2);
+      w.append(2, 40_000, 1);
+      if (w.models.has(3)) w.append(3, 200, 5);
+    });
+    steps.push(() => w.upload(2, w.partition(2).durableEnd));
+    if (round === 5) steps.push(() => w.truncate(1, 6));
+    if (round === 9) steps.push(() => w.upload(1, w.partition(1).durableEnd));
+    if (round === 12) steps.push(() => w.forget(3));
+    if (round === 16) steps.push(() => void w.open.close());
+    if (round === 16) break;
+  }
+  const schedule = (): void => {
+    if (w.wal === undefined) {
+      w.process.clock.after(1, schedule); // not open yet
+      return;
+    }
+    for (const [i, step] of steps.entries()) w.process.clock.after(1 + i * 3, step);
+  };
+  void w.opening();
+  w.process.clock.after(1, schedule);
+  return { w, steps: steps.length };
+}
+
+async function eventsOfWholeLife(): Promise<number> {
+  const { w, steps } = life();
+  await w.run(steps * 3 + 200);
+  ok(w.open.stats.copiedFiles > 0 || w.open.stats.freed > 0, "files were emptied in it");
+  return w.world.eventsRun;
+}
+
+test("a log that ends at any event is a state of its own past", async () => {
+  const events = await eventsOfWholeLife();
+  for (let event = 1; event < events; event += STEP) {
+    const { w } = life();
+    await w.world.run(10_000, () => w.world.eventsRun >= event);
+    if (event % 2 === 1) w.losePower();
+    else w.crash();
+    try {
+      await w.start();
+    } catch (error) {
+      throw new Error(`ended after event ${event}`, { cause: error });
+    }
+  }
+});
