@@ -1,0 +1,220 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+export const ROOT = join(import.meta.dirname, "..", "..");
+const PROGRAM = join(ROOT, "tidemq");
+const START_MS_MAX = 30_000;
+const END_MS_MAX = 30_000;
+/** The last line that a server prints before it serves. */
+const READY = "Ctrl-C stops the server.";
+/** A small write-ahead log: a new folder is ready sooner, and its files are used again within a test. */
+const SMALL = ["--wal-file-size", "40MiB", "--wal-capacity", "240MiB"];
+
+export type HostPort = Readonly<{ host: string; port: number }>;
+
+export type ServerOptions = Readonly<{
+  /** Where its data lies. */
+  folder: string;
+  /** Any free one when absent. */
+  port?: number;
+  /** Behind what is given always; a later flag wins. */
+  flags?: readonly string[];
+  environment?: Readonly<Record<string, string>>;
+}>;
+
+/** `./tidemq start` as a process, from the outside. */
+export class ServerProcess {
+  readonly kafka: HostPort;
+  readonly http: HostPort;
+  /** From the start of the process to the banner. */
+  readonly startMs: number;
+  readonly #child: ChildProcess;
+  readonly #said: Said;
+  readonly #ended: Promise<number>;
+
+  private constructor(child: ChildProcess, said: Said, ended: Promise<number>, startMs: number) {
+    this.#child = child;
+    this.#said = said;
+    this.#ended = ended;
+    this.startMs = startMs;
+    this.kafka = addressAfter(said.stdout, "Kafka clients   ");
+    this.http = addressAfter(said.stdout, "HTTP            http://");
+  }
+
+  /** Resolves when it serves. @throws {RefusedError} When it ends before. */
+  static async start(options: ServerOptions): Promise<ServerProcess> {
+    const { folder, port = 0, flags = [], environment = {} } = options;
+    const startedMs = performance.now();
+    const always = ["start", "--data", folder, "--listen", `127.0.0.1:${port}`, "--http", "127.0.0.1:0", ...SMALL];
+    const child = spawn(PROGRAM, [...always, ...flags], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
+    running.add(child);
+    const said = new Said(child);
+    const ended = endOf(child);
+    const outcome = await Promise.race([said.when(READY), ended, afterMs(START_MS_MAX)]);
+    if (outcome === "said") return new ServerProcess(child, said, ended, performance.now() - startedMs);
+    if (outcome === "late") child.kill("SIGKILL");
+    throw new RefusedError(await ended, said.stderr);
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
+  /** Everything that it has written to standard error, its log included. */
+  get stderr(): string {
+    return this.#said.stderr;
+  }
+
+  get stdout(): string {
+    return this.#said.stdout;
+  }
+
+  get hasEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Ends it and waits. @returns Its exit code, or minus the number that the shell would add 128 to. */
+  async end(signal: "SIGINT" | "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<number> {
+    this.#child.kill(signal);
+    const code = await Promise.race([this.#ended, afterMs(END_MS_MAX)]);
+    if (typeof code === "number") return code;
+    this.#child.kill("SIGKILL");
+    throw new Error(`still running ${END_MS_MAX} ms after ${signal}:\n${this.stderr.slice(-2000)}`);
+  }
+
+  /** Power fails: nothing is cleaned up. */
+  kill(): Promise<number> {
+    return this.end("SIGKILL");
+  }
+
+  /** @throws When the answer is none of 200. */
+  async ask(path: string): Promise<string> {
+    const answer = await fetch(`http://${this.http.host}:${this.http.port}${path}`);
+    if (answer.status !== 200) throw new Error(`${path}: status ${answer.status}`);
+    return answer.text();
+  }
+}
+
+/** It did not start. */
+export class RefusedError extends Error {
+  override readonly name = "RefusedError";
+  readonly code: number;
+  readonly stderr: string;
+
+  constructor(code: number, stderr: string) {
+    super(`the server ended with code ${code}:\n${stderr}`);
+    this.code = code;
+    this.stderr = stderr;
+  }
+}
+
+export type CommandEnd = Readonly<{ code: number; stdout: string; stderr: string }>;
+
+/** Any other command of `./tidemq`, to its end. */
+export async function tidemq(args: readonly string[], input: string | Uint8Array = ""): Promise<CommandEnd> {
+  const child = spawn(PROGRAM, args, { stdio: "pipe" });
+  running.add(child);
+  const said = new Said(child);
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input);
+  const code = await endOf(child);
+  return { code, stdout: said.stdout, stderr: said.stderr };
+}
+
+/** A folder that is gone when the test process ends. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "tidemq-process-"));
+  folders.add(folder);
+  return folder;
+}
+
+/** A port that is free now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+/** What the kernel counts for a process. Bytes written to disks; context switches that all its threads asked for; resident MiB. */
+export function countsOf(pid: number): { writtenBytes: number; wakes: number; residentMiB: number } {
+  const numberIn = (text: string, name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)?.[1] ?? Number.NaN);
+  const tasks = readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/status`, "utf8"));
+  return {
+    writtenBytes: numberIn(readFileSync(`/proc/${pid}/io`, "utf8"), "write_bytes"),
+    wakes: tasks.reduce((sum, status) => sum + numberIn(status, "voluntary_ctxt_switches"), 0),
+    residentMiB: numberIn(readFileSync(`/proc/${pid}/status`, "utf8"), "VmRSS") / 1024,
+  };
+}
+
+/** Why a test that looks into /proc cannot run; false where it can. */
+export const WITHOUT_PROC = existsSync("/proc/self/io") ? false : "needs /proc of Linux";
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Waits until it holds. @throws When it does not within the time. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, msMax = 10_000): Promise<void> {
+  const giveUpAtMs = performance.now() + msMax;
+  while (!(await holds())) {
+    if (performance.now() > giveUpAtMs) throw new Error(`not within ${msMax} ms: ${what}`);
+    await pause(20);
+  }
+}
+
+const running = new Set<ChildProcess>();
+const folders = new Set<string>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Collects what a process writes. */
+class Said {
+  stdout = "";
+  stderr = "";
+  readonly #waiting: { text: string; resolve: (outcome: "said") => void }[] = [];
+
+  constructor(child: ChildProcess) {
+    child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+      for (const one of this.#waiting) if (this.stdout.includes(one.text)) one.resolve("said");
+    });
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+    });
+  }
+
+  when(text: string): Promise<"said"> {
+    return new Promise((resolve) => this.#waiting.push({ text, resolve }));
+  }
+}
+
+/** When it has ended and everything that it wrote is here. */
+function endOf(child: ChildProcess): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code, signal) => {
+      running.delete(child);
+      resolve(code ?? (signal === "SIGKILL" ? -9 : -1));
+    });
+  });
+}
+
+function afterMs(ms: number): Promise<"late"> {
+  return new Promise((resolve) => setTimeout(() => resolve("late"), ms).unref());
+}
+
+function addressAfter(text: string, label: string): HostPort {
+  const match = new RegExp(`${label}([\\d.]+):(\\d+)`).exec(text);
+  if (match === null) throw new Error(`no address after "${label}" in:\n${text}`);
+  return { host: match[1] ?? "", port: Number(match[2]) };
+}
