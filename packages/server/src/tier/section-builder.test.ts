@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok, throws } from "node:assert/strict";
+import { deepEqual, equal, notEqual, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
@@ -6,13 +6,20 @@ import fc from "fast-check";
 import { type BatchOfTest, batchOfTest } from "../testing/tier-world.ts";
 import { SectionBuilder } from "./section-builder.ts";
 
-type Plan = Readonly<{ sizes: readonly number[]; gaps: readonly number[]; cuts: readonly number[]; blockBytes: number }>;
+type Plan = Readonly<{
+  sizes: readonly number[];
+  gaps: readonly number[];
+  cuts: readonly number[];
+  blockBytes: number;
+  summedBytes: number;
+}>;
 
 const plans: fc.Arbitrary<Plan> = fc.record({
   sizes: fc.array(fc.integer({ min: 0, max: 900 }), { minLength: 1, maxLength: 12 }),
   gaps: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 12, maxLength: 12 }),
   cuts: fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 20 }),
   blockBytes: fc.integer({ min: 1, max: 2000 }),
+  summedBytes: fc.integer({ min: 1, max: 1500 }),
 });
 
 function batchesOf(plan: Plan): readonly BatchOfTest[] {
@@ -32,7 +39,7 @@ test("blocks are whole batches in order, whatever the pieces", () => {
     fc.property(plans, (plan) => {
       const batches = batchesOf(plan);
       const bytes = Buffer.concat(batches.map((one) => one.bytes));
-      const builder = new SectionBuilder(1, 100, plan.blockBytes);
+      const builder = new SectionBuilder(1, 100, plan.blockBytes, plan.summedBytes);
       for (let at = 0, n = 0; at < bytes.length; n++) {
         const size = plan.cuts[n % plan.cuts.length] ?? 1;
         builder.add(bytes.subarray(at, at + size));
@@ -60,6 +67,20 @@ test("blocks are whole batches in order, whatever the pieces", () => {
       equal(next, batches.length);
     }),
   );
+});
+
+test("a large batch is not hashed: its own checksum stands for it, and a byte that changed shows", () => {
+  const made = batchOfTest(10, 1, 40_000).bytes;
+  const changed = Uint8Array.from(made);
+  changed[30_000] = (changed[30_000] as number) ^ 1;
+  const crcOf = (bytes: Uint8Array): number => {
+    const builder = new SectionBuilder(1, 10);
+    builder.add(bytes);
+    return builder.finish().dataCrc;
+  };
+  equal(crcOf(made), crc32c(made));
+  equal(crcOf(changed), crc32c(made));
+  notEqual(crcOf(changed), crc32c(changed));
 });
 
 test("epochs are named where they begin", () => {

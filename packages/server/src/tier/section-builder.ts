@@ -5,7 +5,7 @@ import { assert } from "../base/assert.ts";
 import { type BlockEntry, BlockTable } from "./block-table.ts";
 import { combineCrc32c } from "./crc32c-combine.ts";
 import { corrupt } from "./identity-codec.ts";
-import { BATCH_BYTES_MAX, BLOCK_BYTES_TARGET } from "./limits.ts";
+import { BATCH_BYTES_MAX, BLOCK_BYTES_TARGET, SUMMED_BATCH_BYTES_MIN } from "./limits.ts";
 import type { EpochStart } from "./section-index-codec.ts";
 
 /** The data of one section, cut into blocks: everything of it that does not depend on the object's id. */
@@ -22,11 +22,13 @@ export type SectionData = Readonly<{
 
 /**
  * Cuts the stored batches of one partition into data blocks. Takes them in pieces of any size: a batch, and its header
- * too, may lie across pieces. Looks at headers only; record bytes are passed once, for the checksum.
+ * too, may lie across pieces. Looks at headers only. The checksum of a large batch, which was checked when it was appended
+ * or read, goes into that of its block as it is: its bytes are hashed by the store, and that has to come to the same.
  */
 export class SectionBuilder {
   readonly #partitionId: number;
   readonly #blockBytesTarget: number;
+  readonly #summedBytesMin: number;
   readonly #pieces: Uint8Array[] = [];
   readonly #blocks: BlockEntry[] = [];
   readonly #epochs: EpochStart[] = [];
@@ -40,6 +42,10 @@ export class SectionBuilder {
   readonly #header = Buffer.alloc(batch.BATCH_HEADER_BYTES);
   #headerBytes = 0;
   readonly #headerRuns: Uint8Array[] = [];
+  /** The checksum of the batch that is being passed is known. */
+  #isSummed = false;
+  /** What is hashed already of the piece that is being added. */
+  #hashFrom = 0;
   // The block that is being filled.
   #blockBytes = 0;
   #blockCrc = 0;
@@ -48,8 +54,9 @@ export class SectionBuilder {
   /** Bytes that the block will have once its last batch is complete. */
   #blockBytesPlanned = 0;
 
-  constructor(partitionId: number, startOffset: number, blockBytesTarget = BLOCK_BYTES_TARGET) {
+  constructor(partitionId: number, startOffset: number, blockBytesTarget = BLOCK_BYTES_TARGET, summedBytesMin = SUMMED_BATCH_BYTES_MIN) {
     this.#partitionId = partitionId;
+    this.#summedBytesMin = summedBytesMin;
     this.#endOffset = startOffset;
     this.#blockBytesTarget = blockBytesTarget;
   }
@@ -71,28 +78,31 @@ export class SectionBuilder {
   add(piece: Uint8Array): void {
     let at = 0; // what has been looked at
     let from = 0; // what has been given to a block
+    this.#hashFrom = 0;
     while (at < piece.byteLength) {
       if (this.#batchLeft > 0) {
         const step = Math.min(this.#batchLeft, piece.byteLength - at);
         this.#batchLeft -= step;
         at += step;
+        if (this.#isSummed) this.#hashFrom = at;
         continue;
       }
       if (this.#headerBytes === 0 && piece.byteLength - at >= batch.BATCH_HEADER_BYTES) {
-        from = this.#beginBatch(piece, at, piece, from, at);
+        from = this.#beginBatch(piece, from, at);
         continue;
       }
       // The header lies across pieces: until all of it is there nobody knows which block its bytes belong to.
-      if (this.#headerBytes === 0 && at > from) this.#extend(piece.subarray(from, at));
+      if (this.#headerBytes === 0) this.#extend(piece, from, at);
       const step = Math.min(batch.BATCH_HEADER_BYTES - this.#headerBytes, piece.byteLength - at);
       Buffer.from(piece.buffer, piece.byteOffset + at, step).copy(this.#header, this.#headerBytes);
       this.#headerRuns.push(piece.subarray(at, at + step));
       this.#headerBytes += step;
       at += step;
       from = at;
+      this.#hashFrom = at;
       if (this.#headerBytes === batch.BATCH_HEADER_BYTES) this.#beginScattered();
     }
-    if (at > from) this.#extend(piece.subarray(from, at));
+    this.#extend(piece, from, at);
   }
 
   /** The next batch begins a block: a hole or something else lies before it that no block may hold. */
@@ -118,15 +128,20 @@ export class SectionBuilder {
   }
 
   /** A batch begins at `at` of `piece`, of which nothing from `from` on is in a block yet. Returns the new `from`. */
-  #beginBatch(header: Uint8Array, headerAt: number, piece: Uint8Array, from: number, at: number): number {
-    const size = this.#checkHeader(header, headerAt);
+  #beginBatch(piece: Uint8Array, from: number, at: number): number {
+    const size = this.#checkHeader(piece, at);
     let start = from;
     if (this.#startsBlock(size)) {
-      if (at > from) this.#extend(piece.subarray(from, at));
+      this.#extend(piece, from, at);
       this.#closeBlock();
       start = at;
     }
-    this.#noteBatch(header, headerAt, size);
+    this.#noteBatch(piece, at, size);
+    this.#isSummed = size >= this.#summedBytesMin;
+    if (this.#isSummed) {
+      this.#hash(piece, at);
+      this.#addBatchCrc(piece, at, size);
+    }
     this.#batchLeft = size;
     return start;
   }
@@ -135,8 +150,11 @@ export class SectionBuilder {
     const size = this.#checkHeader(this.#header, 0);
     if (this.#startsBlock(size)) this.#closeBlock();
     this.#noteBatch(this.#header, 0, size);
+    this.#isSummed = size >= this.#summedBytesMin;
+    if (this.#isSummed) this.#addBatchCrc(this.#header, 0, size);
+    else this.#blockCrc = crc32c(this.#header, this.#blockCrc);
     this.#batchLeft = size - batch.BATCH_HEADER_BYTES;
-    for (const run of this.#headerRuns) this.#extend(run);
+    for (const run of this.#headerRuns) this.#push(run);
     this.#headerRuns.length = 0;
     this.#headerBytes = 0;
   }
@@ -165,10 +183,26 @@ export class SectionBuilder {
     if (last === undefined || leaderEpoch > last.leaderEpoch) this.#epochs.push({ leaderEpoch, startOffset: firstOffset });
   }
 
-  #extend(bytes: Uint8Array): void {
+  /** Bytes [from, to) of the piece belong to the block. */
+  #extend(piece: Uint8Array, from: number, to: number): void {
+    this.#hash(piece, to);
+    if (to > from) this.#push(from === 0 && to === piece.byteLength ? piece : piece.subarray(from, to));
+  }
+
+  #push(bytes: Uint8Array): void {
     this.#pieces.push(bytes);
     this.#blockBytes += bytes.byteLength;
-    this.#blockCrc = crc32c(bytes, this.#blockCrc);
+  }
+
+  #hash(piece: Uint8Array, to: number): void {
+    if (to > this.#hashFrom) this.#blockCrc = crc32c(piece.subarray(this.#hashFrom, to), this.#blockCrc);
+    this.#hashFrom = to;
+  }
+
+  /** A whole batch at once: the few bytes before its own checksum begins, then that. */
+  #addBatchCrc(header: Uint8Array, at: number, size: number): void {
+    const front = crc32c(header.subarray(at, at + batch.ATTRIBUTES_AT), this.#blockCrc);
+    this.#blockCrc = combineCrc32c(front, batch.batchCrc(header, at), size - batch.ATTRIBUTES_AT);
   }
 
   #closeBlock(): void {
