@@ -500,6 +500,8 @@ test("closing answers what was started, starts nothing more, and waits only so l
   equal(cancelled, 1);
   deepEqual(idsIn(busy.sent), [0]);
   deepEqual([busy.isEnded, idle.isEnded, stuck.isEnded], [true, true, false]);
+  deepEqual([busy.isPaused, idle.isPaused], [false, false], "the peer's end is seen only by reading");
+  busy.deliver(frameOf(SLOW_API, 3));
   busy.closed();
   idle.closed();
   fixture.clock.advance(5001);

@@ -99,11 +99,11 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   // The socket's side.
 
   target(): Uint8Array | undefined {
-    return this.#input.target();
+    return this.#ending ? undefined : this.#input.target();
   }
 
   bytes(bytes: Uint8Array): void {
-    if (!this.#open) return;
+    if (!this.#open || this.#ending) return;
     this.#receivedBytes += bytes.byteLength;
     this.#parts.counters.bytesReceived += bytes.byteLength;
     this.#input.received(bytes);
@@ -371,8 +371,9 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   }
 
   #pauseOrResume(): void {
-    if (!this.#open || this.#paused === this.#input.isBlocked) return;
-    this.#paused = !this.#paused;
+    const pauses = this.#input.isBlocked && !this.#ending;
+    if (!this.#open || this.#paused === pauses) return;
+    this.#paused = pauses;
     if (this.#paused) this.#socket.pause();
     else this.#socket.resume();
   }
@@ -383,6 +384,7 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     if (this.unanswered > 0 || this.#responses.bytes > 0 || this.#socket.pendingBytes > 0) return;
     this.#ending = true;
     this.#socket.end();
+    this.#pauseOrResume(); // the peer's end is seen only by reading; what comes before it is dropped
   }
 
   #destroy(): void {
