@@ -478,6 +478,15 @@ test("half a frame and the end: one line", () => {
   socket.deliver(frameOf(FAST_API, 1, 100).subarray(0, 50));
   socket.peerEnds();
   equal(socket.isEnded, true);
+  socket.closed("reset");
+  equal(fixture.log.visible.length, 1);
+});
+
+test("half a frame and a reset: one line", () => {
+  const fixture = new ClientNetFixture();
+  const socket = fixture.connect();
+  socket.deliver(frameOf(FAST_API, 1, 100).subarray(0, 50));
+  socket.closed("reset");
   equal(fixture.log.visible.length, 1);
 });
 

@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../io/clock.ts";
 import type { Address, Connection, ConnectionReader } from "../io/network.ts";
 import type { Hold } from "../model/record-slices.ts";
 import type { Log } from "../telemetry/log.ts";
+import { AnswerSlots } from "./answer-slots.ts";
 import type { ByteBudget, ByteCount, RoomWaiter } from "./byte-budget.ts";
 import type { CutOffLog } from "./cut-off-log.ts";
 import type { FrameHandler, PendingRequest } from "./frame-handler.ts";
@@ -13,6 +14,8 @@ import type { NetCounters } from "./net-counters.ts";
 import { PeerWatch, type Pressure } from "./peer-watch.ts";
 import { type ChunkPool, ResponseQueue } from "./response-queue.ts";
 import type { TurnQueue, TurnWork } from "./turn-queue.ts";
+
+const HALF_REQUEST = "connection ended in the middle of a request";
 
 /** What all connections share. */
 export type ConnectionParts = Readonly<{
@@ -50,11 +53,7 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   readonly #input: FrameInput;
   readonly #responses: ResponseQueue;
 
-  /** Ring of answers in the order of their requests: the position where each ends, and whether it may be sent. */
-  #slotEnds = new Float64Array(8);
-  #slotsDone = new Uint8Array(8);
-  #slotHead = 0;
-  #slotTail = 0;
+  readonly #slots = new AnswerSlots();
   /** Answers below this position may be sent. */
   #readyEnd = 0;
 
@@ -93,7 +92,7 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
 
   /** Requests that are started and not answered. */
   get unanswered(): number {
-    return this.#slotTail - this.#slotHead + (this.#exclusive ? 1 : 0);
+    return this.#slots.count + (this.#exclusive ? 1 : 0);
   }
 
   // The socket's side.
@@ -120,12 +119,16 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
 
   ended(): void {
     this.#peerEnded = true;
-    if (this.#input.isInFrame) this.#parts.log.warn("connection ended in the middle of a request", this.#name());
+    if (this.#input.isInFrame) this.#parts.log.warn(HALF_REQUEST, this.#name());
     this.#endIfDone();
   }
 
   closed(reason: string | undefined): void {
-    if (reason !== undefined) this.#parts.log.debug("connection ended abnormally", { ...this.#name(), reason });
+    if (reason !== undefined && this.#open) {
+      const fields = { ...this.#name(), reason };
+      if (this.#input.isInFrame && !this.#peerEnded) this.#parts.log.warn(HALF_REQUEST, fields);
+      else this.#parts.log.debug("connection ended abnormally", fields);
+    }
     this.#tearDown();
   }
 
@@ -138,24 +141,15 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
 
   /** The answer that was just appended to `responses` belongs to the request that is being started; it waits for `finishSlot`. */
   openSlot(): number {
-    const slot = this.#slotTail;
-    if (slot - this.#slotHead === this.#slotEnds.length) this.#growSlots();
-    const at = slot & (this.#slotEnds.length - 1);
-    this.#slotEnds[at] = this.#responses.end;
-    this.#slotsDone[at] = 0;
-    this.#slotTail += 1;
-    return slot;
+    return this.#slots.open(this.#responses.end);
   }
 
   /** The answer of this slot is complete: it is sent as soon as all before it are. */
   finishSlot(slot: number): void {
     if (!this.#open) return;
-    this.#slotsDone[slot & (this.#slotEnds.length - 1)] = 1;
-    if (slot !== this.#slotHead) return;
-    const mask = this.#slotEnds.length - 1;
-    let head = slot;
-    for (; head < this.#slotTail && this.#slotsDone[head & mask] === 1; head += 1) this.#readyEnd = this.#slotEnds[head & mask] as number;
-    this.#slotHead = head;
+    const readyEnd = this.#slots.finish(slot);
+    if (readyEnd < 0) return;
+    this.#readyEnd = readyEnd;
     this.#queue();
   }
 
@@ -278,7 +272,7 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   mayStart(apiKey: number): boolean {
     if (!this.#open || this.#exclusive || this.isHeldBack) return false;
     if (this.#socket.pendingBytes + this.#responses.bytes > PENDING_RESPONSE_BYTES_MAX) return false;
-    const unanswered = this.#slotTail - this.#slotHead;
+    const unanswered = this.#slots.count;
     if (unanswered === 0) return true;
     return unanswered < PIPELINE_MAX && this.#parts.handler.pipelines(apiKey);
   }
@@ -409,18 +403,6 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     this.#pending = undefined;
     pending?.cancel();
     this.#parts.closed(this);
-  }
-
-  #growSlots(): void {
-    const oldMask = this.#slotEnds.length - 1;
-    const ends = new Float64Array(this.#slotEnds.length * 2);
-    const done = new Uint8Array(ends.length);
-    for (let slot = this.#slotHead; slot < this.#slotTail; slot += 1) {
-      ends[slot & (ends.length - 1)] = this.#slotEnds[slot & oldMask] as number;
-      done[slot & (ends.length - 1)] = this.#slotsDone[slot & oldMask] as number;
-    }
-    this.#slotEnds = ends;
-    this.#slotsDone = done;
   }
 
   #name(): { connection: number; remote: string } {
