@@ -222,7 +222,7 @@ test("another node's log is refused before anything of it is touched", async () 
   const other = await nodeWithData(2);
   await loseWal(the);
   await loseWal(other);
-  const foreign = (await other.world.settle(copyOf(other, "aside"))) as Map<string, Uint8Array>;
+  const foreign = await other.world.settle(copyOf(other, "aside"));
   await the.byHand(async (disk) => {
     for (const [name, bytes] of foreign) {
       const file = await disk.open(`wal/${name}`, "create");
