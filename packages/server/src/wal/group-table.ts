@@ -40,9 +40,9 @@ export class GroupTable {
 
   #grow(i: number): void {
     const capacity = Math.max(i + 1, this.#blocks.length * 2);
-    const blocks = new Uint32Array(capacity);
-    blocks.set(this.#blocks);
-    this.#blocks = blocks;
+    const positions = new Uint32Array(capacity);
+    positions.set(this.#blocks);
+    this.#blocks = positions;
     const offsets = new Float64Array(capacity);
     offsets.set(this.#offsets);
     this.#offsets = offsets;

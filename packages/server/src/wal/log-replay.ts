@@ -19,7 +19,6 @@ import { BLOCK_BYTES } from "./limits.ts";
 import type { PartitionReplay } from "./partition-replay.ts";
 import { type Cut, OFFSETS_LOST_MAX, offsetsTaken } from "./recovery-cut.ts";
 import type { RecoveryDirectories } from "./recovery-directories.ts";
-import type { WalFiles } from "./wal-files.ts";
 
 /** Where the replay finds a group: its file's scan, its number, and the address that it will have from now on. */
 type PlacedGroup = Readonly<{ scan: FileScan; number: number; address: number }>;
@@ -46,7 +45,6 @@ export class LogReplay {
   /** Offsets that all lost groups can have held. */
   loss = 0;
   readonly #cut: Cut;
-  readonly #files: WalFiles;
   readonly #directories: RecoveryDirectories;
   readonly #partitionOf: (id: number) => PartitionReplay | undefined;
   readonly #addressOf: (scan: FileScan, number: number) => number;
@@ -62,13 +60,11 @@ export class LogReplay {
    */
   constructor(
     cut: Cut,
-    files: WalFiles,
     directories: RecoveryDirectories,
     addressOf: (scan: FileScan, number: number) => number,
     partitionOf: (id: number) => PartitionReplay | undefined,
   ) {
     this.#cut = cut;
-    this.#files = files;
     this.#directories = directories;
     this.#addressOf = addressOf;
     this.#partitionOf = partitionOf;

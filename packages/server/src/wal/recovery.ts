@@ -123,7 +123,7 @@ class Recoverer {
     const { files } = this.#log;
     const addressOf = (scan: FileScan, number: number): number =>
       number > cut.durable ? must(rescued.get(number), "a rescued group") : scan.incarnation * files.fileBytes + positionIn(scan, number);
-    const replay = new LogReplay(cut, files, this.#directories, addressOf, (id) => this.#partition(id));
+    const replay = new LogReplay(cut, this.#directories, addressOf, (id) => this.#partition(id));
     await replay.run(this.#log.controls);
     for (const { first, last, offsets, file } of replay.lost) {
       this.#damage.push(`groups ${first} to ${last} are unreadable (${file}): at most ${offsets} offsets`);

@@ -92,7 +92,8 @@ export class PartitionModel {
         .slice(Math.max(0, at - 1), at + 4)
         .map((b) => `${b.base}..${b.end}`)
         .join(" ");
-    return `partition ${this.id}: log [${firstOffset}, ${logEnd}) is none of ${states.length} possible states, ends ${ends.slice(0, 8).join(",")}; expected ${list(nearest)}; found ${list(found)}; uploadedEnd ${this.uploadedEnd}`;
+    const seen = `partition ${this.id}: log [${firstOffset}, ${logEnd}), uploadedEnd ${this.uploadedEnd}`;
+    return `${seen} is none of ${states.length} states, ends ${ends.slice(0, 8).join()}; expected ${list(nearest)}; found ${list(found)}`;
   }
 
   /** A random possible end of an upload above the current one. */

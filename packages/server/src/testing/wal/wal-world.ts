@@ -192,9 +192,9 @@ export class WalWorld {
     const expected = model.foldAt(model.logEnd);
     const isSame = expected.readUInt32BE(0) === crc && expected.readUInt32BE(4) === count;
     if (one.foldIncomplete || !isSame) {
-      throw new Error(
-        `partition ${model.id}: base ${one.base?.offset} and tail make no fold. first=${one.partition.firstOffset} end=${model.logEnd} incomplete=${one.foldIncomplete} headers=${count}/${expected.readUInt32BE(4)}`,
-      );
+      const what = `base ${one.base?.offset} and tail make no fold: incomplete=${one.foldIncomplete}`;
+      const headers = `headers=${count}/${expected.readUInt32BE(4)}`;
+      throw new Error(`partition ${model.id}: ${what} first=${one.partition.firstOffset} end=${model.logEnd} ${headers}`);
     }
   }
 
