@@ -3,7 +3,6 @@ import {
   closeSync,
   constants,
   existsSync,
-  fdatasyncSync,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -16,11 +15,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
-import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { ObjectStoreError, type ObjectStoreErrorCode, type StoredObject } from "../object-store.ts";
-import { errorCodeOf, messageOf } from "./disk-errors.ts";
-import { OBJECT_SYNC_STEP_BYTES, OBJECT_TEMPORARY_AGE_MS, OBJECT_WRITE_STEP_BYTES } from "./limits.ts";
-import { writeFully } from "./write-fully.ts";
+import { ObjectStoreError, type StoredObject } from "../object-store.ts";
+import { errorCodeOf } from "./disk-errors.ts";
+import { OBJECT_TEMPORARY_AGE_MS } from "./limits.ts";
+import { attempt } from "./object-errors.ts";
+import { ObjectWriter } from "./object-writer.ts";
 
 /** Its presence says that the directory is there: an empty mount point is no empty store. */
 const MARKER = ".tidemq-objects";
@@ -31,6 +30,7 @@ const TEMPORARY = ".temporary";
 export class ObjectDirectory {
   readonly #root: string;
   readonly #temporaryPrefix = `${hostname()}.${process.pid}.`;
+  readonly #writer = new ObjectWriter();
   #temporaryNumber = 0;
 
   constructor(root: string) {
@@ -65,7 +65,7 @@ export class ObjectDirectory {
     if (existsSync(path)) throw new ObjectStoreError("exists", `the key is taken, key=${key}`);
     const temporary = this.#temporaryPath();
     try {
-      const stored = yield* writeFile(temporary, key, pieces);
+      const stored = yield* this.#writer.write(temporary, key, pieces);
       attempt(key, "unavailable", () => {
         this.#makeFolders(key);
         linkSync(temporary, path);
@@ -162,6 +162,7 @@ export class ObjectDirectory {
     attempt(folder, "unavailable", () => {
       if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
     });
+    if (this.#temporaryNumber === 0) this.#writer.probe(`${folder}/${this.#temporaryPrefix}0`);
     this.#temporaryNumber += 1;
     return `${folder}/${this.#temporaryPrefix}${this.#temporaryNumber}`;
   }
@@ -184,58 +185,6 @@ export class ObjectDirectory {
       if (!existsSync(`${this.#root}/${MARKER}`))
         throw new ObjectStoreError("unavailable", `the directory of objects is not there: ${this.#root}`);
     });
-  }
-}
-
-function* writeFile(path: string, key: string, pieces: readonly Uint8Array[]): Generator<void, StoredObject> {
-  const descriptor = attempt(key, "unavailable", () => openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600));
-  try {
-    let bytes = 0;
-    let checksum = 0;
-    let unsyncedBytes = 0;
-    for (const step of stepsOf(pieces)) {
-      checksum = crc32c(step, checksum);
-      attempt(key, "unavailable", () => writeFully(descriptor, [step], bytes));
-      bytes += step.byteLength;
-      unsyncedBytes += step.byteLength;
-      if (unsyncedBytes >= OBJECT_SYNC_STEP_BYTES) {
-        attempt(key, "unavailable", () => fdatasyncSync(descriptor));
-        unsyncedBytes = 0;
-      }
-      yield;
-    }
-    attempt(key, "unavailable", () => fsyncSync(descriptor));
-    return { bytes, crc32c: checksum };
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-/** The pieces, none larger than a step. */
-function* stepsOf(pieces: readonly Uint8Array[]): Generator<Uint8Array, void> {
-  for (const piece of pieces) {
-    for (let at = 0; at < piece.byteLength; at += OBJECT_WRITE_STEP_BYTES) yield piece.subarray(at, at + OBJECT_WRITE_STEP_BYTES);
-  }
-}
-
-const CODES: Readonly<Record<string, ObjectStoreErrorCode>> = {
-  EEXIST: "exists",
-  ENOSPC: "full",
-  EDQUOT: "full",
-  EFBIG: "full",
-  EACCES: "denied",
-  EPERM: "denied",
-  EROFS: "denied",
-};
-
-/** `otherwise`: the code of an error that is not in the table. */
-function attempt<T>(what: string, otherwise: "unavailable" | "unknown", act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if (error instanceof ObjectStoreError) throw error;
-    const code = otherwise === "unknown" ? "unknown" : (CODES[errorCodeOf(error) ?? ""] ?? otherwise);
-    throw new ObjectStoreError(code, `${what}: ${messageOf(error)}`, { cause: error });
   }
 }
 

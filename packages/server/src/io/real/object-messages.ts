@@ -1,14 +1,20 @@
+import { must } from "../../base/assert.ts";
 import type { ObjectStoreErrorCode, StoredObject } from "../object-store.ts";
 
-/** From the main thread to the thread of objects. Pieces over shared memory are shared, others have been copied. */
+/**
+ * From the main thread to the thread of objects. The pieces of a put are told as triples of number, position and length in
+ * the memories: a message of thousands of views would hold up the loop.
+ */
 export type ObjectCall = Readonly<{ id: number }> &
   (
-    | Readonly<{ kind: "put"; key: string; pieces: readonly Uint8Array[] }>
+    | (Readonly<{ kind: "put"; key: string }> & PackedPieces)
     | Readonly<{ kind: "read"; key: string; start: number; end: number }>
     | Readonly<{ kind: "head"; key: string }>
     | Readonly<{ kind: "list"; prefix: string; after: string; countMax: number }>
     | Readonly<{ kind: "remove"; key: string }>
   );
+
+export type PackedPieces = Readonly<{ memories: readonly SharedArrayBuffer[]; places: Float64Array }>;
 
 export type ObjectResult = StoredObject | Uint8Array | readonly string[] | undefined;
 
@@ -17,3 +23,39 @@ export type ObjectAnswer = Readonly<{ id: number }> &
   (Readonly<{ ok: true; result: ObjectResult }> | Readonly<{ ok: false; code: ObjectStoreErrorCode; message: string }>);
 
 export type ObjectThreadData = Readonly<{ root: string; create: boolean }>;
+
+/** Pieces over shared memory are shared, the others copied together into memory that is. */
+export function packPieces(pieces: readonly Uint8Array[]): PackedPieces {
+  const copied = copyUnshared(pieces);
+  const numbers = new Map<SharedArrayBuffer, number>();
+  const places = new Float64Array(pieces.length * WORDS);
+  let copiedBytes = 0;
+  for (const [i, piece] of pieces.entries()) {
+    const isShared = piece.buffer instanceof SharedArrayBuffer;
+    const memory = isShared ? piece.buffer : copied;
+    const number = numbers.get(memory as SharedArrayBuffer) ?? numbers.size;
+    numbers.set(memory as SharedArrayBuffer, number);
+    places[i * WORDS] = number;
+    places[i * WORDS + 1] = isShared ? piece.byteOffset : copiedBytes;
+    places[i * WORDS + 2] = piece.byteLength;
+    if (!isShared) copiedBytes += piece.byteLength;
+  }
+  return { memories: [...numbers.keys()], places };
+}
+
+export function unpackPieces({ memories, places }: PackedPieces): Uint8Array[] {
+  return Array.from({ length: places.length / WORDS }, (_, i) => {
+    const memory = must(memories[places[i * WORDS] as number], "the memory of a piece");
+    return new Uint8Array(memory, places[i * WORDS + 1], places[i * WORDS + 2]);
+  });
+}
+
+const WORDS = 3;
+
+function copyUnshared(pieces: readonly Uint8Array[]): SharedArrayBuffer {
+  const unshared = pieces.filter((piece) => !(piece.buffer instanceof SharedArrayBuffer));
+  const copy = Buffer.from(new SharedArrayBuffer(unshared.reduce((sum, piece) => sum + piece.byteLength, 0)));
+  let at = 0;
+  for (const piece of unshared) at += Buffer.prototype.copy.call(piece, copy, at);
+  return copy.buffer as unknown as SharedArrayBuffer;
+}

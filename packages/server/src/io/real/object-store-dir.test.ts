@@ -5,8 +5,10 @@ import { mkdir, mkdtemp, readdir, readFile, rename, rm, utimes, writeFile } from
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { objectStoreContract } from "../../testing/contracts/object-store-contract.ts";
 import { DirectoryObjectStore } from "./object-store-dir.ts";
+import { ObjectWriter } from "./object-writer.ts";
 
 objectStoreContract(
   "directory of objects",
@@ -95,6 +97,36 @@ test("cold reads come in between the steps of a put", async (t) => {
   }
   ok(readsBefore >= 5, `${readsBefore} reads`);
   await put;
+});
+
+test("an object of any length has exactly its bytes, in memory of both kinds", async (t) => {
+  const { store, root } = await openStore(t);
+  const bytes = Buffer.from(new Uint8Array(3 * 1024 * 1024 + 77).map((_, at) => at * 31 + (at >> 9)));
+  const shared = Buffer.from(new SharedArrayBuffer(bytes.byteLength));
+  bytes.copy(shared);
+  for (const length of [1, 4095, 4096, 4097, 1024 * 1024, 1024 * 1024 + 1, 2 * 1024 * 1024 - 1, bytes.byteLength]) {
+    const [a, b] = [Math.floor(length / 3), Math.floor(length / 2)];
+    const pieces = [shared.subarray(0, a), bytes.subarray(a, b), shared.subarray(b, length)];
+    deepEqual(await store.put(`k/${length}`, pieces), { bytes: length, crc32c: crc32c(bytes.subarray(0, length)) });
+    ok((await readFile(join(root, `k/${length}`))).equals(bytes.subarray(0, length)), `${length}`);
+  }
+  deepEqual(await readdir(join(root, ".temporary")), []);
+});
+
+test("without direct writes objects are the same", async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), "objects-"));
+  t.after(() => rm(folder, { recursive: true }));
+  const bytes = Buffer.from(new Uint8Array(6 * 1024 * 1024 + 5).map((_, at) => at * 7));
+  for (const direct of [false, true]) {
+    const writer = new ObjectWriter();
+    if (direct) writer.probe(join(folder, "probe"));
+    const steps = writer.write(join(folder, `${direct}`), "k", [bytes.subarray(0, 10), bytes.subarray(10)]);
+    let step = steps.next();
+    while (step.done !== true) step = steps.next();
+    deepEqual(step.value, { bytes: bytes.byteLength, crc32c: crc32c(bytes) });
+    ok((await readFile(join(folder, `${direct}`))).equals(bytes));
+  }
+  deepEqual((await readdir(folder)).sort(), ["false", "true"]);
 });
 
 test("a part of a large buffer travels without the rest", async (t) => {

@@ -4,7 +4,7 @@ import { assert } from "../../base/assert.ts";
 import { isObjectKey, isObjectKeyPrefix } from "../object-key.ts";
 import { type ObjectStore, ObjectStoreError, type StoredObject } from "../object-store.ts";
 import { OBJECT_READ_BYTES_MAX } from "./limits.ts";
-import type { ObjectAnswer, ObjectCall, ObjectResult, ObjectThreadData } from "./object-messages.ts";
+import { type ObjectAnswer, type ObjectCall, type ObjectResult, type ObjectThreadData, packPieces } from "./object-messages.ts";
 
 type Waiting = Readonly<{ kind: ObjectCall["kind"]; resolve: (result: ObjectResult) => void; reject: (error: ObjectStoreError) => void }>;
 
@@ -35,7 +35,7 @@ export class DirectoryObjectStore implements ObjectStore {
 
   async put(key: string, pieces: readonly Uint8Array[]): Promise<StoredObject> {
     checkKey(key);
-    return (await this.#call({ kind: "put", key, pieces: pieces.map(shareable) })) as StoredObject;
+    return (await this.#call({ kind: "put", key, ...packPieces(pieces) })) as StoredObject;
   }
 
   async read(key: string, start: number, end: number): Promise<Uint8Array> {
@@ -108,9 +108,4 @@ export class DirectoryObjectStore implements ObjectStore {
 
 function checkKey(key: string): void {
   if (!isObjectKey(key)) throw new ObjectStoreError("invalid-key", `not a key: ${JSON.stringify(key)}`);
-}
-
-/** A message copies a view together with all the memory it is a part of, unless that is shared. */
-function shareable(piece: Uint8Array): Uint8Array {
-  return piece.buffer instanceof SharedArrayBuffer ? piece : Uint8Array.from(piece);
 }

@@ -5,7 +5,7 @@ import { must } from "../../base/assert.ts";
 import { ObjectStoreError, type StoredObject } from "../object-store.ts";
 import { messageOf } from "./disk-errors.ts";
 import { ObjectDirectory } from "./object-directory.ts";
-import type { ObjectAnswer, ObjectCall, ObjectResult, ObjectThreadData } from "./object-messages.ts";
+import { type ObjectAnswer, type ObjectCall, type ObjectResult, type ObjectThreadData, unpackPieces } from "./object-messages.ts";
 
 const { root, create } = workerData as ObjectThreadData;
 const port = must(parentPort, "the port of the thread of objects");
@@ -24,7 +24,7 @@ function prepare(): void {
 
 function perform(call: ObjectCall): void {
   if (call.kind === "put") {
-    puts.push({ id: call.id, steps: directory.put(call.key, call.pieces) });
+    puts.push({ id: call.id, steps: directory.put(call.key, unpackPieces(call)) });
     if (puts.length === 1) setImmediate(stepPut);
     return;
   }
