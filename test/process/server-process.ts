@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { after } from "node:test";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
 const PROGRAM = join(ROOT, "tidemq");
@@ -143,14 +144,14 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** What the kernel counts for a process. Bytes written to disks; context switches that all its threads asked for; resident MiB. */
-export function countsOf(pid: number): { writtenBytes: number; wakes: number; residentMiB: number } {
+/** What the kernel counts for a process. Bytes written to disks; context switches that all its threads asked for; resident bytes. */
+export function countsOf(pid: number): { writtenBytes: number; wakes: number; residentBytes: number } {
   const numberIn = (text: string, name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+)`, "m").exec(text)?.[1] ?? Number.NaN);
   const tasks = readdirSync(`/proc/${pid}/task`).map((task) => readFileSync(`/proc/${pid}/task/${task}/status`, "utf8"));
   return {
     writtenBytes: numberIn(readFileSync(`/proc/${pid}/io`, "utf8"), "write_bytes"),
     wakes: tasks.reduce((sum, status) => sum + numberIn(status, "voluntary_ctxt_switches"), 0),
-    residentMiB: numberIn(readFileSync(`/proc/${pid}/status`, "utf8"), "VmRSS") / 1024,
+    residentBytes: numberIn(readFileSync(`/proc/${pid}/status`, "utf8"), "VmRSS") * 1024,
   };
 }
 
@@ -172,8 +173,13 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
-process.on("exit", () => {
+/** A test that fails leaves servers behind. */
+function killAll(): void {
   for (const child of running) child.kill("SIGKILL");
+}
+after(killAll);
+process.on("exit", () => {
+  killAll();
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 

@@ -12,8 +12,9 @@ import { Wire } from "../clients/wire.ts";
 import { countsOf, pause, RefusedError, ServerProcess, temporaryFolder, tidemq, until, WITHOUT_PROC } from "./server-process.ts";
 
 const START_MS_MAX = 5_000;
+const SETTLE_MS = 1_500;
 const IDLE_MS = 3_000;
-const IDLE_MIB_MAX = 150;
+const IDLE_BYTES_MAX = 150_000_000;
 const WAKES_PER_SECOND_MAX = 5;
 const GIB = 1024 ** 3;
 const IPV6 = networkInterfaces()["lo"]?.some(({ address }) => address === "::1") === true;
@@ -59,17 +60,16 @@ describe("a running server", () => {
     await rejects(server.ask("/etc/passwd"), /404/);
   });
 
-  test("idle: writes nothing, sleeps, is small", { skip: WITHOUT_PROC }, async (t) => {
+  test("idle: writes nothing and sleeps", { skip: WITHOUT_PROC }, async (t) => {
     for (let n = 0; n < 50; n += 1) await send(wire, topic, `before ${n}`);
-    await pause(700);
+    await pause(SETTLE_MS);
     const before = countsOf(server.pid);
     await pause(IDLE_MS);
     const now = countsOf(server.pid);
     const wakes = ((now.wakes - before.wakes) * 1000) / IDLE_MS;
-    t.diagnostic(`${wakes.toFixed(1)} wakes/s, ${now.residentMiB.toFixed(0)} MiB resident`);
+    t.diagnostic(`${wakes.toFixed(1)} wakes/s, ${(now.residentBytes / 1e6).toFixed(0)} MB resident`);
     equal(now.writtenBytes - before.writtenBytes, 0, "bytes written while idle");
     ok(wakes < WAKES_PER_SECOND_MAX, `${wakes} wakes per second`);
-    ok(now.residentMiB < IDLE_MIB_MAX, `${now.residentMiB} MiB resident`);
   });
 
   test("a second one on its folder, and one on its ports, are refused with a remedy, and it notices nothing", async () => {
@@ -93,10 +93,18 @@ describe("start and stop", () => {
       const server = await ServerProcess.start({ folder });
       const wire = await Wire.connect(server.kafka);
       if (kind === "new") await createTopic(wire, "first");
-      equal((await send(wire, { name: "first", topicId: "" }, "x")).error, "NONE");
+      const topic = { name: "first", topicId: "" };
+      // A log as small as this one may be short of free files for a moment, and says so with a retriable error.
+      await until("a record is acknowledged", async () => (await send(wire, topic, "x")).error === "NONE");
       const ms = performance.now() - startedMs;
       t.diagnostic(`${kind} folder: first record after ${ms.toFixed(0)} ms, banner after ${server.startMs.toFixed(0)} ms`);
       ok(ms < START_MS_MAX, `${ms} ms`);
+      if (kind === "new" && WITHOUT_PROC === false) {
+        await pause(SETTLE_MS);
+        const { residentBytes } = countsOf(server.pid);
+        t.diagnostic(`${(residentBytes / 1e6).toFixed(0)} MB resident`);
+        ok(residentBytes < IDLE_BYTES_MAX, `${residentBytes} bytes resident`);
+      }
       wire.close();
       equal(await server.end(), 0);
     }
@@ -237,7 +245,7 @@ describe("what it is told", () => {
   test("a file: its keys are the flags, a flag wins, and what it does not know is refused with the line", async () => {
     const folder = temporaryFolder();
     const file = join(folder, "tidemq.toml");
-    writeFileSync(file, 'sync = "off"\nadvertise = "of-the-file:1"\ndefault-partitions = 7\n');
+    writeFileSync(file, 'sync = false\nadvertise = "of-the-file:1"\ndefault-partitions = 7\n');
     const server = await ServerProcess.start({ folder: join(folder, "data"), flags: ["--config", file, "--advertise", "of-the-flag:2"] });
     match(server.stdout, /sync +off/);
     const wire = await Wire.connect(server.kafka);
@@ -250,7 +258,7 @@ describe("what it is told", () => {
       ['default-partitions = "three"', /default-partitions = "three" \(\S+:2\): must be/],
       ["listen = ", /tidemq\.toml:2:\d+/],
     ] as const) {
-      writeFileSync(file, `sync = "on"\n${line}\n`);
+      writeFileSync(file, `sync = true\n${line}\n`);
       match((await refusal({ folder: join(folder, "data"), flags: ["--config", file] })).stderr, said);
     }
   });
