@@ -172,23 +172,26 @@ export class ColdReader {
     return undefined;
   }
 
+  /** Into one piece of memory, batch behind batch, with what lies between those that are read in one go. */
   async #readBatches(batches: readonly StoredBatch[], take: (bytes: number) => Buffer): Promise<Buffer[]> {
     const pieces: Buffer[] = [];
-    for (let i = 0; i < batches.length; ) {
-      const count = neighbours(batches, i);
-      const first = batches[i] as StoredBatch;
-      const last = batches[i + count - 1] as StoredBatch;
-      const memory = take(last.address + last.length - first.address);
+    if (batches.length === 0) return pieces;
+    const reads = readsOf(batches);
+    const memory = take(reads.reduce((sum, { bytes }) => sum + bytes, 0));
+    let at = 0;
+    for (const { from, to, bytes } of reads) {
+      const target = memory.subarray(at, at + bytes);
+      const first = batches[from] as StoredBatch;
       this.counters.reads += 1;
-      const read = await readOrNothing(first.file, this.#files.positionOf(first.address), memory);
+      const read = await readOrNothing(first.file, this.#files.positionOf(first.address), target);
       this.counters.bytes += read;
-      for (let k = i; k < i + count; k++) {
-        const batch = batches[k] as StoredBatch;
-        const from = batch.address - first.address;
+      for (let i = from; i < to; i++) {
+        const batch = batches[i] as StoredBatch;
+        const start = batch.address - first.address;
         // Bytes that could not be read fail the comparison with the directory.
-        pieces.push(memory.subarray(Math.min(from, read), Math.min(from + batch.length, read)));
+        pieces.push(target.subarray(Math.min(start, read), Math.min(start + batch.length, read)));
       }
-      i += count;
+      at += bytes;
     }
     return pieces;
   }
@@ -264,16 +267,22 @@ function* batchesOf(run: Run, directory: GroupDirectory): Generator<StoredBatch>
   }
 }
 
-/** How many batches from `i` on are worth one read. */
-function neighbours(batches: readonly StoredBatch[], i: number): number {
-  let count = 1;
-  for (; i + count < batches.length; count++) {
-    const before = batches[i + count - 1] as StoredBatch;
-    const batch = batches[i + count] as StoredBatch;
-    const gap = batch.address - (before.address + before.length);
-    if (batch.file !== before.file || gap < 0 || gap > COLD_GAP_BYTES_MAX) break;
+/** Batches [from, to) are worth one read of so many bytes. */
+type JointRead = Readonly<{ from: number; to: number; bytes: number }>;
+
+function readsOf(batches: readonly StoredBatch[]): JointRead[] {
+  const reads: JointRead[] = [];
+  for (let from = 0, to = 0; from < batches.length; from = to) {
+    for (to = from + 1; to < batches.length && areNear(batches[to - 1] as StoredBatch, batches[to] as StoredBatch); ) to += 1;
+    const last = batches[to - 1] as StoredBatch;
+    reads.push({ from, to, bytes: last.address + last.length - (batches[from] as StoredBatch).address });
   }
-  return count;
+  return reads;
+}
+
+function areNear(before: StoredBatch, batch: StoredBatch): boolean {
+  const gap = batch.address - (before.address + before.length);
+  return batch.file === before.file && gap >= 0 && gap <= COLD_GAP_BYTES_MAX;
 }
 
 async function readOrNothing(file: WalFile, position: number, target: Buffer): Promise<number> {

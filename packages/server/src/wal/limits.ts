@@ -33,8 +33,8 @@ export const INDEX_BYTES_STEP = 4 * KiB;
 export const COPY_BYTES_MAX = 64 * KiB;
 /** So is one whose pieces are smaller on average. */
 export const PIECE_BYTES_MIN = 4 * KiB;
-/** Memory for reads that is kept for the next ones: what uploads use at a time, about. */
-export const READ_MEMORY_KEPT_BYTES_MAX = 64 * MiB;
+/** Memory for reads that is kept for the next ones: what uploads use at a time, and some fetches. */
+export const READ_MEMORY_KEPT_BYTES_MAX = 80 * MiB;
 /** Groups that one read from files looks into; the reader asks again for more. */
 export const COLD_GROUPS_MAX = 64;
 /** Batches of one partition that lie at most so far apart in a file are read in one go. */

@@ -13,6 +13,10 @@ test("memory is shared, large enough, and used again once its hold is released",
   notEqual(memory.take(131_072), first);
   hold.release();
   equal(memory.take(65_537), first);
+  for (const bytes of [1, 65_536, 65_537, 600_000, 791_000, MiB, MiB + 1, 3 * MiB - 1, 16 * MiB, 17 * MiB]) {
+    const { byteLength } = memory.take(bytes);
+    ok(byteLength >= bytes && byteLength <= Math.max(bytes * 1.125, bytes + 65_535), `${bytes}: ${byteLength}`);
+  }
   throws(() => hold.release());
 });
 

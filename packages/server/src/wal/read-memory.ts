@@ -1,39 +1,49 @@
 import { assert } from "../base/assert.ts";
+import { KiB } from "../base/units.ts";
 import type { Hold } from "../model/record-slices.ts";
 import { READ_MEMORY_KEPT_BYTES_MAX } from "./limits.ts";
 
-/** 64 KiB. */
-const CLASS_BITS_MIN = 16;
+const STEP_BYTES = 64 * KiB;
 
 /**
  * Shared memory for what is read or copied out of the log, used again and again: fresh memory costs a page fault per 4 KiB
- * and sooner or later a collection. Shared, so that uploads hand it to the store's thread as it is. Sizes are powers of two.
+ * and sooner or later a collection. Shared, so that uploads hand it to the store's thread as it is. Sizes: at most an eighth is wasted,
+ * but for small ones.
  */
 export class ReadMemory {
-  readonly #free: Buffer[][] = [];
+  /** By size. */
+  readonly #free = new Map<number, Buffer[]>();
   #keptBytes = 0;
 
   /** At least so many bytes, with whatever was in them. What is never given back is collected. */
   take(bytes: number): Buffer {
-    const sizeClass = Math.max(CLASS_BITS_MIN, 32 - Math.clz32(bytes - 1));
-    const kept = this.#free[sizeClass]?.pop();
-    if (kept === undefined) return Buffer.from(new SharedArrayBuffer(2 ** sizeClass));
-    this.#keptBytes -= kept.byteLength;
+    const size = sizeFor(bytes);
+    const kept = this.#free.get(size)?.pop();
+    if (kept === undefined) return Buffer.from(new SharedArrayBuffer(size));
+    this.#keptBytes -= size;
     return kept;
   }
 
   /** Nobody reads or writes it any more. */
   give(memory: Buffer): void {
-    if (this.#keptBytes + memory.byteLength > READ_MEMORY_KEPT_BYTES_MAX) return;
-    const sizeClass = 31 - Math.clz32(memory.byteLength);
-    (this.#free[sizeClass] ??= []).push(memory);
-    this.#keptBytes += memory.byteLength;
+    const size = memory.byteLength;
+    if (this.#keptBytes + size > READ_MEMORY_KEPT_BYTES_MAX) return;
+    const free = this.#free.get(size);
+    if (free === undefined) this.#free.set(size, [memory]);
+    else free.push(memory);
+    this.#keptBytes += size;
   }
 
   /** Gives all of it back when it is released. */
   hold(memory: readonly Buffer[]): Hold {
     return new MemoryHold(this, memory);
   }
+}
+
+/** The next multiple of an eighth of the power of two below, and of 64 KiB. */
+function sizeFor(bytes: number): number {
+  const step = Math.max(STEP_BYTES, 2 ** (31 - Math.clz32(bytes - 1)) / 8);
+  return Math.ceil(bytes / step) * step;
 }
 
 class MemoryHold implements Hold {
