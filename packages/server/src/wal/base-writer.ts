@@ -12,6 +12,7 @@ export class BaseAppend {
   readonly #bytes: Uint8Array;
   readonly #flags: number;
   readonly #chunkBytes: number;
+  readonly #serial: number;
   #chunk = 0;
   #firstGroup = 0;
 
@@ -27,10 +28,16 @@ export class BaseAppend {
     this.#bytes = bytes;
     this.#flags = flags;
     this.#chunkBytes = Math.min(chunkBytes, BASE_CHUNK_BYTES_MAX);
+    partition.baseSerial += 1;
+    this.#serial = partition.baseSerial;
   }
 
-  /** Appends the next chunk. True after the last one: from then on the base counts. An empty base has one empty chunk. */
+  /**
+   * Appends the next chunk. True after the last one: from then on the base counts. An empty base has one empty chunk. True, too,
+   * when another base was begun meanwhile: chunks of two would not be told apart.
+   */
   next(): boolean {
+    if (this.#partition.baseSerial !== this.#serial) return true;
     const start = this.#chunk * this.#chunkBytes;
     const end = Math.min(start + this.#chunkBytes, this.#bytes.byteLength);
     const body = this.#bytes.subarray(start, end);

@@ -20,6 +20,7 @@ import {
 import type { GroupDirectories, GroupDirectory } from "./group-directories.ts";
 import { visitRun } from "./hot-reader.ts";
 import { COLD_GAP_BYTES_MAX, COLD_GROUPS_MAX, COLD_READ_BYTES_MAX, PIECE_BYTES_MIN } from "./limits.ts";
+import { readAgain } from "./read-again.ts";
 import type { ReadMemory } from "./read-memory.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
@@ -287,7 +288,7 @@ function areNear(before: StoredBatch, batch: StoredBatch): boolean {
 
 async function readOrNothing(file: WalFile, position: number, target: Buffer): Promise<number> {
   try {
-    return await file.disk.read(position, target);
+    return await readAgain(file, position, target);
   } catch (error) {
     if (error instanceof DiskError) return 0;
     throw error;

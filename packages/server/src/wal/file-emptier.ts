@@ -135,8 +135,7 @@ export class FileEmptier {
     file.readerEntered();
     try {
       if (!(await this.#moveBases(file)) || !this.#copyControls(file)) return false;
-      for (const p of [...this.#source.partitions.values()]) if (!(await this.#copyBatches(file, p, moves))) return false;
-      if (!this.#appendCollected(moves)) return false;
+      if (!(await this.#copyAllBatches(file, moves))) return false;
       await this.#writer.allSynced();
     } finally {
       file.readerLeft();
@@ -161,9 +160,9 @@ export class FileEmptier {
   async #moveBases(file: WalFile): Promise<boolean> {
     let count = 0;
     for (const p of [...this.#source.partitions.values()]) {
-      if (p.forgotten || !this.#needsBase(file, p)) continue;
       count += 1;
       if (count % REUSE_PARTITIONS_PER_TURN === 0) await this.#nextTurn();
+      if (p.forgotten || !this.#needsBase(file, p)) continue;
       const base = await this.#source.baseOf(p);
       if (base !== undefined && !(await this.#appendBase(p, base))) return false;
     }
@@ -219,6 +218,16 @@ export class FileEmptier {
       default:
         return !isOldest;
     }
+  }
+
+  async #copyAllBatches(file: WalFile, moves: Move[]): Promise<boolean> {
+    let count = 0;
+    for (const p of [...this.#source.partitions.values()]) {
+      count += 1;
+      if (count % REUSE_PARTITIONS_PER_TURN === 0) await this.#nextTurn();
+      if (!(await this.#copyBatches(file, p, moves))) return false;
+    }
+    return this.#appendCollected(moves);
   }
 
   /** Reads what counts of one partition; many small pieces are collected before they are appended together. */

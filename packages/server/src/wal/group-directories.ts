@@ -1,6 +1,7 @@
 import { QueueError } from "../base/errors.ts";
 import { decodeGroupHeader, ENTRY_BYTES, GROUP_HEADER_BYTES, type GroupHeader, isDirectoryRight } from "./group-codec.ts";
 import { DIRECTORY_CACHE_BYTES_MAX, GROUP_PEEK_BYTES } from "./limits.ts";
+import { readAgain } from "./read-again.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 
@@ -15,7 +16,7 @@ export async function readDirectory(
   fileBytes: number,
 ): Promise<GroupDirectory | undefined> {
   const peek = Buffer.allocUnsafeSlow(Math.min(GROUP_PEEK_BYTES, fileBytes - position));
-  const read = await file.disk.read(position, peek);
+  const read = await readAgain(file, position, peek);
   const header = decodeGroupHeader(peek.subarray(0, read), 0, walId, position, fileBytes);
   if (header === undefined) return undefined;
   return directoryOf(file, position, header, peek.subarray(0, read));
@@ -32,7 +33,7 @@ export async function directoryOf(
   const end = header.directoryPosition + length;
   const bytes = Buffer.allocUnsafeSlow(length);
   if (end <= peek.byteLength) Buffer.prototype.copy.call(peek, bytes, 0, header.directoryPosition, end);
-  else if ((await file.disk.read(position + header.directoryPosition, bytes)) < length) return undefined;
+  else if ((await readAgain(file, position + header.directoryPosition, bytes)) < length) return undefined;
   if (!isDirectoryRight(bytes, header)) return undefined;
   return { header, bytes, view: new DataView(bytes.buffer, bytes.byteOffset, length) };
 }

@@ -79,7 +79,7 @@ test("appends, truncations and drops against a plain list; the budget counts wha
         }
         equal(index.floor((list[0]?.offset ?? 0) - 1), -1);
       }
-      index.clear();
+      index.dispose();
       equal(budget.bytes, 0);
     }),
     { numRuns: 200 },

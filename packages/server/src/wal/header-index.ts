@@ -1,11 +1,25 @@
 import { assert } from "../base/assert.ts";
 import { INDEX_BYTES_STEP } from "./limits.ts";
 
-const ENTRY_BYTES = 28;
+/*
+ * One array, four numbers an entry: base offset of the first batch · address of the group · bytes of all batches before it ·
+ * index in the group's directory.
+ */
+const STRIDE = 4;
+const GROUP = 1;
+const BEFORE = 2;
+const ENTRY = 3;
+const ENTRY_BYTES = STRIDE * Float64Array.BYTES_PER_ELEMENT;
 const ENTRIES_FIRST = 4;
+/** A cleared index keeps so much, since it is mostly filled again. */
+const ENTRIES_KEPT = 16;
+const NOTHING = new Float64Array(0);
 
 /** What all indexes of a log use together. */
 export type IndexBudget = { bytes: number };
+
+/** A run of batches at its new place, and their bytes. */
+export type MovedRun = Readonly<{ offset: number; group: number; entry: number; bytes: number }>;
 
 /**
  * Where the batches of one partition lie: sparse, ascending in offset. An entry stands for the batches from its offset
@@ -13,14 +27,8 @@ export type IndexBudget = { bytes: number };
  */
 export class HeaderIndex {
   readonly #budget: IndexBudget;
-  /** Base offset of the first batch. */
-  #offsets = new Float64Array(0);
-  /** Address of the group. */
-  #groups = new Float64Array(0);
-  /** Bytes of all batches appended before it. */
-  #before = new Float64Array(0);
-  /** Index in the group's directory. */
-  #entries = new Uint32Array(0);
+  #numbers = NOTHING;
+  /** Entries [start, end) of the array are filled. */
   #start = 0;
   #end = 0;
   #bytesEnd = 0;
@@ -39,19 +47,19 @@ export class HeaderIndex {
   }
 
   offset(i: number): number {
-    return this.#offsets[this.#start + i] as number;
+    return this.#numbers[(this.#start + i) * STRIDE] as number;
   }
 
   group(i: number): number {
-    return this.#groups[this.#start + i] as number;
+    return this.#numbers[(this.#start + i) * STRIDE + GROUP] as number;
   }
 
   entry(i: number): number {
-    return this.#entries[this.#start + i] as number;
+    return this.#numbers[(this.#start + i) * STRIDE + ENTRY] as number;
   }
 
   bytesBefore(i: number): number {
-    return i < this.length ? (this.#before[this.#start + i] as number) : this.#bytesEnd;
+    return i < this.length ? (this.#numbers[(this.#start + i) * STRIDE + BEFORE] as number) : this.#bytesEnd;
   }
 
   /** Where the batches of entry `i` end: the next entry's offset, or `logEnd`. */
@@ -61,14 +69,28 @@ export class HeaderIndex {
 
   /** The last entry whose offset is at or below this one, or -1. */
   floor(offset: number): number {
+    return this.#firstAbove(0, offset) - 1;
+  }
+
+  /**
+   * Entries [from, to) whose groups lie at addresses [first, end), when addresses ascend. Without that order (some batches
+   * were copied) the range may hold others too.
+   */
+  rangeIn(first: number, end: number, ascending: boolean): readonly [from: number, to: number] {
+    if (!ascending) return [0, this.length];
+    return [this.#firstAbove(GROUP, first - 1), this.#firstAbove(GROUP, end - 1)];
+  }
+
+  /** The first entry whose whole number at `field` is above this one. */
+  #firstAbove(field: number, value: number): number {
     let low = this.#start;
     let high = this.#end;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#offsets[middle] as number) <= offset) low = middle + 1;
+      if ((this.#numbers[middle * STRIDE + field] as number) <= value) low = middle + 1;
       else high = middle;
     }
-    return low - 1 - this.#start;
+    return low - this.#start;
   }
 
   /** Bytes of the batches from the beginning of the run that holds `offset` on. */
@@ -92,125 +114,92 @@ export class HeaderIndex {
    * same directory) or when enough bytes have gone by.
    */
   append(offset: number, group: number, entry: number, bytes: number, apart: boolean): void {
-    const last = this.#end - 1;
-    if (apart || last < this.#start || this.#bytesEnd - (this.#before[last] as number) >= INDEX_BYTES_STEP) {
-      assert(last < this.#start || offset > (this.#offsets[last] as number), "index offsets ascend");
-      if (this.#end === this.#offsets.length) this.#grow();
-      this.#put(this.#end++, offset, group, entry, this.#bytesEnd);
+    const last = this.length - 1;
+    if (apart || last < 0 || this.#bytesEnd - this.bytesBefore(last) >= INDEX_BYTES_STEP) {
+      assert(last < 0 || offset > this.offset(last), "index offsets ascend");
+      this.#push(offset, group, entry, this.#bytesEnd);
     }
     this.#bytesEnd += bytes;
+  }
+
+  #push(offset: number, group: number, entry: number, before: number): void {
+    if ((this.#end + 1) * STRIDE > this.#numbers.length) this.#makeRoom();
+    const at = this.#end * STRIDE;
+    this.#numbers[at] = offset;
+    this.#numbers[at + GROUP] = group;
+    this.#numbers[at + BEFORE] = before;
+    this.#numbers[at + ENTRY] = entry;
+    this.#end += 1;
   }
 
   /** Removes everything at and above `offset`, which begins a batch. */
   truncate(offset: number): void {
     this.#bytesEnd = this.#bytesAt(offset);
-    while (this.#end > this.#start && (this.#offsets[this.#end - 1] as number) >= offset) this.#end -= 1;
-  }
-
-  /**
-   * Entries [from, to) whose groups lie at addresses [first, end), when addresses ascend. Without that order (some batches
-   * were copied) the range may hold others too.
-   */
-  rangeIn(first: number, end: number, ascending: boolean): readonly [from: number, to: number] {
-    if (!ascending) return [0, this.length];
-    return [this.#firstGroupAtOrAbove(first), this.#firstGroupAtOrAbove(end)];
-  }
-
-  #firstGroupAtOrAbove(address: number): number {
-    let low = this.#start;
-    let high = this.#end;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#groups[middle] as number) < address) low = middle + 1;
-      else high = middle;
-    }
-    return low - this.#start;
+    while (this.length > 0 && this.offset(this.length - 1) >= offset) this.#end -= 1;
   }
 
   /** Removes the first `count` entries. */
   dropFront(count: number): void {
+    assert(count <= this.length, "only entries that exist can be dropped");
     this.#start += count;
-    assert(this.#start <= this.#end, "only entries that exist can be dropped");
-    if (this.#start === this.#end) this.clear();
-    else if (this.#start > 64 && this.#start * 2 > this.#offsets.length) this.#resize(this.length);
+    const capacity = this.#numbers.length / STRIDE;
+    if (this.length === 0) this.clear();
+    else if (this.length * 4 < capacity && capacity > ENTRIES_KEPT) this.#moveTo(this.length * 2);
   }
 
   /** Forgets all batches; `bytesEnd` stays. */
   clear(): void {
     this.#start = 0;
     this.#end = 0;
-    this.#resize(0);
+    if (this.#numbers.length > ENTRIES_KEPT * STRIDE) this.#moveTo(0);
   }
 
   /**
-   * Batches of [offset, runEnd of the last entry replaced) have moved: entries that lie in [offset, end) now point
-   * elsewhere. `moved` holds (offset, group, entry) triples, ascending, the first at `offset`.
+   * Batches of [offset, end) have moved: the entries there are replaced by `moved`, which ascend from `offset` on. Batches that
+   * are in none of them are gone.
    */
   replace(offset: number, end: number, moved: readonly MovedRun[]): void {
-    const from = this.#lowerBound(offset);
-    const to = this.#lowerBound(end);
-    const tail = this.length - to;
-    const length = from + moved.length + tail;
-    const target = new HeaderIndex({ bytes: 0 });
-    target.#resize(length);
-    for (let i = 0; i < from; i++) target.#put(target.#end++, this.offset(i), this.group(i), this.entry(i), this.bytesBefore(i));
-    let before = this.bytesBefore(to) - moved.reduce((sum, run) => sum + run.bytes, 0);
+    const from = this.#firstAbove(0, offset - 1);
+    const to = this.#firstAbove(0, end - 1);
+    const before = this.bytesBefore(to) - moved.reduce((sum, run) => sum + run.bytes, 0);
+    const tail = this.#numbers.slice((this.#start + to) * STRIDE, this.#end * STRIDE);
+    this.#end = this.#start + from;
+    let bytes = before;
     for (const run of moved) {
-      target.#put(target.#end++, run.offset, run.group, run.entry, before);
-      before += run.bytes;
+      this.#push(run.offset, run.group, run.entry, bytes);
+      bytes += run.bytes;
     }
-    for (let i = to; i < this.length; i++) target.#put(target.#end++, this.offset(i), this.group(i), this.entry(i), this.bytesBefore(i));
-    this.#adopt(target);
+    for (let at = 0; at < tail.length; at += STRIDE) {
+      this.#push(tail[at] as number, tail[at + GROUP] as number, tail[at + ENTRY] as number, tail[at + BEFORE] as number);
+    }
   }
 
-  /** The first entry at or above this offset. */
-  #lowerBound(offset: number): number {
-    const i = this.floor(offset);
-    return i >= 0 && this.offset(i) === offset ? i : i + 1;
+  /** Room at the front is used again before more is taken. */
+  #makeRoom(): void {
+    const capacity = this.#numbers.length / STRIDE;
+    if (this.length * 2 < capacity) this.#moveTo(capacity);
+    else this.#moveTo(Math.max(ENTRIES_FIRST, this.length * 2));
   }
 
-  #put(at: number, offset: number, group: number, entry: number, before: number): void {
-    this.#offsets[at] = offset;
-    this.#groups[at] = group;
-    this.#entries[at] = entry;
-    this.#before[at] = before;
-  }
-
-  #grow(): void {
-    const length = this.length;
-    // Room at the front is used again before more is taken.
-    this.#resize(length * 2 < this.#offsets.length ? this.#offsets.length : Math.max(ENTRIES_FIRST, length * 2));
-  }
-
-  #resize(capacity: number): void {
+  /** Moves the entries to the front of an array for so many. */
+  #moveTo(capacity: number): void {
     const { length } = this;
-    this.#budget.bytes += (capacity - this.#offsets.length) * ENTRY_BYTES;
-    this.#offsets = moved64(this.#offsets, this.#start, this.#end, capacity);
-    this.#groups = moved64(this.#groups, this.#start, this.#end, capacity);
-    this.#before = moved64(this.#before, this.#start, this.#end, capacity);
-    const entries = new Uint32Array(capacity);
-    entries.set(this.#entries.subarray(this.#start, this.#end));
-    this.#entries = entries;
+    const filled = this.#numbers.subarray(this.#start * STRIDE, this.#end * STRIDE);
+    if (capacity * STRIDE === this.#numbers.length) this.#numbers.copyWithin(0, this.#start * STRIDE, this.#end * STRIDE);
+    else {
+      const numbers = capacity === 0 ? NOTHING : new Float64Array(capacity * STRIDE);
+      numbers.set(filled);
+      this.#budget.bytes += (numbers.length - this.#numbers.length) * (ENTRY_BYTES / STRIDE);
+      this.#numbers = numbers;
+    }
     this.#start = 0;
     this.#end = length;
   }
 
-  #adopt(other: HeaderIndex): void {
-    this.#budget.bytes += (other.#offsets.length - this.#offsets.length) * ENTRY_BYTES;
-    this.#offsets = other.#offsets;
-    this.#groups = other.#groups;
-    this.#before = other.#before;
-    this.#entries = other.#entries;
-    this.#start = other.#start;
-    this.#end = other.#end;
+  /** The partition is not here any more: its part of the budget is free. */
+  dispose(): void {
+    this.#start = 0;
+    this.#end = 0;
+    this.#moveTo(0);
   }
-}
-
-/** A run of batches at its new place, and their bytes. */
-export type MovedRun = Readonly<{ offset: number; group: number; entry: number; bytes: number }>;
-
-function moved64(from: Float64Array, start: number, end: number, capacity: number): Float64Array<ArrayBuffer> {
-  const to = new Float64Array(capacity);
-  to.set(from.subarray(start, end));
-  return to;
 }

@@ -24,7 +24,7 @@ export const FILES_MAX = 500;
 /** Fewer slabs could not hold one batch and the next. */
 export const SLABS_MIN = 4;
 /** Unsynced bytes that may wait in memory, as a part of the slab budget. */
-export const PENDING_SHARE = 0.5;
+export const PENDING_SHARE = 0.75;
 
 /** One index entry per partition and group, and one more per so many bytes. */
 export const INDEX_BYTES_STEP = 4 * KiB;
@@ -39,6 +39,8 @@ export const READ_MEMORY_KEPT_BYTES_MAX = 80 * MiB;
 export const COLD_GROUPS_MAX = 64;
 /** Batches of one partition that lie at most so far apart in a file are read in one go. */
 export const COLD_GAP_BYTES_MAX = 32 * KiB;
+/** Tries of a read that the disk refuses, before it counts as damage. */
+export const READ_TRIES_MAX = 4;
 /** One read from a file. */
 export const COLD_READ_BYTES_MAX = 4 * MiB;
 /** Read at a group's start: header, and mostly its directory too. */
@@ -77,6 +79,8 @@ export const FILES_FILLED_FIRST = 2;
 
 /** Bytes read at once where a scan looks for groups behind an unreadable block. */
 export const SEARCH_READ_BYTES = 1 * MiB;
+/** Bases are read together at a start. */
+export const BASE_READ_BYTES = 256 * KiB;
 /** Where groups are looked for in a file whose header is all zeros. */
 export const UNUSED_PEEK_BYTES = 256 * KiB;
 /** Directories kept in memory between the two passes of a recovery; others are read again. */

@@ -1,10 +1,10 @@
-import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { must } from "../base/assert.ts";
+import { BaseReader } from "./base-reader.ts";
 import type { FileScan } from "./file-scan.ts";
 import { EntryKind, NO_PARTITION } from "./group-codec.ts";
 import type { LogParts } from "./log-parts.ts";
 import { LogReplay } from "./log-replay.ts";
-import { type FoundBase, PartitionReplay, type ReplayOutcome } from "./partition-replay.ts";
+import { PartitionReplay, type ReplayOutcome } from "./partition-replay.ts";
 import type { RecoveredPartition, RecoveryReport } from "./recovered.ts";
 import { type Cut, cutLog, OFFSETS_LOST_MAX } from "./recovery-cut.ts";
 import { RecoveryDirectories } from "./recovery-directories.ts";
@@ -41,6 +41,7 @@ class Recoverer {
   readonly #hosted: Hosted;
   readonly #hostedIds: Iterable<number>;
   readonly #directories: RecoveryDirectories;
+  readonly #bases: BaseReader;
   /** By partition id; undefined: not hosted here. */
   readonly #replays = new Map<number, PartitionReplay | undefined>();
   readonly #damage: string[] = [];
@@ -50,6 +51,7 @@ class Recoverer {
     this.#hosted = hosted;
     this.#hostedIds = hostedIds;
     this.#directories = new RecoveryDirectories(log.files);
+    this.#bases = new BaseReader(log.files);
   }
 
   async run(found: readonly FoundFile[]): Promise<Recovery> {
@@ -174,7 +176,7 @@ class Recoverer {
 
   async #recovered(partition: WalPartition, outcome: ReplayOutcome): Promise<RecoveredPartition> {
     this.#log.live.total += partition.liveBytes;
-    const bytes = outcome.base === undefined ? undefined : await this.#baseBytes(outcome.base);
+    const bytes = outcome.base === undefined ? undefined : await this.#bases.read(outcome.base);
     const baseDamaged = outcome.base !== undefined && bytes === undefined;
     if (baseDamaged) this.#damage.push(`the base of partition ${partition.id} at ${outcome.base?.offset} fails its checksum`);
     for (const { from, to } of outcome.holes) this.#damage.push(`partition ${partition.id} has lost offsets [${from}, ${to})`);
@@ -195,19 +197,6 @@ class Recoverer {
       holes: outcome.holes,
       replay: (visit) => this.#replayPartition(partition, base?.offset ?? 0, visit),
     };
-  }
-
-  async #baseBytes(base: FoundBase): Promise<Uint8Array | undefined> {
-    const bytes = Buffer.alloc(base.bytes);
-    let at = 0;
-    for (const chunk of base.chunks) {
-      const body = bytes.subarray(at, at + chunk.length);
-      const file = this.#log.files.at(chunk.group);
-      const read = file === undefined ? 0 : await file.disk.read(this.#log.files.positionOf(chunk.group) + chunk.position, body);
-      if (read < chunk.length || crc32c(body) !== chunk.crc) return undefined;
-      at += chunk.length;
-    }
-    return bytes;
   }
 
   async #replayPartition(p: WalPartition, from: number, visit: HeaderVisitor): Promise<void> {

@@ -121,7 +121,7 @@ export class Reuse {
     let bestLoad = Number.MAX_SAFE_INTEGER;
     let isOldest = true;
     for (const file of this.#files.inUse()) {
-      if (file.state !== "full" || file.freeing) continue;
+      if (file.state !== "full" || file.freeing || file.lastGroup > this.#writer.written) continue;
       const { liveBytes, baseBytes, pinning } = this.#emptier.load(file);
       if (isOldest) this.#setPinning(pinning);
       const load = liveBytes + baseBytes;

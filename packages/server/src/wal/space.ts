@@ -26,7 +26,7 @@ export class Space {
     this.pinningBelow = this.reserveBytes + capacityBytes * PINNING_SHARE;
     this.throttleBelow = this.reserveBytes + capacityBytes * THROTTLE_SHARE;
     this.wantedBelow = this.throttleBelow + fileBytes;
-    this.pendingBytesMax = Math.min(fileBytes, options.slabBudgetBytes * PENDING_SHARE);
+    this.pendingBytesMax = options.slabBudgetBytes * PENDING_SHARE;
   }
 
   /** Milliseconds by which producers are slowed down at so many free bytes; 0: not at all. */

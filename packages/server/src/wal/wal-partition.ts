@@ -61,6 +61,8 @@ export class WalPartition {
   /* For the files of this folder only. */
   readonly index: HeaderIndex;
   base: BasePlace | undefined = undefined;
+  /** Counts bases that were begun. */
+  baseSerial = 0;
   /** The log began here, with an empty fold, when there is no base. */
   origin: number;
   /** Group and directory index of the newest entry. */

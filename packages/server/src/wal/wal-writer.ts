@@ -49,7 +49,8 @@ export class WalWriter {
   #busy = false;
   #scheduled = false;
   #stopped = false;
-  #syncWanted = false;
+  /** The newest group whose sync somebody waits for. */
+  #syncUpTo = 0;
   #flushTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #quietSinceMs = 0;
@@ -212,7 +213,7 @@ export class WalWriter {
     if (this.assembly.open !== undefined) this.#seal(0);
     const first = this.#sealed[0];
     if (first !== undefined) this.#begin(first.file as WalFile);
-    else if (this.#syncWanted) this.#syncOnly();
+    else if (this.#isSyncWanted()) this.#syncOnly();
   };
 
   #begin(file: WalFile): void {
@@ -252,7 +253,7 @@ export class WalWriter {
     const start = (this.#flight[0] as Group).start;
     const end = (this.#flight[count - 1] as Group).end;
     const onlyMark = count === 1 && (this.#flight[0] as Group).isMark;
-    this.#flightSyncs = (this.#options.sync && !onlyMark) || this.#syncWanted;
+    this.#flightSyncs = (this.#options.sync && !onlyMark) || this.#isSyncWanted();
     this.#flightNames = this.assembly.named;
     for (const group of this.#flight) this.assembly.encodeHeader(group);
     file.unsyncedBytes += end - start;
@@ -299,7 +300,6 @@ export class WalWriter {
     if (this.#flightSyncs) {
       this.counters.syncs += 1;
       file.unsyncedBytes = 0;
-      this.#syncWanted = false;
       this.#syncedUpTo(last.number);
     } else this.#armFlush();
     this.#tellDurable(flight);
@@ -326,13 +326,16 @@ export class WalWriter {
   #next(): void {
     this.#busy = false;
     this.#quietSinceMs = this.#clock.monotonicMs();
-    if (this.assembly.open !== undefined || this.#sealed.length > 0 || this.#syncWanted) this.#publish();
+    if (this.assembly.open !== undefined || this.#sealed.length > 0 || this.#isSyncWanted()) this.#publish();
     else this.#armIdle();
+  }
+
+  #isSyncWanted(): boolean {
+    return this.#syncUpTo > this.assembly.synced;
   }
 
   #syncOnly(): void {
     const file = this.assembly.file as WalFile;
-    this.#syncWanted = false;
     if (file.unsyncedBytes === 0) return this.#syncedUpTo(this.written);
     this.#busy = true;
     this.#syncFile(file).then(() => this.#next(), this.#fail);
@@ -350,7 +353,7 @@ export class WalWriter {
   allSynced(): Promise<void> {
     const group = this.newest;
     if (group <= this.assembly.synced) return Promise.resolve();
-    this.#syncWanted = true;
+    this.#syncUpTo = group;
     this.#schedule();
     return new Promise((resolve) => this.#waiters.push({ group, resolve }));
   }
@@ -360,7 +363,7 @@ export class WalWriter {
     this.#flushTimer = this.#clock.after(this.#options.flushIntervalMs, () => {
       this.#flushTimer = undefined;
       if (this.assembly.synced >= this.#newestReal) return;
-      this.#syncWanted = true;
+      this.#syncUpTo = this.newest;
       this.#schedule();
     });
   }

@@ -145,7 +145,7 @@ export class Wal {
     this.#log.partitions.delete(partitionId);
     partition.forgotten = true;
     this.#log.partitionLog.forget(partition);
-    partition.index.clear();
+    partition.index.dispose();
   }
 
   /** Resolves when everything appended so far is synced, whatever the options say. */
