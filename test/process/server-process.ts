@@ -125,7 +125,7 @@ export async function tidemq(args: readonly string[], input: string | Uint8Array
   return { code, stdout: said.stdout, stderr: said.stderr };
 }
 
-/** A folder that is gone when the test process ends. */
+/** A folder that is gone when the test process ends, unless KEEP_FOLDERS=1. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "tidemq-process-"));
   folders.add(folder);
@@ -180,6 +180,7 @@ function killAll(): void {
 after(killAll);
 process.on("exit", () => {
   killAll();
+  if (process.env["KEEP_FOLDERS"] === "1") return;
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
