@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
+import type { Health } from "@tidemq/server/process/health.ts";
 
 export const ROOT = join(import.meta.dirname, "..", "..");
 const PROGRAM = join(ROOT, "tidemq");
@@ -13,6 +13,9 @@ const END_MS_MAX = 30_000;
 const READY = "Ctrl-C stops the server.";
 /** A small write-ahead log: a new folder is ready sooner, and its files are used again within a test. */
 const SMALL = ["--wal-file-size", "40MiB", "--wal-capacity", "240MiB"];
+
+/** One line of the log, with its fields. */
+export type LogLine = Readonly<{ level: string; msg: string; [field: string]: unknown }>;
 
 export type HostPort = Readonly<{ host: string; port: number }>;
 
@@ -54,10 +57,12 @@ export class ServerProcess {
     running.add(child);
     const said = new Said(child);
     const ended = endOf(child);
-    const outcome = await Promise.race([said.when(READY), ended, afterMs(START_MS_MAX)]);
+    const outcome = await within(START_MS_MAX, Promise.race([said.when(READY), ended]));
+    // A server that a failed test leaves behind keeps nobody waiting.
+    unref(child);
     if (outcome === "said") return new ServerProcess(child, said, ended, performance.now() - startedMs);
     if (outcome === "late") child.kill("SIGKILL");
-    throw new RefusedError(await ended, said.stderr);
+    throw new RefusedError(outcome === "late" ? -9 : outcome, said.stderr);
   }
 
   get pid(): number {
@@ -80,8 +85,8 @@ export class ServerProcess {
   /** Ends it and waits. @returns Its exit code, or minus the number that the shell would add 128 to. */
   async end(signal: "SIGINT" | "SIGTERM" | "SIGKILL" = "SIGTERM"): Promise<number> {
     this.#child.kill(signal);
-    const code = await Promise.race([this.#ended, afterMs(END_MS_MAX)]);
-    if (typeof code === "number") return code;
+    const code = await within(END_MS_MAX, this.#ended);
+    if (code !== "late") return code;
     this.#child.kill("SIGKILL");
     throw new Error(`still running ${END_MS_MAX} ms after ${signal}:\n${this.stderr.slice(-2000)}`);
   }
@@ -89,6 +94,22 @@ export class ServerProcess {
   /** Power fails: nothing is cleaned up. */
   kill(): Promise<number> {
     return this.end("SIGKILL");
+  }
+
+  /** Its log so far. */
+  get log(): readonly LogLine[] {
+    const lines = this.stderr.split("\n").slice(0, -1);
+    return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as LogLine);
+  }
+
+  async health(): Promise<Health> {
+    return JSON.parse(await this.ask("/health")) as Health;
+  }
+
+  /** The value of one metric. `name`: with its labels, as in `name{label="value"}`. */
+  async metric(name: string): Promise<number> {
+    const lines = (await this.ask("/metrics")).split("\n");
+    return Number(lines.find((line) => line.startsWith(`${name} `))?.slice(name.length));
   }
 
   /** @throws When the answer is none of 200. */
@@ -173,13 +194,8 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 
 const running = new Set<ChildProcess>();
 const folders = new Set<string>();
-/** A test that fails leaves servers behind. */
-function killAll(): void {
-  for (const child of running) child.kill("SIGKILL");
-}
-after(killAll);
 process.on("exit", () => {
-  killAll();
+  for (const child of running) child.kill("SIGKILL");
   if (process.env["KEEP_FOLDERS"] === "1") return;
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
@@ -216,8 +232,17 @@ function endOf(child: ChildProcess): Promise<number> {
   });
 }
 
-function afterMs(ms: number): Promise<"late"> {
-  return new Promise((resolve) => setTimeout(() => resolve("late"), ms).unref());
+async function within<T>(ms: number, promise: Promise<T>): Promise<T | "late"> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<"late">((resolve) => {
+    timer = setTimeout(() => resolve("late"), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function unref(child: ChildProcess): void {
+  child.unref();
+  for (const stream of [child.stdout, child.stderr]) (stream as Socket | null)?.unref();
 }
 
 function addressAfter(text: string, label: string): HostPort {
