@@ -1,8 +1,11 @@
 import { equal, ok } from "node:assert/strict";
 import type { Client } from "@tidemq/client/client.ts";
 import { openClient } from "@tidemq/client/real/open-client.ts";
+import { type HostPort, pause } from "./server-process.ts";
 
 const TURN_MS = 5;
+/** For the last records to be read. */
+const READ_MS_MAX = 10_000;
 
 /** What it saw of the broker. */
 export type Impression = Readonly<{ records: number; slowestMs: number }>;
@@ -28,8 +31,8 @@ export class Bystander {
     this.#work.catch(() => undefined);
   }
 
-  static async start(port: number, topic: string): Promise<Bystander> {
-    const client = openClient({ bootstrap: [{ host: "127.0.0.1", port }] });
+  static async start(place: HostPort, topic: string): Promise<Bystander> {
+    const client = openClient({ bootstrap: [place] });
     await client.admin.createTopic({ name: topic, partitions: 1 });
     return new Bystander(client, topic);
   }
@@ -43,14 +46,24 @@ export class Bystander {
   async seesMore(records: number): Promise<void> {
     const goal = this.#written + records;
     while (this.#written < goal) {
-      await Promise.race([this.#work, new Promise((resolve) => setTimeout(resolve, TURN_MS))]);
+      await Promise.race([this.#work, pause(TURN_MS)]);
     }
+  }
+
+  /** After a failure: no more of it. */
+  abort(): void {
+    this.#isStopping = true;
+    this.client.abort();
   }
 
   /** Ends once everything written was read. Fails when it noticed anything. */
   async stop(): Promise<Impression> {
     this.#isStopping = true;
-    await this.#work;
+    const late = setTimeout(() => {
+      this.#troubles.push(`not read within ${READ_MS_MAX} ms`);
+      this.abort();
+    }, READ_MS_MAX);
+    await this.#work.finally(() => clearTimeout(late));
     await this.client.close();
     equal(this.#troubles.length, 0, this.#troubles.join("\n"));
     ok(this.#written > 0);
@@ -66,21 +79,23 @@ export class Bystander {
       this.#slowestMs = Math.max(this.#slowestMs, performance.now() - sentAtMs);
       equal(offset, this.#written);
       this.#written += 1;
-      await new Promise((resolve) => setTimeout(resolve, TURN_MS));
+      await pause(TURN_MS);
     }
   }
 
   async #readAll(): Promise<void> {
     const consumer = this.client.consumer({ onRetry: (error) => this.#troubles.push(`consumer: ${error.message}`), waitMsMax: 50 });
     consumer.assign([{ topic: this.#topic, partition: 0, from: "earliest" }]);
+    let next = consumer.next();
     while (!(this.#isStopping && this.#read === this.#written)) {
-      const batch = await Promise.race([consumer.next(), new Promise<"late">((resolve) => setTimeout(resolve, 10_000, "late"))]);
-      ok(batch !== "late" && batch !== undefined, `read ${this.#read} of ${this.#written} records, then nothing for 10 s`);
+      const batch = await Promise.race([next, pause(100)]);
+      if (batch === undefined) continue;
       for (const { offset, value } of batch.records()) {
         equal(offset, this.#read);
         equal(value?.toString(), `record ${this.#read}`);
         this.#read += 1;
       }
+      next = consumer.next();
     }
     consumer.close();
   }

@@ -9,8 +9,8 @@ import { encodeRequestFrame } from "@tidemq/protocol/headers.ts";
 import { fetchRequest } from "@tidemq/protocol/messages/01-fetch.ts";
 import { metadataRequest } from "@tidemq/protocol/messages/03-metadata.ts";
 import type { Message, MessageInput } from "@tidemq/protocol/schema.ts";
-import { BrokerProcess, eventually, type LogLine, temporaryFolder } from "./broker-process.ts";
 import { Bystander } from "./bystander.ts";
+import { type LogLine, pause, ServerProcess, temporaryFolder, until } from "./server-process.ts";
 
 const MiB = 1024 * 1024;
 const IDLE_CONNECTIONS = 1000;
@@ -18,34 +18,30 @@ const ABORTED_CONNECTIONS = 50;
 /** A record takes milliseconds; this is for a machine with much else to do. */
 const NOTICED_MS = 3_000;
 
-const { folder, remove } = temporaryFolder();
-let broker: BrokerProcess;
+let server: ServerProcess;
 let bystander: Bystander;
 
 before(async () => {
   // Slabs are few, so that the memory of what a slow reader was sent is wanted soon.
-  broker = await BrokerProcess.start({ folder, flags: ["--write-memory", "64MiB", "--upload-size", "4MiB"] });
-  bystander = await Bystander.start(broker.port, "bystander");
+  server = await ServerProcess.start({ folder: temporaryFolder(), flags: ["--write-memory", "64MiB", "--upload-size", "4MiB"] });
+  bystander = await Bystander.start(server.kafka, "bystander");
 });
-after(async () => {
-  await broker?.kill();
-  remove();
-});
+after(() => bystander?.abort());
 
 async function stranger(): Promise<{ socket: Socket; remote: string }> {
-  const socket = connect({ host: "127.0.0.1", port: broker.port, noDelay: true });
+  const socket = connect({ ...server.kafka, noDelay: true });
   socket.on("error", () => undefined);
   await once(socket, "connect");
   return { socket, remote: `127.0.0.1:${(socket.address() as AddressInfo).port}` };
 }
 
 function linesOf(remote: string): readonly LogLine[] {
-  return broker.logged().filter((line) => line["remote"] === remote);
+  return server.log.filter((line) => line["remote"] === remote);
 }
 
 /** Waits for the only line about this connection. */
 async function onlyLine(remote: string, expected: RegExp): Promise<void> {
-  await broker.until(() => linesOf(remote).length > 0, 5_000, `a line about ${remote}`);
+  await until(`a line about ${remote}`, () => linesOf(remote).length > 0);
   const lines = linesOf(remote);
   equal(lines.length, 1);
   match(`${lines[0]?.msg}: ${String(lines[0]?.["reason"])}`, expected);
@@ -54,7 +50,7 @@ async function onlyLine(remote: string, expected: RegExp): Promise<void> {
 /** Waits for the broker to close the connection. */
 async function closed(socket: Socket): Promise<void> {
   socket.resume();
-  await eventually("the broker closes the connection", 10_000, () => socket.closed);
+  await until("the broker closes the connection", () => socket.closed);
 }
 
 function frame<M extends Message>(request: M, version: number, body: MessageInput<M>): Uint8Array {
@@ -94,7 +90,7 @@ describe("bytes that are no Kafka", () => {
   }
 
   test("TLS", async () => {
-    const socket = connectTls({ host: "127.0.0.1", port: broker.port, rejectUnauthorized: false });
+    const socket = connectTls({ ...server.kafka, rejectUnauthorized: false });
     let remote = "";
     socket.on("connect", () => (remote = `127.0.0.1:${socket.localPort}`));
     await once(socket, "error");
@@ -119,11 +115,11 @@ describe("half a frame", () => {
   });
 
   test("that claims much takes no memory that did not arrive", async () => {
-    const inUse = await broker.metric("tidemq_inflight_bytes");
+    const inUse = await server.metric("tidemq_inflight_bytes");
     const all = await Promise.all(Array.from({ length: 20 }, stranger));
     for (const { socket } of all) socket.write(claim(90 * MiB, Buffer.concat([produceHeader, Buffer.alloc(MiB)])));
     await bystander.seesMore(10);
-    ok((await broker.metric("tidemq_inflight_bytes")) - inUse < 20 * 6 * MiB);
+    ok((await server.metric("tidemq_inflight_bytes")) - inUse < 20 * 6 * MiB);
     for (const { socket } of all) socket.destroy();
     for (const { remote } of all) await onlyLine(remote, /middle of a request/);
   });
@@ -144,28 +140,28 @@ test("a slow reader loses its connection when its memory is needed", async () =>
   const partitions = [{ partition: 0, currentLeaderEpoch: -1, fetchOffset: 0, logStartOffset: -1, partitionMaxBytes: 8 * MiB }];
   const fetch = { replicaId: -1, maxWaitMs: 0, minBytes: 1, maxBytes: 8 * MiB, topics: [{ topic: "large", partitions }] };
   for (let i = 0; i < 50; i += 1) socket.write(frame(fetchRequest, 11, fetch));
-  await eventually("the reader is sent records", 5_000, async () => (await broker.metric("tidemq_inflight_bytes")) > 4 * MiB);
-  ok((await broker.metric("tidemq_inflight_bytes")) < 24 * MiB, "one answer at a time is kept for it");
+  await until("the reader is sent records", async () => (await server.metric("tidemq_inflight_bytes")) > 4 * MiB);
+  ok((await server.metric("tidemq_inflight_bytes")) < 24 * MiB, "one answer at a time is kept for it");
   await fill(160);
   await onlyLine(remote, /too slow/);
   await closed(socket);
 });
 
 test("a thousand idle connections", async () => {
-  const before = broker.logged().length;
+  const before = server.log.length;
   const all = await Promise.all(Array.from({ length: IDLE_CONNECTIONS }, stranger));
-  ok((await broker.metric("tidemq_connections")) >= IDLE_CONNECTIONS);
+  await until("all are accepted", async () => (await server.metric("tidemq_connections")) >= IDLE_CONNECTIONS);
   await bystander.seesMore(50);
   for (const [i, { socket }] of all.entries()) {
     if (i % 2 === 0) socket.destroy();
     else socket.resetAndDestroy();
   }
-  await eventually("all are gone", 10_000, async () => (await broker.metric("tidemq_connections")) < 20);
-  equal(broker.logged().length, before, "nothing to tell of those who only came and went");
+  await until("all are gone", async () => (await server.metric("tidemq_connections")) < 20);
+  equal(server.log.length, before, "nothing to tell of those who only came and went");
 });
 
 test("connections that break off while they wait for an answer", async () => {
-  const before = broker.logged().length;
+  const before = server.log.length;
   const partitions = [{ partition: 0, currentLeaderEpoch: -1, fetchOffset: 1_000_000, logStartOffset: -1, partitionMaxBytes: MiB }];
   const waiting = frame(fetchRequest, 11, {
     replicaId: -1,
@@ -179,18 +175,14 @@ test("connections that break off while they wait for an answer", async () => {
   for (const { socket } of all) socket.write(waiting);
   await bystander.seesMore(5);
   for (const { socket } of all) socket.resetAndDestroy();
-  await eventually("all are gone", 10_000, async () => (await broker.metric("tidemq_connections")) < 20);
-  equal(broker.logged().length, before);
+  await until("all are gone", async () => (await server.metric("tidemq_connections")) < 20);
+  equal(server.log.length, before);
 });
 
 test("the bystander noticed nothing, and the process ends well", async (t) => {
   const { records, slowestMs } = await bystander.stop();
   t.diagnostic(`${records} records, the slowest took ${slowestMs} ms`);
   ok(slowestMs < NOTICED_MS, `a record took ${slowestMs} ms`);
-  equal(broker.logged().filter(({ level }) => level === "error").length, 0);
-  equal(await broker.stop(), 0);
+  equal(server.log.filter(({ level }) => level === "error").length, 0);
+  equal(await server.end(), 0);
 });
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
