@@ -1,4 +1,5 @@
 import type { Scenario } from "./scenario.ts";
+import { scenario as badClients } from "./scenarios/bad-clients.ts";
 import { scenario as bucketAwayAtStart } from "./scenarios/bucket-away-at-start.ts";
 import { scenario as bucketErrors } from "./scenarios/bucket-errors.ts";
 import { scenario as bucketFull } from "./scenarios/bucket-full.ts";
@@ -8,8 +9,12 @@ import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as crashInStart } from "./scenarios/crash-in-start.ts";
 import { scenario as diskErrors } from "./scenarios/disk-errors.ts";
 import { scenario as diskFull } from "./scenarios/disk-full.ts";
+import { scenario as duplicates } from "./scenarios/duplicates.ts";
 import { scenario as kill } from "./scenarios/kill.ts";
+import { scenario as killThenPowerLoss } from "./scenarios/kill-then-power-loss.ts";
 import { scenario as killUnsynced } from "./scenarios/kill-unsynced.ts";
+import { scenario as manifests } from "./scenarios/manifests.ts";
+import { scenario as manyPartitions } from "./scenarios/many-partitions.ts";
 import { scenario as metadataFlip } from "./scenarios/metadata-flip.ts";
 import { scenario as networkFaults } from "./scenarios/network-faults.ts";
 import { scenario as objectFlip } from "./scenarios/object-flip.ts";
@@ -17,12 +22,15 @@ import { scenario as objectMissing } from "./scenarios/object-missing.ts";
 import { scenario as pauses } from "./scenarios/pauses.ts";
 import { scenario as powerLoss } from "./scenarios/power-loss.ts";
 import { scenario as powerLossUnsynced } from "./scenarios/power-loss-unsynced.ts";
+import { scenario as readErrors } from "./scenarios/read-errors.ts";
+import { scenario as refusals } from "./scenarios/refusals.ts";
 import { scenario as topicChurn } from "./scenarios/topic-churn.ts";
 import { scenario as walFlip } from "./scenarios/wal-flip.ts";
 import { scenario as walFull } from "./scenarios/wal-full.ts";
 
 /** Every scenario. A seed belongs to one of them, unless one is asked for. */
 export const SCENARIOS: readonly Scenario[] = [
+  badClients,
   bucketAwayAtStart,
   bucketErrors,
   bucketFull,
@@ -32,8 +40,12 @@ export const SCENARIOS: readonly Scenario[] = [
   crashInStart,
   diskErrors,
   diskFull,
+  duplicates,
   kill,
+  killThenPowerLoss,
   killUnsynced,
+  manifests,
+  manyPartitions,
   metadataFlip,
   networkFaults,
   objectFlip,
@@ -41,6 +53,8 @@ export const SCENARIOS: readonly Scenario[] = [
   pauses,
   powerLoss,
   powerLossUnsynced,
+  readErrors,
+  refusals,
   topicChurn,
   walFlip,
   walFull,

@@ -20,7 +20,7 @@ export const scenario: Scenario = {
       if (sim.random.chance(0.5)) faults.writeErrorRatio = sim.random.pick([0.01, 0.1, 1]);
       else faults.syncErrorRatio = sim.random.pick([0.01, 0.1, 1]);
       await untilDead(sim);
-      if (sim.random.chance(0.5)) await tryStart(sim);
+      if (!sim.node.isUp && sim.random.chance(0.5)) await tryStart(sim);
       Object.assign(faults, { writeErrorRatio: 0, syncErrorRatio: 0 });
       if (sim.random.chance(0.3)) sim.node.losePower();
       else sim.node.kill();

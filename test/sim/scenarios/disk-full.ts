@@ -1,5 +1,6 @@
 import { DiskError } from "@tidemq/server/io/disk.ts";
 import { ProcessEnded } from "@tidemq/server/testing/sim-broker.ts";
+import { WalOpenError } from "@tidemq/server/wal/wal-options.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -43,6 +44,6 @@ async function tryStart(sim: Sim): Promise<void> {
   try {
     await sim.node.start();
   } catch (error) {
-    if (!(error instanceof DiskError) && !(error instanceof ProcessEnded)) throw error;
+    if (!(error instanceof DiskError) && !(error instanceof ProcessEnded) && !(error instanceof WalOpenError)) throw error;
   }
 }

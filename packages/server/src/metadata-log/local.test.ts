@@ -432,3 +432,32 @@ test("fuzz: any bytes in the place of the files are refused or cut, never believ
     for (const [path, bytes] of originals) machine.disk.overwrite(path, 0, bytes);
   }
 });
+
+test("what a failed sync left in the kernel's memory is written again before anybody builds on it", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  machine.disk.faults.syncErrorRatio = 1; // the kernel forgets that the batch was never written back
+  await rejects(machine.run(append(log, "b")));
+  machine.disk.faults.syncErrorRatio = 0;
+  const second = await machine.open();
+  deepEqual(await machine.contents(second), ["1:a", "2:b"]);
+  await machine.run(append(second, "c"));
+  machine.disk.losePower();
+  deepEqual(await machine.contents(await machine.open()), ["1:a", "2:b", "3:c"]);
+});
+
+test("a rename that only the kernel knew of is durable once the next process has opened", async () => {
+  const machine = new Machine();
+  machine.disk.faults.namesKeptRatio = 0;
+  const log = await machine.open();
+  for (const text of ["a", "b"]) await machine.run(append(log, text));
+  await machine.run(log.putSnapshot(1, pieces("state of a")));
+  const before = machine.disk.file("meta/log");
+  void log.trimBelow(2);
+  while (machine.disk.file("meta/log") === before) await machine.world.run(machine.world.nowMs + 0.01);
+  const second = await machine.open(); // the first process is killed here
+  await machine.run(append(second, "c"));
+  machine.disk.losePower();
+  deepEqual(await machine.contents(await machine.open()), ["2:b", "3:c"]);
+});

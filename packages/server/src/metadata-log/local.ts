@@ -89,6 +89,7 @@ export class LocalMetadataLog implements MetadataLog {
     const scanned = await scanLog(file, clusterId);
     checkAgainstSnapshot(scanned, snapshots.newestIndex);
     await cutTail(file, scanned, parts.logger);
+    await disk.syncFolder(META_FOLDER); // a process that was killed may have renamed a file, and no more
     return new LocalMetadataLog(parts, snapshots, file, scanned);
   }
 
@@ -309,7 +310,10 @@ function checkAgainstSnapshot(scanned: ScannedLog, snapshotIndex: number): void 
   if (endIndex <= snapshotIndex) throw damaged(`meta/log ends with batch ${endIndex - 1}, the newest snapshot holds ${snapshotIndex}`);
 }
 
-/** What a crash left half written goes; what it left written becomes durable before anybody builds on it. */
+/**
+ * What a crash left half written goes; what it left written becomes durable before anybody builds on it. It is written once
+ * more: after a sync that failed, the kernel shows what the disk does not hold, and takes it for synced.
+ */
 async function cutTail(file: DiskFile, scanned: ScannedLog, logger: Log): Promise<void> {
   if (scanned.endPosition < scanned.size) {
     logger.info("cut an unfinished batch off the metadata log", {
@@ -318,7 +322,10 @@ async function cutTail(file: DiskFile, scanned: ScannedLog, logger: Log): Promis
     });
     await file.truncate(scanned.endPosition);
   }
-  await file.sync();
+  const start = scanned.positions[scanned.durableIndex + 1 - scanned.header.firstIndex] ?? scanned.endPosition;
+  const tail = Buffer.alloc(scanned.endPosition - start);
+  if ((await file.read(start, tail)) < tail.byteLength) throw damaged("meta/log became shorter while it was opened");
+  await file.write(start, [tail], true);
 }
 
 function hex(bytes: Uint8Array): string {

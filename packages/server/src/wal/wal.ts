@@ -68,6 +68,8 @@ export class Wal {
     const { disk, clock, random, log } = parts;
     await disk.makeFolder(options.folder);
     await disk.syncFolder(folderOf(options.folder));
+    // A process that was killed may have made files whose names only the kernel knows so far.
+    await disk.syncFolder(options.folder);
     const fileCount = Math.floor(options.capacityBytes / options.fileBytes);
     const files = new WalFiles(
       { folder: options.folder, fileBytes: options.fileBytes, fileCount },

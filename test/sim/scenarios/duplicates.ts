@@ -1,0 +1,75 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { RawProducer } from "../harness/raw-producer.ts";
+import type { Sim } from "../harness/sim.ts";
+import type { Scenario } from "../scenario.ts";
+
+type Batch = Readonly<{ records: Uint8Array; count: number; baseOffset: number }>;
+type Remembered = Readonly<{ producer: RawProducer; batches: Batch[] }>;
+
+/** As many as a broker remembers. */
+const BATCHES_REMEMBERED = 5;
+
+/**
+ * Many producers send batches again, over crashes, uploads and reused files: each of the last five is answered with its old
+ * offset and not stored again; one that leaves a gap is refused, with offset -1.
+ */
+export const scenario: Scenario = {
+  name: "duplicates",
+  async run(sim) {
+    await sim.start();
+    await sim.load.begin({ producers: 2, plainProducers: 0, bytes: [500, 4_000] });
+    const client = sim.load.client();
+    const all: Remembered[] = [];
+    for (let count = sim.random.between(5, 40); count > 0; count--) {
+      const target = sim.random.pick(sim.load.targets);
+      all.push({ producer: await RawProducer.open(sim, client, `raw-${count}`, target), batches: [] });
+    }
+    for (let rounds = sim.random.between(2, 5); rounds > 0; rounds--) {
+      for (const one of all) await sendSome(sim, one);
+      await sim.rest(0, 800);
+      await maybeCrash(sim);
+      for (const one of all) await repeat(sim, one);
+    }
+    for (const one of all) await leaveGap(one);
+    await sim.finish();
+  },
+};
+
+async function maybeCrash(sim: Sim): Promise<void> {
+  const how = sim.random.pick(["kill", "power", "stop", "none"] as const);
+  sim.note(how);
+  if (how === "none") return;
+  if (how === "kill") sim.node.kill();
+  else if (how === "power") sim.node.losePower();
+  else await sim.node.stop();
+  await sim.start();
+}
+
+async function sendSome(sim: Sim, { producer, batches }: Remembered): Promise<void> {
+  for (let count = sim.random.between(1, 3); count > 0; count--) {
+    const records = sim.random.between(1, 4);
+    const batch = producer.batch(records);
+    const { errorCode, baseOffset } = await producer.send(batch);
+    check(errorCode === ErrorCode.NONE, "duplicates", `the next batch is refused: error ${errorCode}`);
+    producer.acked(records, baseOffset);
+    batches.push({ records: batch, count: records, baseOffset });
+    if (batches.length > BATCHES_REMEMBERED) batches.shift();
+  }
+}
+
+async function repeat(sim: Sim, { producer, batches }: Remembered): Promise<void> {
+  const { records, baseOffset } = sim.random.pick(batches);
+  const again = await producer.send(records);
+  check(again.errorCode === ErrorCode.NONE && again.baseOffset === baseOffset, "duplicates", () => {
+    return `a batch stored at ${baseOffset} is answered with error ${again.errorCode}, offset ${again.baseOffset}`;
+  });
+}
+
+/** The batch in front of it is never sent. */
+async function leaveGap({ producer }: Remembered): Promise<void> {
+  producer.batch(1);
+  const answer = await producer.send(producer.batch(1));
+  check(answer.errorCode === ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, "duplicates", `a gap is answered with error ${answer.errorCode}`);
+  check(answer.baseOffset === -1, "duplicates", `a refused batch is answered with offset ${answer.baseOffset}`);
+}
