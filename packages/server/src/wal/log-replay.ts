@@ -142,8 +142,9 @@ export class LogReplay {
     const { view } = directory;
     for (let index = 0; index < directory.header.entryCount; index++) {
       const at = index * ENTRY_BYTES;
-      if ((view.getUint8(at + ENTRY_FLAGS_AT) & COPY_FLAG) !== 0) continue; // stands elsewhere
-      this.#partitionOf(view.getUint32(at + PARTITION_AT))?.entry(view, at, group.address, number, index, this.loss);
+      const partition = this.#partitionOf(view.getUint32(at + PARTITION_AT));
+      if ((view.getUint8(at + ENTRY_FLAGS_AT) & COPY_FLAG) !== 0) partition?.copyBetween();
+      else partition?.entry(view, at, group.address, number, index, this.loss);
     }
     this.#offsets = directory.header.offsets;
   }

@@ -112,6 +112,24 @@ test("truncations, forgets and epochs outlive the emptying of their files", asyn
   equal(w.partition(1).leaderEpoch, 1);
 });
 
+test("batches before and behind copies in one group are all found after a restart", async () => {
+  for (let seed = 20; seed < 26; seed++) {
+    const w = await started(seed);
+    for (let id = 1; id <= 3; id++) w.host(id);
+    for (let round = 0; round < 250; round++) {
+      // A little of 1 and 2 waits for uploads in every file, so that it is copied while more of them is appended.
+      for (let id = 1; id <= 2; id++) if (round % 4 === 0 || w.open.stats.copiedFiles > 0) w.append(id, 300, 2);
+      w.append(3, 30_000, 1);
+      await w.run(1);
+      w.upload(3, w.partition(3).durableEnd);
+    }
+    ok(w.open.stats.copiedFiles > 0, "files were emptied by copying");
+    await w.run(50);
+    w.losePower();
+    await w.start();
+  }
+});
+
 test("a file that is read is not overwritten until the read ends", async () => {
   const w = await started(5);
   w.host(1);
