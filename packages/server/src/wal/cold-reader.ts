@@ -1,5 +1,6 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { ATTRIBUTES_AT, batchCrc } from "@tidemq/protocol/record-batch.ts";
+import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { DiskError } from "../io/disk.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
@@ -57,7 +58,7 @@ export class ColdReader {
   /** @throws {QueueError} CORRUPT_RECORD when the batch at `offset` fails a check; it is then a hole of the partition. */
   async read(p: WalPartition, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
     const { truncations } = p;
-    const runs = this.#plan(p, offset, bytesMax);
+    const runs = this.#plan(p, offset, endOffset, bytesMax);
     const memory: Buffer[] = [];
     const hold = this.#memory.hold(memory);
     try {
@@ -93,11 +94,11 @@ export class ColdReader {
   }
 
   /** Index entries from `offset` on, worth `bytesMax`; their files stay until the read is over. */
-  #plan(p: WalPartition, offset: number, bytesMax: number): Run[] {
+  #plan(p: WalPartition, offset: number, endOffset: number, bytesMax: number): Run[] {
     const { index } = p;
     const first = Math.max(0, index.floor(offset));
     const runs: Run[] = [];
-    for (let i = first; i < index.length && runs.length < COLD_GROUPS_MAX; i++) {
+    for (let i = first; i < index.length && index.offset(i) < endOffset && runs.length < COLD_GROUPS_MAX; i++) {
       if (i > first && index.bytesBefore(i) - index.bytesBefore(first + 1) > bytesMax) break;
       const file = this.#files.at(index.group(i));
       if (file === undefined) break;
@@ -127,6 +128,7 @@ export class ColdReader {
         batches.push(batch);
         bytes += batch.length;
       }
+      assert((batches.at(-1)?.end ?? offset) >= Math.min(run.runEnd, endOffset), "batches of a run follow one another");
     }
     return batches;
   }

@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import {
   APPEND_TIME_AT,
@@ -52,13 +53,15 @@ export class HotReader {
   ): RecordSlices | undefined {
     this.#reset(offset);
     const last = p.index.length;
-    for (let i = Math.max(0, p.index.floor(offset)); i < last; i++) {
+    // Groups at or above the end may still be open: what their slabs hold is no directory yet.
+    for (let i = Math.max(0, p.index.floor(offset)); i < last && p.index.offset(i) < endOffset; i++) {
       const state = this.#collectRun(p, i, offset, endOffset, bytesMax, atLeastOne);
       if (state === "end") break;
       if (state === "cold") {
         if (this.#bytes > 0) break;
         return undefined;
       }
+      assert(this.#nextOffset >= Math.min(p.index.runEnd(i, p.logEnd), endOffset), "batches of a run follow one another");
     }
     return this.#result(copies);
   }
