@@ -125,7 +125,7 @@ export class Reuse {
       const { liveBytes, baseBytes, pinning } = this.#emptier.load(file);
       if (isOldest) this.#setPinning(pinning);
       const load = liveBytes + baseBytes;
-      if (load < bestLoad && this.#isWorthIt(file, load) && this.#hasRoomFor(load)) {
+      if (load < bestLoad && this.#isWorthIt(file, liveBytes, load) && this.#hasRoomFor(load)) {
         best = file;
         bestLoad = load;
         if (isOldest || load === 0) break;
@@ -136,10 +136,15 @@ export class Reuse {
     return best;
   }
 
-  /** At most half of what was written there still counts, or it was left almost empty (by a restart): else copying gains nothing. */
-  #isWorthIt(file: WalFile, load: number): boolean {
+  /**
+   * At most half of what was written there still counts, or it was left almost empty (by a restart): else copying gains
+   * nothing. Batches are mostly uploaded soon: they are copied only when space gets short, for those that cannot be.
+   */
+  #isWorthIt(file: WalFile, liveBytes: number, load: number): boolean {
     const used = file.end - FIRST_GROUP_POSITION;
-    return load <= used * COPY_SHARE_MAX || used <= this.#files.fileBytes / 4;
+    if (used <= this.#files.fileBytes / 4) return true;
+    if (liveBytes > 0 && this.freeBytes() >= this.#space().pinningBelow) return false;
+    return load <= used * COPY_SHARE_MAX;
   }
 
   /** Copies may use the reserve, but never the last free file: the next start needs it. */
