@@ -1,3 +1,4 @@
+import { formatBytes } from "../base/units.ts";
 import type { Broker } from "./broker.ts";
 import { SERVER_VERSION } from "./version.ts";
 
@@ -27,13 +28,10 @@ export type Health = Readonly<{
   partitions: Readonly<{ total: number; online: number; offline: number; damaged: readonly Damage[]; lost: readonly LostLog[] }>;
 }>;
 
-/** Shares of the write-ahead log at which a person should know. */
-const WAL_WARNING_RATIO = 0.7;
-
 export function healthOf(broker: Broker): Health {
   const { controller, partitions, wal, uploader, config } = broker;
   const { state } = controller;
-  const { usedBytes, capacityBytes } = wal.occupancy();
+  const { usedBytes, capacityBytes, roomBytes, isShort } = wal.occupancy();
   const store = uploader.storeState;
   const failing = store.failingSinceMs !== undefined;
   const damaged = damageOf(broker);
@@ -42,8 +40,8 @@ export function healthOf(broker: Broker): Health {
   const problems: string[] = [];
   if (failing)
     problems.push(`object storage fails: ${store.lastError ?? "no reason given"}; writes go on until the write-ahead log is full`);
-  if (usedBytes > capacityBytes * WAL_WARNING_RATIO)
-    problems.push("the write-ahead log is filling up; producers are slowed down, then refused");
+  if (isShort)
+    problems.push(`the write-ahead log is filling up: producers are slowed down, and refused after ${formatBytes(roomBytes)} more`);
   if (lost.length > 0)
     problems.push(`${lost.length} partitions are offline: their write-ahead log is not here; put it back and start again, or give it up`);
   if (offline > lost.length) problems.push(`${offline - lost.length} partitions are offline until object storage can be read`);

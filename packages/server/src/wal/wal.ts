@@ -28,6 +28,10 @@ export type Occupancy = Readonly<{
   filledBytes: number;
   /** Bytes of batches that are not uploaded yet: what uploads can relieve. */
   liveBytes: number;
+  /** Bytes that producers can write before they are refused, when everything that can be freed without an upload is. */
+  roomBytes: number;
+  /** So few that producers are slowed down already. */
+  isShort: boolean;
   filesFree: number;
   indexBytes: number;
   /** The header index is over its budget: uploads are urgent. */
@@ -199,12 +203,16 @@ export class Wal {
   }
 
   occupancy(): Occupancy {
-    const filledBytes = this.#space.capacityBytes - this.#reuse.freeBytes();
+    const { capacityBytes, refuseBelow, throttleBelow } = this.#space;
+    const filledBytes = capacityBytes - this.#reuse.freeBytes();
+    const usedBytes = filledBytes - this.#reuse.reusableBytes();
     return {
-      capacityBytes: this.#space.capacityBytes,
-      usedBytes: filledBytes - this.#reuse.reusableBytes(),
+      capacityBytes,
+      usedBytes,
       filledBytes,
       liveBytes: this.#log.live.total,
+      roomBytes: Math.max(0, capacityBytes - usedBytes - refuseBelow),
+      isShort: capacityBytes - usedBytes < throttleBelow,
       filesFree: this.#log.files.freeCount,
       indexBytes: this.#log.index.bytes,
       indexFull: this.#log.index.bytes > this.#log.options.indexBytesMax,
