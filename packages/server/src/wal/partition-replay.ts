@@ -6,7 +6,6 @@ import {
   BODY_CRC_AT,
   CHUNK_AT,
   COPY_FLAG,
-  ENTRY_BYTES,
   ENTRY_FLAGS_AT,
   EntryKind,
   EPOCH_AT,
@@ -16,7 +15,6 @@ import {
   LAST_DELTA_AT,
   LENGTH_AT,
   MARK_AT,
-  NEXT_AT,
   OFFSET_AT,
   POSITION_AT,
   readU64,
@@ -106,7 +104,7 @@ export class PartitionReplay {
     const p = this.partition;
     const base = readU64(view, at + BASE_OFFSET_AT);
     const isCopy = (view.getUint8(at + ENTRY_FLAGS_AT) & COPY_FLAG) !== 0;
-    const continues = !isCopy && p.openGroup === number && p.continues && this.#end === base && isLinked(view, p.openEntry, index);
+    const continues = !isCopy && p.openGroup === number && p.continues && this.#end === base;
     this.#endsAt(base);
     p.index.append(base, group, index, view.getUint32(at + LENGTH_AT), !continues);
     this.#end = base + view.getInt32(at + LAST_DELTA_AT) + 1;
@@ -115,7 +113,6 @@ export class PartitionReplay {
     p.appendTimeMs = Math.max(p.appendTimeMs, readU64(view, at + APPEND_TIME_AT));
     if (isCopy) p.hasCopies = true;
     p.openGroup = number;
-    p.openEntry = index;
     p.continues = !isCopy;
   }
 
@@ -213,9 +210,4 @@ export class PartitionReplay {
     while (count < index.length && index.offset(count) < last.to) count += 1;
     if (count > 0) index.dropFront(count);
   }
-}
-
-/** A copy between the two, which stands elsewhere in the replay, takes the link of the first. */
-function isLinked(directory: DataView, entry: number, next: number): boolean {
-  return directory.getUint16(entry * ENTRY_BYTES + NEXT_AT) === next + 1;
 }
