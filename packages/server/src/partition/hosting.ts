@@ -150,6 +150,7 @@ export class Hosting {
   #open(state: PartitionState, wal: WalPartition, base: HeaderFold, live: HeaderFold, oldestPendingMs: number | undefined): void {
     const { id, topic, topicId, index, leaderEpoch, logStart } = state;
     const settings = this.#settings(topicId);
+    for (const { from, to } of state.acceptedLosses) wal.acceptLoss(from, to);
     const partition = new Partition({ id, topic, topicId, index }, { wal, base, live, leaderEpoch, logStart, settings }, this.#parts);
     this.#parts.partitions.add(partition);
     this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));

@@ -82,6 +82,12 @@ describe("a flipped bit in a batch", () => {
     await rejects(w.world.settle(Promise.resolve(p.read(20, 40, 100_000, true))), isCorrupt(/partition=1 offsets=\[20, 24\)/));
     p.acceptLoss(20, 24);
     equal(p.holes.length, 0);
+    p.addHole(18, 26); // as when copying meets it again
+    deepEqual(p.holes, [
+      { from: 18, to: 20 },
+      { from: 24, to: 26 },
+    ]);
+    p.setHoles([]);
     const before = await w.world.settle(Promise.resolve(p.read(0, 40, 100_000, true)));
     deepEqual([before.nextOffset, before.bytes], [20, 5000]);
     const behind = await w.world.settle(Promise.resolve(p.read(20, 40, 100_000, true)));

@@ -181,15 +181,10 @@ export class WalPartition {
     this.logStart = Math.max(this.logStart, offset);
   }
 
-  /** A person accepts that these offsets are lost: reads pass over them. Lasts until the next start. */
+  /** A person accepts that these offsets are lost: reads pass over them. The log does not remember: to be told again after a start. */
   acceptLoss(from: number, to: number): void {
-    const left: OffsetRange[] = [];
-    for (const hole of this.#holes) {
-      if (hole.from < from) left.push({ from: hole.from, to: Math.min(hole.to, from) });
-      if (hole.to > to) left.push({ from: Math.max(hole.from, to), to: hole.to });
-    }
-    this.#holes = left;
     this.#accepted = joinRanges([...this.#accepted, { from, to }]);
+    this.setHoles(this.#holes);
   }
 
   /** `offset`, or the end of the accepted loss that it lies in. */
@@ -210,10 +205,10 @@ export class WalPartition {
     return undefined;
   }
 
+  /** What is uploaded, or accepted as lost, is no hole. */
   setHoles(holes: readonly OffsetRange[]): void {
-    this.#holes = holes
-      .filter((hole) => hole.to > this.#uploadedEnd)
-      .map((hole) => ({ from: Math.max(hole.from, this.#uploadedEnd), to: hole.to }));
+    const uploaded = { from: 0, to: this.#uploadedEnd };
+    this.#holes = [uploaded, ...this.#accepted].reduce(without, holes);
   }
 
   /** A check of stored bytes failed. */
@@ -237,6 +232,16 @@ export class WalPartition {
     this.truncations += 1;
     this.truncatedTo = Math.min(this.truncatedTo, offset);
   }
+}
+
+/** What is left of the ranges outside of `taken`. */
+function without(ranges: readonly OffsetRange[], taken: OffsetRange): readonly OffsetRange[] {
+  const left: OffsetRange[] = [];
+  for (const { from, to } of ranges) {
+    if (from < taken.from) left.push({ from, to: Math.min(to, taken.from) });
+    if (to > taken.to) left.push({ from: Math.max(from, taken.to), to });
+  }
+  return left;
 }
 
 /** Ascending, without overlap. */
