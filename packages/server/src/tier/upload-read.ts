@@ -12,8 +12,8 @@ import type { UploadSource } from "./upload-source.ts";
 export type SourceRead = Readonly<{ draft: SectionDraft | undefined; empty: ObjectRange | undefined; release: () => void }>;
 
 /**
- * Reads [uploadedEnd, highWatermark) of one partition from the log, about `bytesMax` of it, and cuts it into blocks.
- * A hole inside is recorded, one at the beginning becomes a range of its own. Rejects with CORRUPT_RECORD for damage
+ * Reads [uploadedEnd, highWatermark) of one partition from the log, about `bytesMax` of it, and cuts it into blocks. A hole
+ * ends the range and becomes one of its own, so that the cluster's state knows of every one. Rejects with CORRUPT_RECORD for damage
  * that the source has not named, and then holds nothing.
  */
 export async function readSource(source: UploadSource, bytesMax: number, clock: Clock): Promise<SourceRead> {
@@ -45,23 +45,14 @@ class SourceReading {
   }
 
   async run(): Promise<SourceRead> {
-    const holes = clip(this.#source.holes(), this.#start, this.#end);
-    const first = holes[0];
-    if (first !== undefined && first.from === this.#start) return this.#empty("hole", first.to);
+    const hole = clip(this.#source.holes(), this.#start, this.#end)[0];
+    if (hole !== undefined && hole.from === this.#start) return this.#empty("hole", hole.to);
+    const end = hole?.from ?? this.#end;
     const builder = new SectionBuilder(this.#source.partitionId, this.#start);
-    const passed: OffsetSpan[] = [];
-    let at = this.#start;
-    for (const hole of [...holes, undefined]) {
-      const full = await this.#readSpan(builder, at, hole?.from ?? this.#end);
-      if (full) return this.#section(builder, builder.endOffset, passed);
-      if (hole === undefined) break;
-      builder.cut();
-      passed.push(hole);
-      at = hole.to;
-    }
-    // Everything was read: what follows the last batch is a gap, or a hole, and belongs to the range.
-    if (builder.dataBytes > 0) return this.#section(builder, this.#end, passed);
-    return this.#empty("gap", passed[0]?.from ?? this.#end);
+    const full = await this.#readSpan(builder, this.#start, end);
+    if (full) return this.#section(builder, builder.endOffset);
+    // Everything was read: what follows the last batch is a gap and belongs to the range.
+    return builder.dataBytes > 0 ? this.#section(builder, end) : this.#empty("gap", end);
   }
 
   release(): void {
@@ -100,7 +91,7 @@ class SourceReading {
     return { draft: undefined, empty, release: () => {} };
   }
 
-  async #section(builder: SectionBuilder, endOffset: number, passed: readonly OffsetSpan[]): Promise<SourceRead> {
+  async #section(builder: SectionBuilder, endOffset: number): Promise<SourceRead> {
     const source = this.#source;
     const base = await source.baseAt(endOffset);
     const draft: SectionDraft = {
@@ -110,7 +101,7 @@ class SourceReading {
       leaderEpoch: this.#leaderEpoch,
       lastStable: source.lastStableAt(endOffset),
       aborted: source.abortedBetween(this.#start, endOffset),
-      holes: passed.filter((hole) => hole.to <= endOffset),
+      holes: [],
       base,
     };
     return { draft, empty: undefined, release: () => this.release() };

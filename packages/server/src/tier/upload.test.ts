@@ -351,7 +351,7 @@ test("a partition has one range under way", async () => {
   await checkReadable(the, one);
 });
 
-test("holes are recorded, a range that is all hole or all gap needs no object", async () => {
+test("every hole is a range of its own; a range that is all hole or all gap needs no object", async () => {
   const the = tierWorld(13);
   const one = the.source(1);
   one.skip(5, true);
@@ -366,11 +366,13 @@ test("holes are recorded, a range that is all hole or all gap needs no object", 
     the.index.unmerged(1).map(({ startOffset, endOffset, kind }) => [startOffset, endOffset, kind]),
     [
       [0, 5, "hole"],
-      [5, 23, "data"],
+      [5, 10, "data"],
+      [10, 13, "hole"],
+      [13, 23, "data"],
     ],
   );
-  equal(the.bucket.keys().length, 1);
-  equal(the.metrics.emptyRangesCommitted, 1);
+  equal(the.bucket.keys().length, 2);
+  equal(the.metrics.emptyRangesCommitted, 2);
   one.skip(4, false);
   one.skip(2, true);
   one.skip(2, true);
@@ -378,7 +380,7 @@ test("holes are recorded, a range that is all hole or all gap needs no object", 
   deepEqual(
     the.index
       .unmerged(1)
-      .slice(2)
+      .slice(4)
       .map(({ startOffset, endOffset, kind }) => [startOffset, endOffset, kind]),
     [
       [23, 27, "gap"],
