@@ -65,12 +65,16 @@ describe("records", () => {
     ];
     const body = { acks: -1, timeoutMs: 5_000, topicData: [{ name: topic.name, partitionData }] };
     const answers = only((await wire.ask(API.produce, 12, body)).responses).partitionResponses;
-    deepEqual(answers.map((one) => [one.index, errorInfo(one.errorCode).name, one.baseOffset]).sort(), [
-      [0, "NONE", 0],
-      [1, "CORRUPT_MESSAGE", -1],
-      [2, "NONE", 0],
-      [3, "UNKNOWN_TOPIC_OR_PARTITION", -1],
-    ]);
+    const byIndex = answers.toSorted((a, b) => a.index - b.index);
+    deepEqual(
+      byIndex.map((one) => [one.index, errorInfo(one.errorCode).name, one.baseOffset]),
+      [
+        [0, "NONE", 0],
+        [1, "CORRUPT_MESSAGE", -1],
+        [2, "NONE", 0],
+        [3, "UNKNOWN_TOPIC_OR_PARTITION", -1],
+      ],
+    );
     equal((await offsetAt(wire, topic.name, 1, LATEST)).offset, 0);
   });
 });

@@ -5,20 +5,7 @@ import { API } from "@tidemq/client/apis.ts";
 import { errorInfo } from "@tidemq/protocol/error-codes.ts";
 import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
 import { ZERO_UUID } from "@tidemq/protocol/schema.ts";
-import {
-  createTopic,
-  deleteTopic,
-  EARLIEST,
-  fetch,
-  LATEST,
-  newTopic,
-  offsetAt,
-  only,
-  produce,
-  storedRecords,
-  type Topic,
-  whenLed,
-} from "./calls.ts";
+import { createTopic, deleteTopic, EARLIEST, fetch, LATEST, newTopic, offsetAt, only, produce, storedRecords, whenLed } from "./calls.ts";
 import { freshName, startTarget, type Target } from "./target.ts";
 import { Wire } from "./wire.ts";
 
@@ -121,12 +108,13 @@ describe("CreateTopics", () => {
     const one = (name: string) => ({ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] });
     const { topics } = await wire.ask(API.createTopics, 7, { topics: [one(twice), one(twice), one(once)], timeoutMs: 5_000 });
     deepEqual(
-      topics.map((topic) => [topic.name, errorInfo(topic.errorCode).name]).sort(),
-      [
+      new Map(topics.map((topic) => [topic.name, errorInfo(topic.errorCode).name])),
+      new Map([
         [once, "NONE"],
         [twice, "INVALID_REQUEST"],
-      ].sort(),
+      ]),
     );
+    equal(topics.length, 2);
   });
 
   test("validated only, a good topic is NONE and does not come into being", async () => {

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Health } from "@tidemq/server/process/health.ts";
 
-export const ROOT = join(import.meta.dirname, "..", "..");
+const ROOT = join(import.meta.dirname, "..", "..");
 const PROGRAM = join(ROOT, "tidemq");
 const START_MS_MAX = 30_000;
 const END_MS_MAX = 30_000;
