@@ -10,7 +10,11 @@ import type { HeaderVisitor, PartitionLog, WalPartition } from "./wal-partition.
 import type { WalWriter } from "./wal-writer.ts";
 
 /** Bytes of batches that are not uploaded, over all partitions. */
-export type LiveBytes = { total: number };
+export type LiveBytes = {
+  total: number;
+  /** Bytes that the log had written when an upload of any partition was committed last. */
+  uploadedAt: number;
+};
 
 /** What partitions ask of the log, brought to the writer and the readers. */
 export class WalPartitionLog implements PartitionLog {
@@ -98,6 +102,8 @@ export class WalPartitionLog implements PartitionLog {
 
   uploadedEndMoved(p: WalPartition): void {
     this.#setLive(p, p.uploadedEnd >= p.logEnd ? 0 : p.index.bytesFrom(p.uploadedEnd));
+    p.uploadedAt = this.#writer.counters.bytesWritten;
+    this.#live.uploadedAt = p.uploadedAt;
     this.#uploaded();
   }
 
@@ -127,7 +133,7 @@ export class WalPartitionLog implements PartitionLog {
   #readableEnd(p: WalPartition, offset: number, endOffset: number): number {
     if (offset < p.firstOffset)
       throw new QueueError("OFFSET_OUT_OF_RANGE", `offset is not in the WAL. requested=${offset} first=${p.firstOffset}`);
-    const end = Math.min(endOffset, p.durableEnd);
+    const end = Math.min(endOffset, p.durableEnd, p.nextAccepted(offset));
     const hole = p.holeAt(offset);
     if (hole === undefined) return end;
     if (hole.from <= offset) throw corruptRecord(p.id, hole.from, hole.to, "they were lost from the WAL", undefined);

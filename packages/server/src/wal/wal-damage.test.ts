@@ -113,6 +113,15 @@ describe("a flipped bit in a batch", () => {
     const recovered = await reopened(w);
     deepEqual(recovered.find(({ partition }) => partition.id === 1)?.holes, [{ from: 20, to: 24 }]);
     equal((await w.world.settle(w.readAll(1, 0, 20))).length, 5);
+    for (const isCold of [true, false]) {
+      const p = w.partition(1);
+      p.acceptLoss(20, 24);
+      const before = await w.world.settle(Promise.resolve(p.read(0, 40, 1_000_000, true)));
+      deepEqual([before.nextOffset, before.bytes], [20, 75_000], `isCold=${isCold}`);
+      const behind = await w.world.settle(Promise.resolve(p.read(20, 40, 1_000_000, true)));
+      deepEqual([behind.nextOffset, behind.bytes], [40, 60_000]);
+      if (isCold) await reopened(w);
+    }
   });
 });
 
