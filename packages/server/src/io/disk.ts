@@ -36,6 +36,8 @@ export interface DiskFile {
    */
   write(position: number, slices: readonly Uint8Array[], sync: boolean): Promise<void>;
   sync(): Promise<void>;
+  /** Makes durable what writes wrote that had completed by now. Runs beside other calls, as `read` does, and holds none of them up. */
+  syncBeside(): Promise<void>;
   /**
    * Writes zeros to [from, to) in chunks, so that later writes neither allocate blocks nor change the size. Not synced.
    * Calls of other files are served between the chunks, later ones of this file after the last.

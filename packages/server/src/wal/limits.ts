@@ -53,6 +53,12 @@ export const IDLE_MARK_AFTER_MS = 100;
 /** A write carries several groups up to so many bytes; a single group may be larger. */
 export const FLUSH_BYTES_MAX = 8 * MiB;
 
+/** Without `sync`: unsynced bytes after which one begins beside the writes, as a part of the file, */
+export const UNSYNCED_SHARE = 1 / 8;
+/** and in the last part of the file. */
+export const LATE_UNSYNCED_SHARE = 1 / 64;
+export const LATE_SHARE = 1 / 8;
+
 /** Part of the capacity that bases, truncations and the like may need when everything else is refused. */
 export const RESERVE_SHARE = 1 / 16;
 /** Whole free files of the reserve: one for the next start, one to empty another into. */

@@ -3,7 +3,7 @@ import type { Clock, Timer } from "../io/clock.ts";
 import { Histogram } from "../telemetry/histogram.ts";
 import { type ControlContent, type Group, GroupAssembly } from "./group-assembly.ts";
 import { CLEAN_END_FLAG, ENTRY_BYTES } from "./group-codec.ts";
-import { FLUSH_BYTES_MAX, IDLE_MARK_AFTER_MS } from "./limits.ts";
+import { FLUSH_BYTES_MAX, IDLE_MARK_AFTER_MS, LATE_SHARE, LATE_UNSYNCED_SHARE, UNSYNCED_SHARE } from "./limits.ts";
 import type { Slabs } from "./slabs.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
@@ -51,6 +51,10 @@ export class WalWriter {
   #stopped = false;
   /** The newest group whose sync somebody waits for. */
   #syncUpTo = 0;
+  /** The file of the newest group that the kernel has. */
+  #writtenFile: WalFile | undefined;
+  /** A sync that runs beside the writes. */
+  #beside: Promise<void> | undefined;
   #flushTimer: Timer | undefined;
   #idleTimer: Timer | undefined;
   #quietSinceMs = 0;
@@ -219,7 +223,7 @@ export class WalWriter {
   #begin(file: WalFile): void {
     this.#busy = true;
     if (!file.headerWritten) this.#enterFile(file).then(() => this.#write(file), this.#fail);
-    else if (this.#needsSyncBefore(file)) this.#syncFile(file).then(() => this.#write(file), this.#fail);
+    else if (this.#needsSyncBefore(file)) this.#makeRoom(file).then(() => this.#write(file), this.#fail);
     else this.#write(file);
   }
 
@@ -228,6 +232,14 @@ export class WalWriter {
     const count = this.#groupsOfOneWrite(file);
     const bytes = (this.#sealed[count - 1] as Group).end - (this.#sealed[0] as Group).start;
     return file.unsyncedBytes > 0 && file.unsyncedBytes + bytes > this.#options.fileBytes / 2;
+  }
+
+  async #makeRoom(file: WalFile): Promise<void> {
+    if (this.#options.sync) return this.#syncFile(file);
+    while (!this.#stopped && this.#needsSyncBefore(file)) {
+      this.#syncBeside();
+      await this.#beside;
+    }
   }
 
   async #syncFile(file: WalFile): Promise<void> {
@@ -239,6 +251,7 @@ export class WalWriter {
 
   /** Everything in the files before is synced, then the header of the next one: no group there counts without them. */
   async #enterFile(file: WalFile): Promise<void> {
+    await this.#beside;
     for (const before of this.#files.slots) {
       if (before !== file && before.unsyncedBytes > 0) await this.#syncFile(before);
     }
@@ -248,12 +261,13 @@ export class WalWriter {
 
   /** Gives the oldest sealed groups to the disk, all that lie in this file, up to a limit. */
   #write(file: WalFile): void {
+    if (this.#stopped) return;
     const count = this.#groupsOfOneWrite(file);
     this.#flight = this.#sealed.splice(0, count);
     const start = (this.#flight[0] as Group).start;
     const end = (this.#flight[count - 1] as Group).end;
     const onlyMark = count === 1 && (this.#flight[0] as Group).isMark;
-    this.#flightSyncs = (this.#options.sync && !onlyMark) || this.#isSyncWanted();
+    this.#flightSyncs = this.#options.sync && (!onlyMark || this.#isSyncWanted());
     this.#flightNames = this.assembly.named;
     for (const group of this.#flight) this.assembly.encodeHeader(group);
     file.unsyncedBytes += end - start;
@@ -294,6 +308,7 @@ export class WalWriter {
     const last = flight[flight.length - 1] as Group;
     const file = last.file as WalFile;
     this.written = last.number;
+    this.#writtenFile = file;
     this.writeDurations.recordMs(this.#clock.monotonicMs() - this.#flightStartMs);
     this.#slabs.written(last.number);
     this.#namedDurable = Math.max(this.#namedDurable, this.#flightNames);
@@ -301,7 +316,10 @@ export class WalWriter {
       this.counters.syncs += 1;
       file.unsyncedBytes = 0;
       this.#syncedUpTo(last.number);
-    } else this.#armFlush();
+    } else if (!this.#options.sync) {
+      this.#armFlush();
+      if (this.#isSyncDue(file)) this.#syncBeside();
+    }
     this.#tellDurable(flight);
     this.#next();
   };
@@ -334,7 +352,32 @@ export class WalWriter {
     return this.#syncUpTo > this.assembly.synced;
   }
 
+  /** Soon enough that no write waits for it, and that little is left to be synced when the next file is begun. */
+  #isSyncDue(file: WalFile): boolean {
+    const { fileBytes } = this.#options;
+    const isLate = fileBytes - file.end < fileBytes * LATE_SHARE;
+    return file.unsyncedBytes >= fileBytes * (isLate ? LATE_UNSYNCED_SHARE : UNSYNCED_SHARE);
+  }
+
+  /** Without `sync`: makes durable what is written, while more is being written. One at a time. */
+  #syncBeside(): void {
+    const file = this.#writtenFile;
+    if (this.#beside !== undefined || file === undefined) return;
+    const { unsyncedBytes } = file;
+    const group = this.written;
+    if (unsyncedBytes === 0) return this.#syncedUpTo(group);
+    this.#beside = file.disk.syncBeside().then(() => {
+      this.#beside = undefined;
+      this.counters.syncs += 1;
+      file.unsyncedBytes -= unsyncedBytes;
+      this.#syncedUpTo(group);
+      if (this.#isSyncWanted()) this.#syncBeside();
+      else if (!this.#busy) this.#armIdle();
+    }, this.#fail);
+  }
+
   #syncOnly(): void {
+    if (!this.#options.sync) return this.#syncBeside();
     const file = this.assembly.file as WalFile;
     if (file.unsyncedBytes === 0) return this.#syncedUpTo(this.written);
     this.#busy = true;

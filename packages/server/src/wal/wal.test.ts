@@ -178,6 +178,32 @@ describe("group commit", () => {
     equal(w.disk.counts.syncs, syncs + 1);
   });
 
+  test("without sync no write waits for one, until half a file is unsynced", async () => {
+    const w = await started(16, { sync: false, flushIntervalMs: 10 }, { syncMs: [400, 400], writeMs: [0.1, 0.1] });
+    await w.run(20_000);
+    w.host(1);
+    w.append(1, 200, 1);
+    await w.run(100); // a sync is under way
+    const { syncs } = w.disk.counts;
+    for (let round = 0; round < 20; round++) {
+      w.append(1, 200, 1);
+      await w.run(1);
+      equal(w.partition(1).durableEnd, w.partition(1).logEnd);
+    }
+    equal(w.disk.counts.syncs, syncs);
+    const before = w.partition(1).logEnd;
+    for (let bytes = 0; bytes < w.options.fileBytes; bytes += 10_000) {
+      w.append(1, 10_000, 1);
+      await w.run(1);
+    }
+    ok(w.partition(1).durableEnd > before);
+    ok(w.partition(1).durableEnd < w.partition(1).logEnd);
+    equal(w.disk.counts.syncs, syncs);
+    await w.run(5_000);
+    equal(w.partition(1).durableEnd, w.partition(1).logEnd);
+    await checkAll(w);
+  });
+
   test("a failed write or sync is fatal, once, and nothing counts afterwards", async () => {
     for (const faults of [{ writeErrorRatio: 1 }, { syncErrorRatio: 1 }]) {
       const w = await started(15);

@@ -1,4 +1,4 @@
-import { fstat, read } from "node:fs";
+import { fdatasync, fstat, read } from "node:fs";
 import { assert } from "../../base/assert.ts";
 import type { DiskFile } from "../disk.ts";
 import { diskError } from "./disk-errors.ts";
@@ -10,8 +10,9 @@ export class DataFile implements DiskFile {
   readonly #descriptor: number;
   readonly #executor: DiskExecutor;
   #open = true;
+  /** And syncs beside the disk thread. */
   #reads = 0;
-  /** Resolves `close` when the last read has ended. */
+  /** Resolves `close` when the last of them has ended. */
   #readsEnded: (() => void) | undefined;
 
   constructor(path: string, descriptor: number, executor: DiskExecutor) {
@@ -52,6 +53,11 @@ export class DataFile implements DiskFile {
   sync(): Promise<void> {
     this.#assertOpen();
     return this.#executor.sync(this.#descriptor, this.path);
+  }
+
+  async syncBeside(): Promise<void> {
+    this.#assertOpen();
+    await this.#reading((settle) => fdatasync(this.#descriptor, (error) => settle(error, 0)));
   }
 
   fill(from: number, to: number): Promise<void> {

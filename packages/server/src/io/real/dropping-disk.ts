@@ -115,6 +115,10 @@ class DroppingFile implements DiskFile {
     await this.#file.sync();
   }
 
+  syncBeside(): Promise<void> {
+    return this.sync();
+  }
+
   fill(from: number, to: number): Promise<void> {
     this.#unsynced.changes.push({ kind: "zero", from, to });
     return Promise.resolve();

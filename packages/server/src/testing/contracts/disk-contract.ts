@@ -67,6 +67,16 @@ export function diskContract(name: string, create: () => DiskUnderTest | Promise
     await file.close();
   });
 
+  check("a sync beside other calls ends, and closing waits for it", async (disk) => {
+    const file = await disk.open("a", "create");
+    await file.write(0, [bytes(1)], false);
+    const synced = file.syncBeside();
+    await file.write(1, [bytes(2)], false);
+    const closed = file.close();
+    await Promise.all([synced, closed]);
+    deepEqual(await readAll(disk, "a"), [1, 2]);
+  });
+
   check("a write beyond the end leaves zeros", async (disk) => {
     const file = await disk.open("a", "create");
     await file.write(5, [bytes(1)], false);

@@ -45,6 +45,17 @@ async function overSeeds<T>(count: number, run: (seed: number) => Promise<T>): P
 
 const whole = (value: number): Uint8Array => new Uint8Array(8 * SECTOR_BYTES).fill(value);
 
+test("power loss: a sync beside writes covers those that had completed before it, and no other", async () => {
+  const { world, device, file } = await setup(1, { writeMs: [1, 1], syncMs: [10, 10], powerLoss: { keptRatio: 0, tornRatio: 0 } });
+  await world.settle(file.write(0, [whole(2)], false));
+  const synced = file.syncBeside();
+  await world.settle(file.write(0, [whole(3).subarray(0, SECTOR_BYTES)], false));
+  ok(world.nowMs < 10, "nor does it hold them up");
+  await world.settle(synced);
+  device.losePower();
+  deepEqual(sectors(device.contents("a")), sectors(whole(2)));
+});
+
 test("power loss: an unsynced write is kept, lost or torn by sectors", async () => {
   const results = await overSeeds(100, async (seed) => {
     const { world, device, file } = await setup(seed);

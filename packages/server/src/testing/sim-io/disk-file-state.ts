@@ -21,6 +21,8 @@ export class DiskFileState {
   #durable = new SparseBytes();
   #unsynced: FileChange[] = [];
   #unsyncedBytes = 0;
+  /** Changes that were ever applied. */
+  #changeCount = 0;
 
   constructor(id: number) {
     this.id = id;
@@ -34,16 +36,25 @@ export class DiskFileState {
     return this.#unsyncedBytes;
   }
 
+  get changeCount(): number {
+    return this.#changeCount;
+  }
+
   apply(change: FileChange): void {
+    this.#changeCount += 1;
     applyTo(this.current, change);
     this.#unsynced.push(change);
     this.#unsyncedBytes += bytesOf(change);
   }
 
-  /** Everything applied so far is durable. */
-  sync(): void {
-    for (const change of this.#unsynced) applyTo(this.#durable, change);
-    this.forgetUnsynced();
+  /** Everything applied so far is durable, or what was when `changeCount` was `mark`. */
+  sync(mark = Number.POSITIVE_INFINITY): void {
+    const later = Math.max(0, this.#changeCount - mark);
+    const synced = this.#unsynced.splice(0, Math.max(0, this.#unsynced.length - later));
+    for (const change of synced) {
+      applyTo(this.#durable, change);
+      this.#unsyncedBytes -= bytesOf(change);
+    }
   }
 
   /** What Linux does when a sync failed: the pages count as clean, no later sync writes them. */

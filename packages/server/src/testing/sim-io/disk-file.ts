@@ -75,6 +75,12 @@ export class SimDiskFile implements DiskFile {
     );
   }
 
+  syncBeside(): Promise<void> {
+    this.#assertOpen();
+    const mark = this.#state.changeCount;
+    return this.#process.call(this.#disk.random.withinMs(this.#disk.faults.syncMs), () => this.#sync(mark));
+  }
+
   fill(from: number, to: number): Promise<void> {
     this.#assertOpen();
     assert(from <= to, "a range does not end before it starts");
@@ -122,7 +128,8 @@ export class SimDiskFile implements DiskFile {
     }
   }
 
-  #sync(): void {
+  /** Of the changes up to `mark`, or all. */
+  #sync(mark = Number.POSITIVE_INFINITY): void {
     const { counts, faults, random, world } = this.#disk;
     this.#disk.mayChange(this.path);
     if (random.chance(faults.syncErrorRatio)) {
@@ -131,7 +138,7 @@ export class SimDiskFile implements DiskFile {
     }
     counts.syncs += 1;
     world.trace.number(-this.#state.id);
-    if (!random.chance(faults.lyingSyncRatio)) this.#state.sync();
+    if (!random.chance(faults.lyingSyncRatio)) this.#state.sync(mark);
   }
 
   #enqueue(latencyMs: number, happen: () => void, happenPartly: () => void): Promise<void> {
