@@ -1,5 +1,4 @@
-import { damageOf } from "@tidemq/server/process/health.ts";
-import { auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
+import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { type Allowances, checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
 import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
@@ -37,11 +36,12 @@ export async function finish(sim: Sim, options: FinishOptions): Promise<void> {
   await within(sim, SETTLED_WITHIN_MS, "clients come to an end", sim.load.end());
   await within(sim, PROBE_WITHIN_MS, "every partition takes a record", probe(sim));
   await within(sim, UPLOADED_WITHIN_MS, "everything is uploaded", uploaded(sim));
-  if (options.acceptLoss === true) await within(sim, PROBE_WITHIN_MS, "a loss is accepted", acceptLosses(sim));
+  if (options.acceptLoss === true) await within(sim, READ_WITHIN_MS, "a loss is accepted", acceptLosses(sim));
   await restart(sim, options.restart ?? sim.random.pick(["none", "stop", "kill", "power"] as const));
   const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim, options));
   for (const log of logs) checkStoredLog(sim.history, log, options);
-  if (options.audit !== false) await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs));
+  if (options.audit !== false)
+    await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs, options.mayBeDamaged !== undefined));
   await idle(sim);
   await within(sim, PROBE_WITHIN_MS, "a clean stop", sim.node.stop());
   sim.stopWatching();
@@ -87,12 +87,14 @@ async function uploaded(sim: Sim): Promise<void> {
   while (pending().length > 0) await sim.sleep(100);
 }
 
+/** Whatever is answered as damaged: a person reads the offsets in the error and gives them up. */
 async function acceptLosses(sim: Sim): Promise<void> {
-  const { broker } = sim;
-  for (const { topic, partition } of new Set(damageOf(broker))) {
-    if (!damageOf(broker).some((damage) => damage.topic === topic && damage.partition === partition)) continue;
-    const accepted = await broker.acceptLoss(topic, partition);
-    sim.note(`accepted: ${JSON.stringify(accepted)}`);
+  for (const target of sim.load.targets) {
+    const { holes } = await readStoredLog(sim.load.client(), target);
+    const id = sim.broker.partitions.byName(target.topic, target.partition)?.identity.id;
+    if (id === undefined) sim.fail("damage", `${target.topic}-${target.partition} is gone`);
+    for (const { from, to } of holes) await sim.broker.controller.acceptLoss(id, from, to);
+    if (holes.length > 0) sim.note(`accepted in ${target.topic}-${target.partition}: ${JSON.stringify(holes)}`);
   }
 }
 
@@ -113,16 +115,13 @@ async function readAll(sim: Sim, { acceptLoss = false }: FinishOptions): Promise
 }
 
 /** What lies in the bucket is what was read. */
-async function audit(sim: Sim, logs: readonly StoredLog[]): Promise<void> {
+async function audit(sim: Sim, logs: readonly StoredLog[], mayBeDamaged: boolean): Promise<void> {
   const ends = new Map(logs.map(({ partition, end }) => [partition, end]));
-  const batches = await auditBucket(sim.broker, (partition, batch) => {
+  const visit = (partition: string, { endOffset }: AuditedBatch): void => {
     const end = ends.get(partition);
-    check(
-      end === undefined || batch.endOffset <= end,
-      "bucket",
-      () => `${partition}: a batch up to ${batch.endOffset} above the end ${end}`,
-    );
-  });
+    check(end === undefined || endOffset <= end, "bucket", () => `${partition}: a batch up to ${endOffset} above the end ${end}`);
+  };
+  const batches = await auditBucket(sim.broker, visit, mayBeDamaged);
   sim.say(`audited ${batches} batches in the bucket`);
 }
 

@@ -1,5 +1,6 @@
 import { API } from "@tidemq/client/apis.ts";
 import type { Client } from "@tidemq/client/client.ts";
+import { sleep } from "@tidemq/client/clock.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { decodeRecords } from "@tidemq/protocol/record.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
@@ -10,6 +11,8 @@ import { idOfPayload, type RecordId } from "@tidemq/server/testing/checkers/payl
 import type { StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
 import type { Target } from "./target.ts";
 
+const FAILURES_MAX = 100;
+const PAUSE_MS = 200;
 const FETCH_BYTES = 512 * 1024;
 const DECOMPRESSED_BYTES_MAX = 16 * 1024 * 1024;
 /** Newest version of Fetch that names topics. */
@@ -57,7 +60,7 @@ export async function readStoredLog(client: Client, target: Target, lossAccepted
     const before = reading.at;
     if (answer.records !== null) readBatches(reading, answer.records);
     failures = reading.at > before ? 0 : failures + 1;
-    check(failures < 20, "reads", () => `${partition}@${reading.at}: nothing to read below the end ${end}`);
+    check(failures < FAILURES_MAX, "reads", () => `${partition}@${reading.at}: nothing to read below the end ${end}`);
   }
   return { partition, first, end, ids: reading.ids, holes: reading.holes };
 }

@@ -6,6 +6,9 @@ import type { Scenario } from "../scenario.ts";
 /** So soon after a failed write or sync the process has ended. */
 const ENDED_WITHIN_MS = 50;
 
+/** A file of the log that cannot be made is done without; so all are there before something fails. */
+const FILES_MADE_MS = 150;
+
 /** Writes and syncs fail: the process ends itself at once, since nobody knows any more what the disk holds; the next one recovers. */
 export const scenario: Scenario = {
   name: "disk-errors",
@@ -14,6 +17,7 @@ export const scenario: Scenario = {
     await sim.load.begin();
     const { faults } = sim.node.disk;
     for (let rounds = sim.random.between(1, 4); rounds > 0; rounds--) {
+      await sim.sleep(FILES_MADE_MS);
       await sim.rest(1, 500);
       sim.note("disk errors");
       sim.mayDie = () => true;

@@ -1,4 +1,6 @@
 import * as batch from "@tidemq/protocol/record-batch.ts";
+import { QueueError } from "../../base/errors.ts";
+import type { RecordSlices } from "../../model/record-slices.ts";
 import type { Broker } from "../../process/broker.ts";
 import { ClusterObjectIndex } from "../../process/cluster-object-index.ts";
 import { isManifestPointer } from "../../tier/object-index.ts";
@@ -15,10 +17,12 @@ export type AuditedBatch = Readonly<{ baseOffset: number; endOffset: number; byt
  * passes its checksums, and holds the offsets that it claims, from logStart to uploadedEnd. Returns the number of batches.
  *
  * @param visit Sees each batch: for comparison with what clients were told.
+ * @param mayBeDamaged Whether offsets may have been lost before they were uploaded: those are passed over.
  */
 export async function auditBucket(
   broker: Broker,
-  visit: (partition: string, batch: AuditedBatch) => void = () => undefined,
+  visit: (partition: string, batch: AuditedBatch) => void,
+  mayBeDamaged: boolean,
 ): Promise<number> {
   const { clock, random, objectStore: store } = broker.world;
   const index = new ClusterObjectIndex(broker.controller, broker.nodeId);
@@ -35,7 +39,11 @@ export async function auditBucket(
         at = found.endOffset;
         continue;
       }
-      const slices = await reader.read(id, at, uploadedEnd, READ_BYTES, true);
+      const slices = await readOrPass(reader.read(id, at, uploadedEnd, READ_BYTES, true), mayBeDamaged);
+      if (slices === undefined) {
+        at += 1;
+        continue;
+      }
       for (const piece of slices.pieces) at = visitBatches(piece, name, at, visit, () => (batches += 1));
       check(slices.pieces.length > 0 || slices.nextOffset > at, "bucket", () => `${name}@${at}: nothing to read below ${uploadedEnd}`);
       at = Math.max(at, slices.nextOffset);
@@ -47,6 +55,15 @@ export async function auditBucket(
     return `${metrics.corruptions} corrupt blocks, ${metrics.objectsMissing} missing objects`;
   });
   return batches;
+}
+
+async function readOrPass(reading: Promise<RecordSlices>, mayBeDamaged: boolean): Promise<RecordSlices | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (mayBeDamaged && error instanceof QueueError && error.code === "CORRUPT_RECORD") return undefined;
+    throw error;
+  }
 }
 
 function visitBatches(
