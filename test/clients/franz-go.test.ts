@@ -1,6 +1,7 @@
 // Goal: franz-go, the usual client of Go, works as with Kafka.
 // Method: the program in go/. What it wrote is looked at as it is stored.
 import { deepEqual } from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { COMPRESSIONS } from "@tidemq/protocol/compression.ts";
@@ -13,9 +14,11 @@ import { Wire } from "./wire.ts";
 
 const PROGRAM = join(import.meta.dirname, "..", "..", ".cache", "clients", "client-checks");
 const CHECKS_MIN = 24;
+/** From this minor version of Go 1 on, it fetches by itself the version that a module needs. */
+const GO_MINOR_MIN = 21;
 const BUILD_MS_MAX = 110_000;
 
-suite("franz-go", missingProgram("go", "golang-go, or https://go.dev/dl", "version"), () => {
+suite("franz-go", missingProgram("go", "golang-go", "version") ?? tooOld(), () => {
   const prefix = freshName("go");
   let target: Target;
   let wire: Wire;
@@ -39,3 +42,9 @@ suite("franz-go", missingProgram("go", "golang-go, or https://go.dev/dl", "versi
     }
   });
 });
+
+function tooOld(): string | undefined {
+  const said = spawnSync("go", ["version"], { encoding: "utf8" }).stdout;
+  const minor = Number(/go1\.(\d+)/.exec(said)?.[1] ?? 0);
+  return minor >= GO_MINOR_MIN ? undefined : `${said.trim()} is too old: 1.${GO_MINOR_MIN} or newer is needed (https://go.dev/dl)`;
+}
