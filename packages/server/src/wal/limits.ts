@@ -67,12 +67,14 @@ export const RESERVE_FILES = 2;
 export const REFUSE_SHARE = 0.1;
 /** and slow down producers from here on. */
 export const THROTTLE_SHARE = 0.3;
-/** Below this, partitions that pin the oldest file are refused alone. */
-export const PINNING_SHARE = 0.2;
+/** A partition is stuck when so much (of the capacity) was written between its last upload and the last one of any other. */
+export const STUCK_SHARE = 0.25;
 /** Longest throttle time told to a producer. */
 export const THROTTLE_MS_MAX = 1000;
 /** A file of which more than this part still counts is not emptied by copying. */
 export const COPY_SHARE_MAX = 0.5;
+/** The same once producers are slowed down. */
+export const COPY_SHARE_SHORT = 0.75;
 /** All bases together, as a part of the capacity. */
 export const BASES_SHARE_MAX = 1 / 16;
 

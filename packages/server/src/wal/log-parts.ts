@@ -21,7 +21,7 @@ export class LogParts {
   readonly cold: ColdReader;
   readonly controls = new ControlEntries();
   readonly index: IndexBudget = { bytes: 0 };
-  readonly live: LiveBytes = { total: 0 };
+  readonly live: LiveBytes = { total: 0, uploadedAt: 0 };
   readonly partitions = new Map<number, WalPartition>();
   /** During a start: bases as they were found, by partition. */
   readonly recoveredBases = new Map<number, Uint8Array>();

@@ -1,7 +1,8 @@
 import type { Clock } from "../io/clock.ts";
 import type { FileEmptier } from "./file-emptier.ts";
 import { FIRST_GROUP_POSITION } from "./file-header-codec.ts";
-import { COPY_SHARE_MAX, FILE_SLACK_BYTES, REUSE_PAUSE_MS } from "./limits.ts";
+import { COPY_SHARE_MAX, COPY_SHARE_SHORT, FILE_SLACK_BYTES, REUSE_PAUSE_MS, STUCK_SHARE } from "./limits.ts";
+import type { LiveBytes } from "./partition-log.ts";
 import type { Space } from "./space.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
@@ -16,6 +17,7 @@ export class Reuse {
   readonly #files: WalFiles;
   readonly #writer: WalWriter;
   readonly #emptier: FileEmptier;
+  readonly #live: LiveBytes;
   readonly #space: () => Space;
   readonly #clock: Clock;
   readonly #fatal: (error: Error) => void;
@@ -28,10 +30,19 @@ export class Reuse {
   #reusableKnown = false;
   #done: Promise<void> = Promise.resolve();
 
-  constructor(files: WalFiles, writer: WalWriter, emptier: FileEmptier, space: () => Space, clock: Clock, fatal: (error: Error) => void) {
+  constructor(
+    files: WalFiles,
+    writer: WalWriter,
+    emptier: FileEmptier,
+    live: LiveBytes,
+    space: () => Space,
+    clock: Clock,
+    fatal: (error: Error) => void,
+  ) {
     this.#files = files;
     this.#writer = writer;
     this.#emptier = emptier;
+    this.#live = live;
     this.#space = space;
     this.#clock = clock;
     this.#fatal = fatal;
@@ -90,6 +101,11 @@ export class Reuse {
     return this.#busy;
   }
 
+  /** Uploads of others go well, its own have not for long: it is refused alone when it makes space short. */
+  isStuck(p: WalPartition): boolean {
+    return this.#live.uploadedAt - p.uploadedAt > this.#space().capacityBytes * STUCK_SHARE;
+  }
+
   #isWanted(): boolean {
     return this.freeBytes() < this.#space().wantedBelow;
   }
@@ -125,7 +141,7 @@ export class Reuse {
       const { liveBytes, baseBytes, pinning } = this.#emptier.load(file);
       if (isOldest) this.#setPinning(pinning);
       const load = liveBytes + baseBytes;
-      if (load < bestLoad && this.#isWorthIt(file, liveBytes, load) && this.#hasRoomFor(load)) {
+      if (load < bestLoad && this.#isWorthIt(file, pinning, load) && this.#hasRoomFor(load)) {
         best = file;
         bestLoad = load;
         if (isOldest || load === 0) break;
@@ -137,14 +153,15 @@ export class Reuse {
   }
 
   /**
-   * At most half of what was written there still counts, or it was left almost empty (by a restart): else copying gains
-   * nothing. Batches are mostly uploaded soon: they are copied only when space gets short, for those that cannot be.
+   * Not too much of what was written there still counts, or it was left almost empty (by a restart): else copying gains nothing.
+   * Batches are mostly uploaded soon: they are copied only when space gets short, or when they cannot be.
    */
-  #isWorthIt(file: WalFile, liveBytes: number, load: number): boolean {
+  #isWorthIt(file: WalFile, pinning: readonly WalPartition[], load: number): boolean {
     const used = file.end - FIRST_GROUP_POSITION;
     if (used <= this.#files.fileBytes / 4) return true;
-    if (liveBytes > 0 && this.freeBytes() >= this.#space().pinningBelow) return false;
-    return load <= used * COPY_SHARE_MAX;
+    const isShort = this.freeBytes() < this.#space().throttleBelow;
+    if (!isShort && !pinning.every((p) => this.isStuck(p))) return false;
+    return load <= used * (isShort ? COPY_SHARE_SHORT : COPY_SHARE_MAX);
   }
 
   /** Copies may use the reserve, but never the last free file: the next start needs it. */

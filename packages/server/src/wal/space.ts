@@ -1,4 +1,4 @@
-import { PENDING_SHARE, PINNING_SHARE, REFUSE_SHARE, RESERVE_FILES, RESERVE_SHARE, THROTTLE_MS_MAX, THROTTLE_SHARE } from "./limits.ts";
+import { PENDING_SHARE, REFUSE_SHARE, RESERVE_FILES, RESERVE_SHARE, THROTTLE_MS_MAX, THROTTLE_SHARE } from "./limits.ts";
 
 export type SpaceOptions = Readonly<{ capacityBytes: number; fileBytes: number; slabBudgetBytes: number }>;
 
@@ -9,8 +9,6 @@ export class Space {
   readonly reserveBytes: number;
   /** Leaders are refused below it, */
   readonly refuseBelow: number;
-  /** partitions that pin the oldest file below this, */
-  readonly pinningBelow: number;
   /** and producers are slowed down below this. */
   readonly throttleBelow: number;
   /** Files are emptied for reuse below it. */
@@ -23,7 +21,6 @@ export class Space {
     this.capacityBytes = capacityBytes;
     this.reserveBytes = Math.ceil(capacityBytes * RESERVE_SHARE) + RESERVE_FILES * fileBytes;
     this.refuseBelow = this.reserveBytes + capacityBytes * REFUSE_SHARE;
-    this.pinningBelow = this.reserveBytes + capacityBytes * PINNING_SHARE;
     this.throttleBelow = this.reserveBytes + capacityBytes * THROTTLE_SHARE;
     this.wantedBelow = this.throttleBelow + fileBytes;
     this.pendingBytesMax = options.slabBudgetBytes * PENDING_SHARE;

@@ -80,6 +80,8 @@ export class WalPartition {
   forgotten = false;
   /** Batches of it keep the oldest file from being freed. */
   pinsOldest = false;
+  /** Bytes that the log had written when an upload of this partition was committed last, or when it came. */
+  uploadedAt = 0;
   readonly #log: PartitionLog;
   #uploadedEnd: number;
   #holes: readonly OffsetRange[] = [];

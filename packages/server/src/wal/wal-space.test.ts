@@ -70,7 +70,9 @@ test("a partition that cannot upload is refused alone", async () => {
   for (let id = 1; id <= 4; id++) w.host(id);
   const accepted = [0, 0, 0, 0, 0];
   const refused = [0, 0, 0, 0, 0];
+  let throttledMs = 0;
   for (let round = 0; round < 1500; round++) {
+    throttledMs += w.open.admit(w.partition(2), 8_000);
     for (let id = 1; id <= 4; id++) {
       if (w.append(id, 8_000, 1)) accepted[id] = (accepted[id] ?? 0) + 1;
       else refused[id] = (refused[id] ?? 0) + 1;
@@ -80,6 +82,7 @@ test("a partition that cannot upload is refused alone", async () => {
   }
   ok((refused[1] ?? 0) > 500, `the one that pins was refused ${refused[1]} times`);
   deepEqual([refused[2], refused[3], refused[4]], [0, 0, 0]);
+  ok(throttledMs / 1500 < 100, `the others were slowed down by ${throttledMs / 1500} ms each time`);
   w.losePower();
   await w.start();
   equal(w.partition(1).uploadedEnd, 0);

@@ -109,7 +109,7 @@ export class Wal {
       parts.clock,
       { pendingBytesMax: this.#space.pendingBytesMax, baseChunkBytes: baseChunkBytesMax(log.options), keepBytes: 0 },
     );
-    this.#reuse = new Reuse(files, writer, emptier, () => this.#space, parts.clock, parts.fatal);
+    this.#reuse = new Reuse(files, writer, emptier, log.live, () => this.#space, parts.clock, parts.fatal);
     log.spaceChanged = () => this.#reuse.wake();
   }
 
@@ -130,6 +130,7 @@ export class Wal {
     assert(!this.#log.partitions.has(partitionId), `partition ${partitionId} is hosted once`);
     const { partitionLog, index } = this.#log;
     const partition = new WalPartition(partitionId, partitionLog, index, { ...start, logStart: start.logStart ?? 0 });
+    partition.uploadedAt = this.#log.writer.counters.bytesWritten;
     this.#log.partitions.set(partitionId, partition);
     // Else the next start would have to think that it lost something in the groups that are unreadable.
     if (this.#isDamaged) partition.startEpoch(0);
@@ -176,7 +177,7 @@ export class Wal {
     const free = this.#reuse.freeBytes() - bytes;
     if (free >= this.#space.throttleBelow) return 0;
     if (free < this.#space.refuseBelow) return this.#refuse();
-    if (partition.pinsOldest && free < this.#space.pinningBelow) return this.#refuse();
+    if (partition.pinsOldest && this.#reuse.isStuck(partition)) return this.#refuse();
     return this.#space.throttleMs(free);
   }
 
