@@ -20,17 +20,17 @@ export class RawConnection {
   }
 
   static async open(host: string, port: number): Promise<RawConnection> {
-    let connection: RawConnection | undefined;
     const buffer = Buffer.allocUnsafe(READ_BYTES);
     const onread = {
       buffer,
       callback: (bytes: number): boolean => {
-        if (connection !== undefined) connection.#take(buffer, bytes);
+        connection.#take(buffer, bytes);
         return true;
       },
     };
     const socket = connect({ host, port, noDelay: true, onread });
-    connection = new RawConnection(socket);
+    // Nothing is read before the connection exists: bytes come in a later turn.
+    const connection: RawConnection = new RawConnection(socket);
     socket.on("error", (error) => {
       throw error;
     });

@@ -32,9 +32,9 @@ export function packPieces(pieces: readonly Uint8Array[]): PackedPieces {
   let copiedBytes = 0;
   for (const [i, piece] of pieces.entries()) {
     const isShared = piece.buffer instanceof SharedArrayBuffer;
-    const memory = isShared ? piece.buffer : copied;
-    const number = numbers.get(memory as SharedArrayBuffer) ?? numbers.size;
-    numbers.set(memory as SharedArrayBuffer, number);
+    const memory = isShared ? (piece.buffer as SharedArrayBuffer) : copied;
+    const number = numbers.get(memory) ?? numbers.size;
+    numbers.set(memory, number);
     places[i * WORDS] = number;
     places[i * WORDS + 1] = isShared ? piece.byteOffset : copiedBytes;
     places[i * WORDS + 2] = piece.byteLength;
@@ -57,5 +57,5 @@ function copyUnshared(pieces: readonly Uint8Array[]): SharedArrayBuffer {
   const copy = Buffer.from(new SharedArrayBuffer(unshared.reduce((sum, piece) => sum + piece.byteLength, 0)));
   let at = 0;
   for (const piece of unshared) at += Buffer.prototype.copy.call(piece, copy, at);
-  return copy.buffer as unknown as SharedArrayBuffer;
+  return copy.buffer;
 }
