@@ -32,7 +32,7 @@ export function packPieces(pieces: readonly Uint8Array[]): PackedPieces {
   let copiedBytes = 0;
   for (const [i, piece] of pieces.entries()) {
     const isShared = piece.buffer instanceof SharedArrayBuffer;
-    const memory = isShared ? (piece.buffer as SharedArrayBuffer) : copied;
+    const memory = isShared ? piece.buffer : copied;
     const number = numbers.get(memory) ?? numbers.size;
     numbers.set(memory, number);
     places[i * WORDS] = number;
