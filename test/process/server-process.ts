@@ -6,7 +6,8 @@ import { join } from "node:path";
 import type { Health } from "@tidemq/server/process/health.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const PROGRAM = join(ROOT, "tidemq");
+/** The script that people start. */
+export const PROGRAM = join(ROOT, "tidemq");
 const START_MS_MAX = 30_000;
 const END_MS_MAX = 30_000;
 /** The last line that a server prints before it serves. */
