@@ -4,7 +4,7 @@ import { openClient } from "@tidemq/client/real/open-client.ts";
 import { COMPRESSIONS, type Compression } from "@tidemq/protocol/compression.ts";
 import { batchesOf, EARLIEST, fetch, LATEST, newTopic, offsetAt, type Topic } from "../clients/calls.ts";
 import { Wire } from "../clients/wire.ts";
-import { freePort, type HostPort, pause, ServerProcess, temporaryFolder, until } from "./server-process.ts";
+import { freePort, type HostPort, killStart, pause, type ServerOptions, ServerProcess, temporaryFolder, until } from "./server-process.ts";
 
 const PARTITIONS = 3;
 const PRODUCERS = 5;
@@ -14,9 +14,25 @@ const ACKNOWLEDGED_MS_MAX = 30_000;
 /** Uploads, reuse of files and manifests all happen within the test. */
 const FLAGS = ["--upload-size", "1MiB", "--upload-age", "1s"];
 
-export type CrashOptions = Readonly<{ rounds: number; loadMsMax: number; environment?: Readonly<Record<string, string>> }>;
+/** So often it is killed once more before it serves again, at a random moment of its start. */
+const KILLED_AT_START = 0.25;
+const KILLED_AT_START_MS_MAX = 800;
 
-export type CrashReport = Readonly<{ acknowledged: number; inFlightAtKills: number; startMsMax: number; seconds: number }>;
+export type CrashOptions = Readonly<{
+  rounds: number;
+  loadMsMax: number;
+  flags?: readonly string[];
+  environment?: Readonly<Record<string, string>>;
+}>;
+
+export type CrashReport = Readonly<{
+  acknowledged: number;
+  inFlightAtKills: number;
+  killedAtStart: number;
+  /** From the start of the process to the first record acknowledged, for each start that was not cut short; ascending. */
+  acceptedMs: readonly number[];
+  seconds: number;
+}>;
 
 /**
  * Kills the server at random moments under the load of several idempotent producers. After each restart every record that was
@@ -26,7 +42,7 @@ export type CrashReport = Readonly<{ acknowledged: number; inFlightAtKills: numb
  * @throws AssertionError
  */
 export async function crashRounds(options: CrashOptions): Promise<CrashReport> {
-  const startedMs = performance.now();
+  const beganMs = performance.now();
   const crashes = await Crashes.begin(options);
   try {
     for (let round = 0; round < options.rounds; round += 1) await crashes.round(round);
@@ -34,34 +50,44 @@ export async function crashRounds(options: CrashOptions): Promise<CrashReport> {
   } catch (error) {
     throw crashes.abandon(error);
   }
-  return crashes.report((performance.now() - startedMs) / 1000);
+  return crashes.report((performance.now() - beganMs) / 1000);
+}
+
+/** For a line of the test's output. */
+export function describeCrashes({ acknowledged, inFlightAtKills, killedAtStart, acceptedMs, seconds }: CrashReport): string {
+  const ms = (at: number): string => `${(acceptedMs.at(at) ?? Number.NaN).toFixed(0)} ms`;
+  const accepted = `start → first record acknowledged ${ms(Math.floor(acceptedMs.length / 2))} at the median, ${ms(-1)} at most`;
+  const kills = `${inFlightAtKills} on the way at kills, ${killedAtStart} kills more at a start`;
+  return `${acknowledged} records acknowledged, ${kills}; ${accepted}; ${seconds.toFixed(0)} s`;
 }
 
 class Crashes {
-  readonly #start: () => Promise<ServerProcess>;
+  readonly #options: ServerOptions;
   readonly #loadMsMax: number;
   readonly #log: ObservedLog;
   readonly #writers: readonly Writer[];
   #server: ServerProcess;
   #inFlightAtKills = 0;
-  #startMsMax = 0;
+  #killedAtStart = 0;
+  #startedMs: number | undefined;
+  readonly #acceptedMs: number[] = [];
 
-  private constructor(options: CrashOptions, start: () => Promise<ServerProcess>, server: ServerProcess, log: ObservedLog, topic: Topic) {
-    this.#start = start;
-    this.#loadMsMax = options.loadMsMax;
+  private constructor(options: ServerOptions, loadMsMax: number, server: ServerProcess, log: ObservedLog, topic: Topic) {
+    this.#options = options;
+    this.#loadMsMax = loadMsMax;
     this.#server = server;
     this.#log = log;
-    this.#writers = Array.from({ length: PRODUCERS }, (_, n) => new Writer(server.kafka, topic.name, n));
+    this.#writers = Array.from({ length: PRODUCERS }, (_, n) => new Writer(server.kafka, topic.name, n, () => this.#delivered()));
   }
 
   static async begin(options: CrashOptions): Promise<Crashes> {
     const folder = temporaryFolder();
     const port = await freePort();
-    const { environment = {} } = options;
-    const start = () => ServerProcess.start({ folder, port, flags: FLAGS, environment });
-    const server = await start();
-    const log = new ObservedLog(server.kafka);
-    return new Crashes(options, start, server, log, await log.createTopic());
+    const { environment = {}, flags = [], loadMsMax } = options;
+    const server = { folder, port, flags: [...FLAGS, ...flags], environment };
+    const first = await ServerProcess.start(server);
+    const log = new ObservedLog(first.kafka);
+    return new Crashes(server, loadMsMax, first, log, await log.createTopic());
   }
 
   async round(round: number): Promise<void> {
@@ -72,8 +98,12 @@ class Crashes {
     this.#inFlightAtKills += sum(this.#writers, (writer) => writer.outstanding);
     await this.#server.kill();
     const acknowledged = this.#writers.flatMap((writer) => writer.takeAcknowledged());
-    this.#server = await this.#start();
-    this.#startMsMax = Math.max(this.#startMsMax, this.#server.startMs);
+    if (Math.random() < KILLED_AT_START) {
+      this.#killedAtStart += 1;
+      await killStart(this.#options, Math.random() * KILLED_AT_START_MS_MAX);
+    }
+    this.#startedMs = performance.now();
+    this.#server = await ServerProcess.start(this.#options);
     await this.#log.readOn();
     for (const one of acknowledged) this.#log.expect(one, `after kill ${round}`);
   }
@@ -93,7 +123,9 @@ class Crashes {
   }
 
   report(seconds: number): CrashReport {
-    return { acknowledged: this.#acknowledged, inFlightAtKills: this.#inFlightAtKills, startMsMax: this.#startMsMax, seconds };
+    const acceptedMs = this.#acceptedMs.sort((a, b) => a - b);
+    const [inFlightAtKills, killedAtStart] = [this.#inFlightAtKills, this.#killedAtStart];
+    return { acknowledged: this.#acknowledged, inFlightAtKills, killedAtStart, acceptedMs, seconds };
   }
 
   /** What went wrong, with what the server said. */
@@ -101,6 +133,12 @@ class Crashes {
     for (const writer of this.#writers) writer.abort();
     if (error instanceof Error) error.message += `\nThe server said: ${this.#server.stderr.slice(-3000)}`;
     return error;
+  }
+
+  #delivered(): void {
+    if (this.#startedMs === undefined) return;
+    this.#acceptedMs.push(performance.now() - this.#startedMs);
+    this.#startedMs = undefined;
   }
 
   get #acknowledged(): number {
@@ -116,16 +154,18 @@ class Writer {
   readonly #name: string;
   readonly #topic: string;
   readonly #running: Promise<void>;
+  readonly #onDelivered: () => void;
   readonly #next = Array<number>(PARTITIONS).fill(0);
   #acknowledged: Acknowledged[] = [];
   acknowledgedCount = 0;
   outstanding = 0;
   #isStopping = false;
 
-  constructor(place: HostPort, topic: string, n: number) {
+  constructor(place: HostPort, topic: string, n: number, onDelivered: () => void) {
     this.#name = `p${n}`;
     this.#topic = topic;
-    this.#client = openClient({ bootstrap: [place], requestTimeoutMs: 10_000 });
+    this.#onDelivered = onDelivered;
+    this.#client = openClient({ bootstrap: [place], requestTimeoutMs: 10_000, backOff: { firstMs: 20, longestMs: 100 } });
     this.#running = this.#run(COMPRESSIONS[n % COMPRESSIONS.length] as Compression, n % 2 === 0 ? 0 : 5);
   }
 
@@ -189,6 +229,7 @@ class Writer {
     this.outstanding -= 1;
     this.acknowledgedCount += 1;
     this.#acknowledged.push(one);
+    this.#onDelivered();
   }
 }
 

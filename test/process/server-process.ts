@@ -51,11 +51,8 @@ export class ServerProcess {
 
   /** Resolves when it serves. @throws {RefusedError} When it ends before. */
   static async start(options: ServerOptions): Promise<ServerProcess> {
-    const { folder, port = 0, flags = [], environment = {} } = options;
     const startedMs = performance.now();
-    const always = ["start", "--data", folder, "--listen", `127.0.0.1:${port}`, "--http", "127.0.0.1:0", ...SMALL];
-    const child = spawn(PROGRAM, [...always, ...flags], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
-    running.add(child);
+    const child = spawnServer(options, "pipe");
     const said = new Said(child);
     const ended = endOf(child);
     const outcome = await within(START_MS_MAX, Promise.race([said.when(READY), ended]));
@@ -119,6 +116,22 @@ export class ServerProcess {
     if (answer.status !== 200) throw new Error(`${path}: status ${answer.status}`);
     return answer.text();
   }
+}
+
+/** Starts one and kills it so soon after, whether it serves by then or not. */
+export async function killStart(options: ServerOptions, killMs: number): Promise<void> {
+  const child = spawnServer(options, "ignore");
+  const ended = endOf(child);
+  await pause(killMs);
+  child.kill("SIGKILL");
+  await ended;
+}
+
+function spawnServer({ folder, port = 0, flags = [], environment = {} }: ServerOptions, output: "pipe" | "ignore"): ChildProcess {
+  const always = ["start", "--data", folder, "--listen", `127.0.0.1:${port}`, "--http", "127.0.0.1:0", ...SMALL];
+  const child = spawn(PROGRAM, [...always, ...flags], { stdio: ["ignore", output, output], env: { ...process.env, ...environment } });
+  running.add(child);
+  return child;
 }
 
 /** It did not start. */
