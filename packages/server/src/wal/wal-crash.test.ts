@@ -6,7 +6,7 @@ import { WalWorld } from "../testing/wal/wal-world.ts";
 // Method: a random workload on a simulated disk that loses, keeps or tears unsynced writes; a model allows exactly the
 // states between "what was durable" and "what was done". SEED=<n> replays one.
 const FIRST = Number(process.env["SEED"] ?? 0);
-const COUNT = Number(process.env["SEEDS"] ?? (process.env["SEED"] === undefined ? 40 : 1));
+const COUNT = Number(process.env["SEEDS"] ?? (process.env["SEED"] === undefined ? 25 : 1));
 const SEEDS = Array.from({ length: COUNT }, (_, seed) => FIRST + seed);
 const CRASHES = 8;
 

@@ -60,3 +60,43 @@ test("a log that ends at any event is a state of its own past", async () => {
     }
   }
 });
+
+/** A log whose newest groups are known to be synced by nobody but the one who was told: a start has to rescue them. */
+async function killed(seed: number, sync: boolean): Promise<WalWorld> {
+  const w = new WalWorld(seed, {
+    sync,
+    fileBytes: 256 * 1024,
+    capacityBytes: 6 * 256 * 1024,
+    slabBytes: 64 * 1024,
+    slabBudgetBytes: 512 * 1024,
+  });
+  await w.start();
+  for (let id = 1; id <= 3; id++) w.host(id);
+  for (let round = 0; round < 3; round++) {
+    for (let id = 1; id <= 3; id++) w.append(id, 9_000, 2);
+    await w.run(4);
+  }
+  w.crash();
+  return w;
+}
+
+test("a start that ends at any event leaves what it found", async () => {
+  const whole = await killed(1, true);
+  const before = whole.world.eventsRun;
+  await whole.start();
+  const events = whole.world.eventsRun - before;
+  for (let event = 1; event <= events; event++) {
+    for (let seed = 1; seed <= 4; seed++) {
+      const w = await killed(seed, seed % 3 !== 0);
+      const first = w.world.eventsRun;
+      void w.opening();
+      await w.world.run(10_000, () => w.world.eventsRun >= first + event);
+      w.losePower();
+      try {
+        await w.start();
+      } catch (error) {
+        throw new Error(`the start ended after its event ${event} (seed ${seed})`, { cause: error });
+      }
+    }
+  }
+});
