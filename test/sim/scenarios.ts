@@ -9,6 +9,7 @@ import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as crashInStart } from "./scenarios/crash-in-start.ts";
 import { scenario as diskErrors } from "./scenarios/disk-errors.ts";
 import { scenario as diskFull } from "./scenarios/disk-full.ts";
+import { scenario as duplicateInFlight } from "./scenarios/duplicate-in-flight.ts";
 import { scenario as duplicates } from "./scenarios/duplicates.ts";
 import { scenario as kill } from "./scenarios/kill.ts";
 import { scenario as killThenPowerLoss } from "./scenarios/kill-then-power-loss.ts";
@@ -16,7 +17,9 @@ import { scenario as killUnsynced } from "./scenarios/kill-unsynced.ts";
 import { scenario as manifests } from "./scenarios/manifests.ts";
 import { scenario as manyPartitions } from "./scenarios/many-partitions.ts";
 import { scenario as metadataFlip } from "./scenarios/metadata-flip.ts";
+import { scenario as metadataRollback } from "./scenarios/metadata-rollback.ts";
 import { scenario as networkFaults } from "./scenarios/network-faults.ts";
+import { scenario as newestFlip } from "./scenarios/newest-flip.ts";
 import { scenario as objectFlip } from "./scenarios/object-flip.ts";
 import { scenario as objectMissing } from "./scenarios/object-missing.ts";
 import { scenario as pauses } from "./scenarios/pauses.ts";
@@ -24,6 +27,8 @@ import { scenario as powerLoss } from "./scenarios/power-loss.ts";
 import { scenario as powerLossUnsynced } from "./scenarios/power-loss-unsynced.ts";
 import { scenario as readErrors } from "./scenarios/read-errors.ts";
 import { scenario as refusals } from "./scenarios/refusals.ts";
+import { scenario as slowDisk } from "./scenarios/slow-disk.ts";
+import { scenario as snapshotFlip } from "./scenarios/snapshot-flip.ts";
 import { scenario as topicChurn } from "./scenarios/topic-churn.ts";
 import { scenario as walFlip } from "./scenarios/wal-flip.ts";
 import { scenario as walFull } from "./scenarios/wal-full.ts";
@@ -40,6 +45,7 @@ export const SCENARIOS: readonly Scenario[] = [
   crashInStart,
   diskErrors,
   diskFull,
+  duplicateInFlight,
   duplicates,
   kill,
   killThenPowerLoss,
@@ -47,7 +53,9 @@ export const SCENARIOS: readonly Scenario[] = [
   manifests,
   manyPartitions,
   metadataFlip,
+  metadataRollback,
   networkFaults,
+  newestFlip,
   objectFlip,
   objectMissing,
   pauses,
@@ -55,6 +63,8 @@ export const SCENARIOS: readonly Scenario[] = [
   powerLossUnsynced,
   readErrors,
   refusals,
+  slowDisk,
+  snapshotFlip,
   topicChurn,
   walFlip,
   walFull,

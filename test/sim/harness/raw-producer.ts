@@ -65,8 +65,9 @@ export class RawProducer {
     return builder.build({ producerId: this.#producerId, producerEpoch: this.#producerEpoch, baseSequence });
   }
 
-  send(records: Uint8Array): Promise<ProduceAnswer> {
-    return produceRaw(this.#client, this.#target, Uint8Array.from(records));
+  /** @param client Instead of its own. */
+  send(records: Uint8Array, client: Client = this.#client): Promise<ProduceAnswer> {
+    return produceRaw(client, this.#target, Uint8Array.from(records));
   }
 
   /** The last `count` records are acknowledged at this offset. */

@@ -88,6 +88,8 @@ export class ReaderActor {
     const { topic, partition } = error.place;
     if (topic === undefined || partition === undefined) throw error;
     const at = this.#consumer.position(topic, partition) ?? 0;
+    // What the broker says, that is; what the client found out itself was served as if it were right.
+    check(!error.message.startsWith("the batch at"), "reads", () => `${this.name} was served damaged records: ${error.message}`);
     if (error.kind === "corrupt" && this.#sim.gapsAllowed) {
       this.#sim.history.sawDamage(partitionKey(topic, partition), at);
       return this.#seek(topic, partition, at + 1);

@@ -9,6 +9,9 @@ export const scenario: Scenario = {
       corruptPutRatio: sim.random.pick([0.1, 0.4]),
       corruptReadRatio: sim.random.pick([0, 0.05]),
       confirmsChecksum: sim.random.chance(0.5),
+      unknownRatio: sim.random.pick([0, 0.4]),
+      unknownAfterMs: [10, 200],
+      lateMs: [10, 500],
     });
     sim.gapsAllowed = true; // two flips in a row are damage, until somebody reads again
     await sim.start();

@@ -9,6 +9,7 @@ type Remembered = Readonly<{ producer: RawProducer; batches: Batch[] }>;
 
 /** As many as a broker remembers. */
 const BATCHES_REMEMBERED = 5;
+const DAY_MS = 86_400_000;
 
 /**
  * Many producers send batches again, over crashes, uploads and reused files: each of the last five is answered with its old
@@ -29,6 +30,7 @@ export const scenario: Scenario = {
       for (const one of all) await sendSome(sim, one);
       await sim.rest(0, 800);
       await maybeCrash(sim);
+      if (sim.random.chance(0.4)) await jump(sim);
       for (const one of all) await repeat(sim, one);
     }
     for (const one of all) await leaveGap(one);
@@ -36,14 +38,27 @@ export const scenario: Scenario = {
   },
 };
 
+/** Days of the wall clock are no days of the log: nobody is forgotten. */
+async function jump(sim: Sim): Promise<void> {
+  const { process } = sim.node;
+  sim.note("the wall clock jumps");
+  process?.clock.jumpWall(3 * DAY_MS);
+  await sim.sleep(100);
+  process?.clock.jumpWall(-3 * DAY_MS);
+}
+
+/** Half of the starts do without the bucket: what is known of producers lies in the log. */
 async function maybeCrash(sim: Sim): Promise<void> {
+  const { faults } = sim.node.bucket;
   const how = sim.random.pick(["kill", "power", "stop", "none"] as const);
   sim.note(how);
   if (how === "none") return;
+  if (sim.random.chance(0.5)) faults.outage = "fails";
   if (how === "kill") sim.node.kill();
   else if (how === "power") sim.node.losePower();
   else await sim.node.stop();
   await sim.start();
+  faults.outage = "none";
 }
 
 async function sendSome(sim: Sim, { producer, batches }: Remembered): Promise<void> {

@@ -35,8 +35,10 @@ function flip(sim: Sim): DamagedOffsets[] {
   const path = `wal/${sim.random.pick(disk.names.list("wal"))}`;
   const bytes = disk.contents(path);
   if (bytes.byteLength === 0) return [];
-  const position = sim.random.between(0, bytes.byteLength - 1);
+  let position = sim.random.between(0, bytes.byteLength - 1);
   const harmed = offsetsInGroupAt(bytes, position);
+  // Its first bytes are in no checksum of the batch itself.
+  if (harmed.length > 0 && sim.random.chance(0.3)) position = sim.random.pick(harmed).position + sim.random.between(0, 20);
   sim.note(`flip in ${path} at ${position}, group of ${JSON.stringify(harmed)}`);
   disk.flipBits(path, position, position + 1);
   return harmed;

@@ -356,18 +356,19 @@ test("a failed write or sync is told once, and nothing is tried afterwards", asy
   }
 });
 
-test("a snapshot that reads back otherwise is not believed, and the log is not trimmed", async () => {
+test("a snapshot that reads back otherwise is not believed, and the next start does not meet it", async () => {
   const machine = new Machine();
   const log = await machine.open();
   await machine.run(append(log, "a"));
   const put = log.putSnapshot(1, pieces("the state"));
   await machine.world.run(machine.world.nowMs + 1_000, () => {
-    const there = machine.disk.names.get("meta/snapshot-0000000000000001") !== undefined;
-    if (there) machine.overwrite("meta/snapshot-0000000000000001", (bytes) => bytes.fill(0x58, 0, 1));
-    return there;
+    const isWritten = machine.disk.names.get("meta/snapshot.new") !== undefined && machine.disk.file("meta/snapshot.new").current.size > 0;
+    if (isWritten) machine.overwrite("meta/snapshot.new", (bytes) => bytes.fill(0x58, 0, 1));
+    return isWritten;
   });
   await rejects(machine.run(put), /reads back other than it was written/);
   equal(machine.fatals.length, 1);
+  deepEqual(await machine.contents(await machine.open()), ["1:a"]);
 });
 
 test("unfinished files of a crash are removed", async () => {

@@ -35,16 +35,16 @@ export class SnapshotFiles {
     await this.#removeOlder(indexes);
   }
 
-  /** New file, sync, rename, sync of the folder, read back; then the older ones go. One that is older than the newest is not written. */
+  /** New file, sync, read back, rename, sync of the folder; then the older ones go. One that is older than the newest is not written. */
   async put(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
     assert(!this.#writing, "one snapshot is written at a time");
     if (index <= this.#newestIndex) return;
     this.#writing = true;
     try {
       const written = await this.#write(pieces);
+      await this.#verify(written); // before it takes a place in which the next start would trust it
       await this.#disk.rename(NEW_FILE, pathOf(index));
       await this.#disk.syncFolder(META_FOLDER);
-      await this.#verify(index, written);
       this.#newestIndex = index;
       this.#newestBytes = written.bytes;
       await this.#removeOlder(await this.#indexes());
@@ -55,7 +55,7 @@ export class SnapshotFiles {
 
   latest(): StoredSnapshot | undefined {
     const index = this.#newestIndex;
-    return index === 0 ? undefined : { index, bytes: this.#newestBytes, pieces: this.#read(index) };
+    return index === 0 ? undefined : { index, bytes: this.#newestBytes, pieces: this.#read(pathOf(index)) };
   }
 
   async #write(pieces: AsyncIterable<Uint8Array>): Promise<Written> {
@@ -72,17 +72,17 @@ export class SnapshotFiles {
     return written;
   }
 
-  async #verify(index: number, written: Written): Promise<void> {
+  async #verify(written: Written): Promise<void> {
     const found = { bytes: 0, crc: 0 };
-    for await (const piece of this.#read(index)) {
+    for await (const piece of this.#read(NEW_FILE)) {
       found.bytes += piece.byteLength;
       found.crc = crc32c(piece, found.crc);
     }
-    if (found.bytes !== written.bytes || found.crc !== written.crc) throw damaged(`${pathOf(index)} reads back other than it was written`);
+    if (found.bytes !== written.bytes || found.crc !== written.crc) throw damaged(`${NEW_FILE} reads back other than it was written`);
   }
 
-  async *#read(index: number): AsyncGenerator<Uint8Array> {
-    const file = await this.#disk.open(pathOf(index), "read");
+  async *#read(path: string): AsyncGenerator<Uint8Array> {
+    const file = await this.#disk.open(path, "read");
     try {
       for (let position = 0; ; ) {
         const piece = await readPiece(file, position);

@@ -143,8 +143,21 @@ export class Partition {
       throw new QueueError("OFFSET_OUT_OF_RANGE", `offset out of range. partition=${this.name} requested=${offset} log=${range}`);
     }
     if (offset >= this.highWatermark) return NO_RECORDS;
-    if (offset >= this.wal.firstOffset) return this.wal.read(offset, this.highWatermark, bytesMax, atLeastOne);
+    if (offset >= this.wal.firstOffset) return this.#readLocal(offset, bytesMax, atLeastOne);
     return this.#readRemote(offset, bytesMax, atLeastOne);
+  }
+
+  #readLocal(offset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
+    const elsewhere = (error: unknown): Promise<RecordSlices> => {
+      if (!isDamage(error) || offset >= this.uploadedEnd) throw error;
+      return this.#readRemote(offset, bytesMax, atLeastOne);
+    };
+    try {
+      const slices = this.wal.read(offset, this.highWatermark, bytesMax, atLeastOne);
+      return slices instanceof Promise ? slices.catch(elsewhere) : slices;
+    } catch (error) {
+      return elsewhere(error);
+    }
   }
 
   /** A stretch without any record (a loss that was accepted) may reach to uploadedEnd: the reader goes on behind it. */
@@ -280,4 +293,9 @@ export class Partition {
     this.#result.code = code;
     return this.#result;
   }
+}
+
+/** What is damaged here may be whole in object storage. */
+function isDamage(error: unknown): boolean {
+  return error instanceof QueueError && error.code === "CORRUPT_RECORD";
 }

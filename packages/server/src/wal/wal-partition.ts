@@ -85,6 +85,8 @@ export class WalPartition {
   readonly #log: PartitionLog;
   #uploadedEnd: number;
   #holes: readonly OffsetRange[] = [];
+  /** All that is damaged here, uploaded or not. */
+  #damaged: readonly OffsetRange[] = [];
   #accepted: readonly OffsetRange[] = [];
 
   constructor(
@@ -113,7 +115,10 @@ export class WalPartition {
     return this.#uploadedEnd;
   }
 
-  /** Ranges lost to damage, ascending, at or above `uploadedEnd`. A read there fails with CORRUPT_RECORD. */
+  /**
+   * Ranges lost to damage, ascending, at or above `uploadedEnd`. A read there fails with CORRUPT_RECORD; so it does below
+   * `uploadedEnd` where records are damaged here, whatever object storage has of them.
+   */
   get holes(): readonly OffsetRange[] {
     return this.#holes;
   }
@@ -175,7 +180,7 @@ export class WalPartition {
   setUploadedEnd(offset: number): void {
     if (offset <= this.#uploadedEnd) return;
     this.#uploadedEnd = offset;
-    if (this.#holes.length > 0) this.setHoles(this.#holes);
+    if (this.#damaged.length > 0) this.setHoles(this.#damaged);
     this.#log.uploadedEndMoved(this);
   }
 
@@ -186,7 +191,7 @@ export class WalPartition {
   /** A person accepts that these offsets are lost: reads pass over them. The log does not remember: to be told again after a start. */
   acceptLoss(from: number, to: number): void {
     this.#accepted = joinRanges([...this.#accepted, { from, to }]);
-    this.setHoles(this.#holes);
+    this.setHoles(this.#damaged);
   }
 
   /** `offset`, or the end of the accepted loss that it lies in. */
@@ -201,21 +206,22 @@ export class WalPartition {
     return Number.MAX_SAFE_INTEGER;
   }
 
-  /** The first hole that ends above `offset`. */
+  /** The first damaged range that ends above `offset`. */
   holeAt(offset: number): OffsetRange | undefined {
-    for (const hole of this.#holes) if (hole.to > offset) return hole;
+    for (const hole of this.#damaged) if (hole.to > offset) return hole;
     return undefined;
   }
 
   /** What is uploaded, or accepted as lost, is no hole. */
-  setHoles(holes: readonly OffsetRange[]): void {
+  setHoles(damaged: readonly OffsetRange[]): void {
     const uploaded = { from: 0, to: this.#uploadedEnd };
-    this.#holes = [uploaded, ...this.#accepted].reduce(without, holes);
+    this.#damaged = [{ from: 0, to: this.firstOffset }, ...this.#accepted].reduce(without, damaged);
+    this.#holes = without(this.#damaged, uploaded);
   }
 
   /** A check of stored bytes failed. */
   addHole(from: number, to: number): void {
-    this.setHoles(joinRanges([...this.#holes, { from, to }]));
+    this.setHoles(joinRanges([...this.#damaged, { from, to }]));
   }
 
   /** A group is durable in which the log ended at `end`; it knew of the first `truncations` truncations. */

@@ -6,13 +6,14 @@ import {
   KIND_AT,
   LAST_DELTA_AT,
   PARTITION_AT,
+  POSITION_AT,
   readU64,
   WAL_ID_BYTES,
 } from "../../wal/group-codec.ts";
 import { BLOCK_BYTES } from "../../wal/limits.ts";
 
-/** Offsets [from, to) of a partition, by id. */
-export type DamagedOffsets = Readonly<{ partitionId: number; from: number; to: number }>;
+/** Offsets [from, to) of a partition, by id: one batch, which begins at `position` of the file. */
+export type DamagedOffsets = Readonly<{ partitionId: number; from: number; to: number; position: number }>;
 
 /** Where the wal id lies in a group header. */
 const WAL_ID_AT = 8;
@@ -24,19 +25,20 @@ export function offsetsInGroupAt(file: Uint8Array, position: number): DamagedOff
     const header = decodeGroupHeader(file, at, walId, at, file.byteLength);
     if (header === undefined) continue;
     if (at + header.bytes <= position) return [];
-    return offsetsInDirectory(file, at + header.directoryPosition, header.entryCount);
+    return offsetsInDirectory(file, at, at + header.directoryPosition, header.entryCount);
   }
   return [];
 }
 
-function offsetsInDirectory(file: Uint8Array, directoryAt: number, entryCount: number): DamagedOffsets[] {
+function offsetsInDirectory(file: Uint8Array, groupAt: number, directoryAt: number, entryCount: number): DamagedOffsets[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const found: DamagedOffsets[] = [];
   for (let entry = 0; entry < entryCount; entry++) {
     const at = directoryAt + entry * ENTRY_BYTES;
     if (view.getUint8(at + KIND_AT) !== EntryKind.append) continue;
     const from = readU64(view, at + BASE_OFFSET_AT);
-    found.push({ partitionId: view.getUint32(at + PARTITION_AT), from, to: from + view.getInt32(at + LAST_DELTA_AT) + 1 });
+    const to = from + view.getInt32(at + LAST_DELTA_AT) + 1;
+    found.push({ partitionId: view.getUint32(at + PARTITION_AT), from, to, position: groupAt + view.getUint32(at + POSITION_AT) });
   }
   return found;
 }
