@@ -25,9 +25,14 @@ export function copyOf(entry: ControlEntry): ControlContent {
 /** Truncate, epoch, forget, start and free entries of all files in use: rare, so kept as objects. */
 export class ControlEntries {
   #entries: ControlEntry[] = [];
+  /** The newest of each kind and partition. */
+  readonly #newest = new Map<string, ControlEntry>();
 
   add(entry: ControlEntry): void {
     this.#entries.push(entry);
+    const key = `${entry.kind} ${entry.partition}`;
+    const newest = this.#newest.get(key);
+    if (newest === undefined || !isBefore(entry.order, newest.order)) this.#newest.set(key, entry);
   }
 
   get size(): number {
@@ -39,21 +44,22 @@ export class ControlEntries {
   }
 
   dropFile(firstAddress: number, endAddress: number): void {
-    this.#entries = this.#entries.filter((entry) => entry.group < firstAddress || entry.group >= endAddress);
+    const left = this.#entries.filter((entry) => entry.group < firstAddress || entry.group >= endAddress);
+    this.#entries = [];
+    this.#newest.clear();
+    for (const entry of left) this.add(entry);
   }
 
   /** Whether a later entry of the same kind and partition exists. */
   isSuperseded(entry: ControlEntry): boolean {
-    return this.#entries.some(
-      (other) => other.kind === entry.kind && other.partition === entry.partition && isBefore(entry.order, other.order),
-    );
+    const newest = this.#newest.get(`${entry.kind} ${entry.partition}`);
+    return newest !== undefined && isBefore(entry.order, newest.order);
   }
 
   /** Whether the partition was forgotten after this entry. */
   isForgotten(entry: ControlEntry): boolean {
-    return this.#entries.some(
-      (other) => other.kind === EntryKind.forget && other.partition === entry.partition && isBefore(entry.order, other.order),
-    );
+    const newest = this.#newest.get(`${EntryKind.forget} ${entry.partition}`);
+    return newest !== undefined && isBefore(entry.order, newest.order);
   }
 }
 

@@ -49,6 +49,7 @@ export class LogReplay {
   readonly #partitionOf: (id: number) => PartitionReplay | undefined;
   readonly #addressOf: (scan: FileScan, number: number) => number;
   readonly #copies: PlacedCopy[] = [];
+  readonly #rescued: ReadonlySet<number>;
   #nextCopy = 0;
   /** Offsets counter behind the last group that was there. */
   #offsets = 0;
@@ -68,6 +69,7 @@ export class LogReplay {
     this.#directories = directories;
     this.#addressOf = addressOf;
     this.#partitionOf = partitionOf;
+    this.#rescued = new Set(cut.rescued.map((one) => one.number));
   }
 
   async run(controls: ControlEntries): Promise<void> {
@@ -110,7 +112,7 @@ export class LogReplay {
     const isIn = this.#cut.ranges.some(
       (range) => number >= range.first && number <= range.last && range.scan !== undefined && range.scan.groups.block(number) !== 0,
     );
-    return isIn || this.#cut.rescued.some((one) => one.number === number);
+    return isIn || this.#rescued.has(number);
   }
 
   /** In the order of originals; of several copies of one, the first. */

@@ -2,7 +2,7 @@ import { assert, must } from "../base/assert.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
 import type { Log } from "../telemetry/log.ts";
-import { encodeFileHeader, FILE_HEADER_BYTES, FIRST_GROUP_POSITION, type NeededFile, WAL_FORMAT_VERSION } from "./file-header-codec.ts";
+import { encodeFileHeader, FIRST_GROUP_POSITION, type NeededFile, WAL_FORMAT_VERSION } from "./file-header-codec.ts";
 import { BLOCK_BYTES, FILL_PAUSE_MS, FILL_STEP_BYTES, FILL_STEPS_PER_SYNC } from "./limits.ts";
 import { WalFile, walFilePath } from "./wal-file.ts";
 
@@ -191,7 +191,7 @@ export class WalFiles {
     if (sizeNow >= this.fileBytes) return;
     const { state } = file;
     if (state === "free") file.state = "filling";
-    await this.#fill(file, sizeNow - (sizeNow % FILE_HEADER_BYTES));
+    await this.#fill(file, sizeNow);
     file.state = state;
   }
 

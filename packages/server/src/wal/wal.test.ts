@@ -297,6 +297,7 @@ describe("starts", () => {
     for (let i = 0; i < 20; i++) w.append(1, 20_000, 1);
     await w.run(50);
     equal(p.durableEnd, 20);
+    let packed = 0;
     for (let start = 0; start < 100; start++) {
       if (start % 2 === 0) w.crash();
       else w.losePower();
@@ -306,11 +307,13 @@ describe("starts", () => {
         w.crash();
       }
       await w.start();
+      packed += w.report?.filesPacked ?? 0;
       if (start % 5 === 0) w.append(1, 1000, 1);
       await w.run(start % 4);
       ok(w.open.occupancy().filesFree >= 2, `start ${start} leaves ${w.open.occupancy().filesFree} free files`);
     }
     equal(w.fatal, undefined);
+    ok(packed > 10, `${packed} files were packed together`);
     ok(w.partition(1).logEnd >= 20);
   });
 
