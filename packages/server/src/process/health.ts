@@ -1,4 +1,5 @@
 import { formatBytes } from "../base/units.ts";
+import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
 import type { Broker } from "./broker.ts";
 import { SERVER_VERSION } from "./version.ts";
 
@@ -68,16 +69,19 @@ export function healthOf(broker: Broker): Health {
   };
 }
 
-/** Damage that nobody has accepted, of the partitions served here. */
+/** Damage that nobody has accepted, of the partitions served here: in objects as far as somebody read it since the start. */
 export function damageOf(broker: Broker): Damage[] {
   const damage: Damage[] = [];
   for (const partition of broker.partitions.all()) {
-    const { topic, index } = partition.identity;
-    for (const { from, to } of partition.wal.holes) damage.push({ topic, partition: index, from, to });
-    const ranges = broker.controller.state.partitions.get(partition.identity.id)?.ranges;
-    for (let at = 0; ranges !== undefined && at < ranges.count; at++) {
-      if (ranges.isHole(at)) damage.push({ topic, partition: index, from: ranges.startOffset(at), to: ranges.endOffset(at) });
-    }
+    const { id, topic, index } = partition.identity;
+    const add = (from: number, to: number): unknown => damage.push({ topic, partition: index, from, to });
+    const state = broker.controller.state.partitions.get(id);
+    for (const { from, to } of broker.remote.damage.of(id))
+      if (state !== undefined && to > state.logStart && !isAcceptedLoss(state, from, to)) add(from, to);
+    const ranges = state?.ranges;
+    for (let at = 0; ranges !== undefined && at < ranges.count; at++)
+      if (ranges.isHole(at)) add(ranges.startOffset(at), ranges.endOffset(at));
+    for (const { from, to } of partition.wal.holes) add(from, to);
   }
   return damage;
 }

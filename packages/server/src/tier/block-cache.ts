@@ -1,7 +1,9 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
+import type { BlockEntry } from "./block-table.ts";
 import { CachedBlock } from "./cached-block.ts";
+import { DamagedBlockError } from "./damaged-block.ts";
 import { corrupt, type ObjectIdentity } from "./identity-codec.ts";
 import { EXTENT_BYTES_MAX } from "./limits.ts";
 import { ReadCache } from "./read-cache.ts";
@@ -53,7 +55,7 @@ export class BlockCache {
     return { key, range, index, where };
   }
 
-  /** One block, from memory or when it has arrived. */
+  /** One block, from memory or when it has arrived. @throws DamagedBlockError with what of it is proven; OBJECT_STORAGE_UNAVAILABLE. */
   block(section: Section, block: number): CachedBlock | Promise<CachedBlock> {
     const name = blockName(section, block);
     return this.#blocks.get(name) ?? (this.#load(section, block, block + 1, false)[0] as Promise<CachedBlock>);
@@ -128,14 +130,24 @@ export class BlockCache {
   async #checked(section: Section, block: number, bytes: Uint8Array): Promise<CachedBlock | Error> {
     const entry = section.index.blocks.entry(block);
     try {
-      return new CachedBlock(bytes, entry, section.where);
+      return CachedBlock.checked(bytes, entry, section.where);
     } catch {
-      try {
-        return new CachedBlock(await this.#readExtent(section, block, block + 1), entry, section.where);
-      } catch (error) {
-        this.#parts.metrics.corruptions += 1;
-        return error as Error;
-      }
+      return this.#checkedAgain(section, block, entry);
+    }
+  }
+
+  async #checkedAgain(section: Section, block: number, entry: BlockEntry): Promise<CachedBlock | Error> {
+    let bytes: Uint8Array;
+    try {
+      bytes = await this.#readExtent(section, block, block + 1);
+    } catch (error) {
+      return error as Error;
+    }
+    try {
+      return CachedBlock.checked(bytes, entry, section.where);
+    } catch (error) {
+      this.#parts.metrics.corruptions += 1;
+      return new DamagedBlockError(bytes, entry, section.index.epochs, section.where, error);
     }
   }
 

@@ -14,12 +14,17 @@ export class CachedBlock {
   readonly #markOffsets: readonly number[];
 
   /** @throws QueueError CORRUPT_RECORD unless the bytes are the block that the index describes. */
-  constructor(bytes: Uint8Array, entry: BlockEntry, where: string) {
+  static checked(bytes: Uint8Array, entry: BlockEntry, where: string): CachedBlock {
+    const place = `${where} offsets=[${entry.firstOffset}, ${entry.endOffset})`;
+    if (crc32c(bytes) !== entry.crc) throw corrupt(place, "checksum of a data block");
+    return new CachedBlock(bytes, entry, place);
+  }
+
+  /** Of bytes that are proven. @throws QueueError CORRUPT_RECORD unless batches of the offsets of the entry fill them. */
+  constructor(bytes: Uint8Array, entry: BlockEntry, place: string) {
     this.bytes = bytes;
     this.firstOffset = entry.firstOffset;
     this.endOffset = entry.endOffset;
-    const place = `${where} offsets=[${entry.firstOffset}, ${entry.endOffset})`;
-    if (crc32c(bytes) !== entry.crc) throw corrupt(place, "checksum of a data block");
     const positions: number[] = [];
     const offsets: number[] = [];
     let end = entry.firstOffset;

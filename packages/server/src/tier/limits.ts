@@ -107,3 +107,6 @@ export const INDEX_CACHE_RATIO = 1 / 16;
 
 /** One answer of the reader at most, whatever was asked for; a quarter of a small cache is less. */
 export const READ_BYTES_MAX = 8 * MiB;
+
+/** Spans of offsets that are remembered as damaged in objects. */
+export const DAMAGED_SPANS_MAX = 10_000;

@@ -138,6 +138,72 @@ test("a damaged block is named; the others are served", async () => {
   ok(the.metrics.corruptions > 0);
 });
 
+test("a flipped bit anywhere in a block costs the batch that it hit and nothing else", async () => {
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 30; n++) one.append(1 + (n % 3), 50 + 170 * (n % 4));
+  });
+  const { source } = the;
+  const key = keyOf(the);
+  const range = the.index.unmerged(1)[0] as ObjectRange;
+  const good = the.bucket.object(key)?.bytes ?? new Uint8Array();
+  const random = new SimRandom(3);
+  const flips = Array.from({ length: 150 }, () => random.between(0, range.dataBytes - 1));
+  // All of the bytes of one batch's header that its checksum leaves out, too.
+  const victim = source.batches[11];
+  ok(victim !== undefined);
+  const victimAt = Buffer.from(good).indexOf(victim.bytes) - range.position;
+  for (let at = 0; at < 21; at++) flips.push(victimAt + at);
+  for (const at of flips) {
+    const bytes = Uint8Array.from(good);
+    bytes[range.position + at] = (bytes[range.position + at] ?? 0) ^ (1 << random.between(0, 7));
+    the.bucket.overwrite(key, bytes);
+    const { reader } = startTier(the.process, the.bucket, the.index);
+    const readAt = (offset: number) => the.world.settle(reader.read(1, offset, source.uploadedEnd, 1 * MiB, true));
+    let begin = 0;
+    const hit = source.batches.find((one) => {
+      begin += one.bytes.length;
+      return at < begin;
+    });
+    ok(hit !== undefined);
+    const first = batch.baseOffset(hit.bytes, 0);
+    await fails(readAt(first), "CORRUPT_RECORD", new RegExp(`object=${key} partition=1 .*offsets=\\[${first}, ${hit.endOffset}\\)`));
+    deepEqual(reader.damage.of(1), [{ from: first, to: hit.endOffset }], `byte ${at}`);
+    const front = first === 0 ? undefined : await readAt(0);
+    ok(front === undefined || (front.nextOffset === first && Buffer.concat(front.pieces).equals(source.stored(0, first))));
+    if (hit.endOffset < source.uploadedEnd) {
+      const back = await readAt(hit.endOffset);
+      equal(back.nextOffset, source.uploadedEnd);
+      ok(Buffer.concat(back.pieces).equals(source.stored(hit.endOffset, source.uploadedEnd)));
+    }
+  }
+});
+
+test("a damaged batch is passed over once its loss is accepted, and served again once its object is mended", async () => {
+  const the = await uploaded((one) => {
+    for (let n = 0; n < 9; n++) one.append(2, 500);
+  });
+  const key = keyOf(the);
+  const range = the.index.unmerged(1)[0] as ObjectRange;
+  const good = the.bucket.object(key)?.bytes ?? new Uint8Array();
+  const bytes = Uint8Array.from(good);
+  const at = range.position + Math.floor(range.dataBytes / 2);
+  bytes[at] = (bytes[at] ?? 0) ^ 1;
+  the.bucket.overwrite(key, bytes);
+  await fails(the.read(8), "CORRUPT_RECORD", /offsets=\[8, 10\)/);
+  the.index.accepted.push({ from: 8, to: 10 });
+  const around = Buffer.concat([the.source.stored(0, 8), the.source.stored(10, 18)]);
+  ok(Buffer.concat((await the.read(0)).pieces).equals(around));
+  ok(Buffer.concat((await the.read(9)).pieces).equals(the.source.stored(10, 18)));
+  const little = await the.read(0, 9, 1 * MiB);
+  ok(Buffer.concat(little.pieces).equals(the.source.stored(0, 8)));
+  the.index.accepted.length = 0;
+  await fails(the.read(9), "CORRUPT_RECORD", /offsets=\[8, 10\)/);
+  equal(the.reader.damage.of(1).length, 1);
+  the.bucket.overwrite(key, good);
+  ok(Buffer.concat((await the.read(0)).pieces).equals(the.source.stored(0, 18)));
+  equal(the.reader.damage.of(1).length, 0);
+});
+
 test("a damaged index or base is named", async () => {
   const the = await uploaded((one) => one.append(5, 1000));
   const key = keyOf(the);

@@ -5,7 +5,9 @@ import { sameObjectId } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import { BlockCache, type Section } from "./block-cache.ts";
-import type { CachedBlock } from "./cached-block.ts";
+import { CachedBlock } from "./cached-block.ts";
+import { DamageList } from "./damage-list.ts";
+import { DamagedBlockError } from "./damaged-block.ts";
 import { corrupt } from "./identity-codec.ts";
 import { EXTENT_BYTES_MIN, INDEX_CACHE_RATIO, READ_BYTES_MAX, SECTIONS_PER_READ_MAX } from "./limits.ts";
 import { ManifestCache } from "./manifest-cache.ts";
@@ -31,6 +33,7 @@ export class RemoteReader {
   readonly #readBytesMax: number;
   readonly blocks: BlockCache;
   readonly manifests: ManifestCache;
+  readonly damage = new DamageList();
 
   /** @param cacheBytesMax Bound of everything that is kept or being read. */
   constructor(parts: RemoteReaderParts, cacheBytesMax: number) {
@@ -170,15 +173,56 @@ export class RemoteReader {
     let left = room;
     for (let number = first; number < blocks.count && blocks.firstOffset(number) < endOffset; number++) {
       if (!this.#mayPass(gathered, section, blocks.firstOffset(number))) return false;
-      const present = this.blocks.block(section, number);
+      const present = this.#block(section, number);
       const block = present instanceof Promise ? await present : present;
-      const taken = take(gathered, block, endOffset, left, atLeastOne && gathered.bytes === 0);
+      const taken =
+        block instanceof CachedBlock
+          ? take(gathered, block, endOffset, left, atLeastOne && gathered.bytes === 0)
+          : this.#takeAround(gathered, section, block, endOffset, left, atLeastOne);
       left -= taken.bytes;
       if (!taken.all) return false;
     }
     if (!this.#mayPass(gathered, section, Math.min(endOffset, section.index.endOffset))) return false;
     gathered.at = Math.max(gathered.at, section.index.endOffset);
     return true;
+  }
+
+  /** What there is of a block; at once when it is in memory. */
+  #block(section: Section, number: number): CachedBlock | Promise<CachedBlock | DamagedBlockError> {
+    const present = this.blocks.block(section, number);
+    if (!(present instanceof Promise)) return present;
+    const { partitionId } = section.range;
+    return present.then(
+      (block) => {
+        this.damage.healed(partitionId, block.firstOffset, block.endOffset);
+        return block;
+      },
+      (error: unknown) => {
+        if (!(error instanceof DamagedBlockError)) throw error;
+        if (!this.#parts.index.isLossAccepted(partitionId, error.from, error.to)) this.damage.note(partitionId, error.from, error.to);
+        return error;
+      },
+    );
+  }
+
+  /** What is proven of a damaged block. The rest is an error for who stands before it with nothing, unless its loss was accepted. */
+  #takeAround(gathered: Gathered, section: Section, damaged: DamagedBlockError, endOffset: number, room: number, atLeastOne: boolean) {
+    const { before, after, from, to } = damaged;
+    const inFront =
+      before === undefined || gathered.at >= from
+        ? { bytes: 0, all: true }
+        : take(gathered, before, Math.min(endOffset, from), room, atLeastOne && gathered.bytes === 0);
+    if (!inFront.all || endOffset <= from) return { bytes: inFront.bytes, all: false };
+    if (gathered.at < to) {
+      if (!this.#parts.index.isLossAccepted(section.range.partitionId, from, to)) {
+        if (gathered.bytes === 0) throw damaged;
+        return { bytes: inFront.bytes, all: false };
+      }
+      gathered.at = to;
+    }
+    if (after === undefined) return inFront;
+    const behind = take(gathered, after, endOffset, room - inFront.bytes, atLeastOne && gathered.bytes === 0);
+    return { bytes: inFront.bytes + behind.bytes, all: behind.all };
   }
 
   /** Whether no lost record lies between what was gathered and `to`. A loss is an error only for who stands before it. */
