@@ -10,6 +10,7 @@ import type { RecordSlices } from "../model/record-slices.ts";
 import type { MarkListener, Partition } from "../partition/partition.ts";
 import { abandon, failureOf } from "./api-handler.ts";
 import { BorrowedRecords } from "./borrowed-records.ts";
+import type { DamageLog } from "./damage-log.ts";
 import type { FetchPosition } from "./fetch-position.ts";
 import { type FetchAnswer, type FetchPart, sendFetchAnswer } from "./fetch-response.ts";
 import type { FetchSession } from "./fetch-session.ts";
@@ -44,15 +45,17 @@ type Reading = { bytes: number; isFirst: boolean; readonly slow: Promise<void>[]
 export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
   readonly #parts: KafkaParts;
   readonly #call: FetchCall;
+  readonly #damage: DamageLog;
   readonly #bytesMin: number;
   #watched: Partition[] = [];
   #timer: Timer | undefined;
   #isWaiting = false;
   #isQueued = false;
 
-  constructor(parts: KafkaParts, call: FetchCall) {
+  constructor(parts: KafkaParts, call: FetchCall, damage: DamageLog) {
     this.#parts = parts;
     this.#call = call;
+    this.#damage = damage;
     this.#bytesMin = Math.min(call.request.minBytes, call.request.maxBytes);
   }
 
@@ -186,8 +189,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
 
   #readFailed(part: FetchPart, thrown: unknown): void {
     const [code] = failureOf(this.#parts, thrown, "Fetch");
-    if (thrown instanceof QueueError && thrown.code === "CORRUPT_RECORD")
-      this.#parts.log.error("a fetch met damaged records", { reason: thrown.message });
+    if (thrown instanceof QueueError && thrown.code === "CORRUPT_RECORD") this.#damage.met(thrown.message);
     part.errorCode = code;
   }
 

@@ -50,3 +50,9 @@ export const REQUEST_STRUCTS_MAX = 250_000;
 
 /** Highest API key that is counted by itself. */
 export const API_KEYS_MAX = 128;
+
+/** A damage that fetches go on meeting is told this often. */
+export const DAMAGE_LOG_MS_MIN = 10 * 60 * 1000;
+
+/** Damages that are known to have been told. */
+export const DAMAGE_LINES_MAX = 1000;

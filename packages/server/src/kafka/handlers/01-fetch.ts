@@ -5,6 +5,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { fetchRequest } from "@tidemq/protocol/messages/01-fetch.ts";
 import { ActiveFetch } from "../active-fetch.ts";
 import type { ApiHandler } from "../api-handler.ts";
+import { DamageLog } from "../damage-log.ts";
 import { sendFetchAnswer } from "../fetch-response.ts";
 import { FetchSessions } from "../fetch-session.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
@@ -34,6 +35,7 @@ const READ_COMMITTED = 1;
 
 export function fetchHandler(parts: KafkaParts): ApiHandler {
   const sessions = new FetchSessions(parts.clock, parts.random);
+  const damage = new DamageLog(parts.log, parts.clock);
   return {
     apiKey: ApiKey.Fetch,
     versions: fetchRequest.versions,
@@ -62,7 +64,7 @@ export function fetchHandler(parts: KafkaParts): ApiHandler {
         isReadCommitted,
         startedMs,
       };
-      new ActiveFetch(parts, call).start();
+      new ActiveFetch(parts, call, damage).start();
     },
   };
 }
