@@ -57,6 +57,7 @@ export class NumberedLog {
         equal(found, offset);
         equal(this.valueAt(offset).compare(value ?? Buffer.alloc(0)), 0, `the record at offset ${offset}`);
         offset += 1;
+        if (offset === to) return;
       }
     }
   }
