@@ -5,7 +5,6 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { openClient } from "@tidemq/client/real/open-client.ts";
-import { errorInfo } from "@tidemq/protocol/error-codes.ts";
 import { NumberedLog } from "./numbered-log.ts";
 import { freePort, ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
 

@@ -48,7 +48,7 @@ export async function finish(sim: Sim, options: FinishOptions): Promise<void> {
 }
 
 /** No fault from now on. */
-export function heal(sim: Sim): void {
+function heal(sim: Sim): void {
   sim.note("faults stop");
   Object.assign(sim.node.disk.faults, HEALTHY_DISK);
   Object.assign(sim.node.network.faults, HEALTHY_NETWORK);

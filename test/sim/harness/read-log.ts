@@ -1,6 +1,5 @@
 import { API } from "@tidemq/client/apis.ts";
 import type { Client } from "@tidemq/client/client.ts";
-import { sleep } from "@tidemq/client/clock.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { decodeRecords } from "@tidemq/protocol/record.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
@@ -12,7 +11,6 @@ import type { StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
 import type { Target } from "./target.ts";
 
 const FAILURES_MAX = 100;
-const PAUSE_MS = 200;
 const FETCH_BYTES = 512 * 1024;
 const DECOMPRESSED_BYTES_MAX = 16 * 1024 * 1024;
 /** Newest version of Fetch that names topics. */

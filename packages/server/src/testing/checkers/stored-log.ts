@@ -112,5 +112,6 @@ function isInHole(log: StoredLog, offset: number): boolean {
 
 export function sentText(sent: Sent): string {
   const { id, state, offset, sentAtMs, endedAtMs, error } = sent;
-  return `${idText(id)} ${state} at offset ${offset}, sent at ${sentAtMs.toFixed(3)}, ended at ${endedAtMs.toFixed(3)}${error === undefined ? "" : ` with ${error}`}`;
+  const reason = error === undefined ? "" : ` with ${error}`;
+  return `${idText(id)} ${state} at offset ${offset}, sent at ${sentAtMs.toFixed(3)}, ended at ${endedAtMs.toFixed(3)}${reason}`;
 }
