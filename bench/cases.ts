@@ -6,20 +6,24 @@ import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { encodeRequestFrame } from "@tidemq/protocol/headers.ts";
 import { createTopicsRequest } from "@tidemq/protocol/messages/19-create-topics.ts";
 import { libraryFolder } from "./kafka-server.ts";
-import { cpuSeconds } from "./process-cost.ts";
+import { cpuSeconds, untilQuiet } from "./process-cost.ts";
 import type { RawResult, RawTask } from "./raw-client.ts";
 import { RawConnection } from "./raw-connection.ts";
-
-/** A server under test, whichever it is. */
-export type Target = Readonly<{ host: string; port: number; processId: number }>;
-
-/** What one run of a case found; the name carries the unit. */
-export type Figures = Readonly<Record<string, number>>;
+import { produceError, produceFrame } from "./raw-requests.ts";
+import type { Figures, Target } from "./target.ts";
 
 /** A figure to compare: better when smaller or when larger, and the ratio TideMQ / Kafka that is aimed at in each mode. */
 export type Goal = Readonly<{ figure: string; better: "less" | "more"; unsynced?: number; synced?: number }>;
 
-export type Case = Readonly<{ name: string; about: string; goals: readonly Goal[]; run(target: Target, topic: string): Promise<Figures> }>;
+export type Case = Readonly<{
+  name: string;
+  about: string;
+  goals: readonly Goal[];
+  alsoShown?: readonly string[];
+  /** Kafka's own tools are the client. */
+  needsKafka?: boolean;
+  run(target: Target, topic: string): Promise<Figures>;
+}>;
 
 export const PARTITIONS = 6;
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -27,11 +31,20 @@ const run = promisify(execFile);
 
 const RAW = { partitions: PARTITIONS, connections: PARTITIONS, inFlight: 5, records: 255, recordBytes: 1024, mib: 0, seconds: 0, rate: 0 };
 
-async function raw(target: Target, task: Partial<RawTask> & Pick<RawTask, "kind" | "topic">): Promise<Figures> {
+export type RawTaskOfCase = Partial<RawTask> & Pick<RawTask, "kind" | "topic">;
+
+/** Runs the raw client as a process of its own. */
+export async function runRaw(target: Target, task: RawTaskOfCase): Promise<RawResult> {
   const full = { ...RAW, host: target.host, port: target.port, ...task };
-  const before = cpuSeconds(target.processId);
   const { stdout } = await run(process.execPath, [join(HERE, "raw-client.ts"), JSON.stringify(full)]);
-  const result = JSON.parse(stdout) as RawResult;
+  return JSON.parse(stdout) as RawResult;
+}
+
+/** The same, with what it cost the broker until it was quiet again: uploads and the like run behind. */
+export async function raw(target: Target, task: RawTaskOfCase): Promise<Figures> {
+  const before = cpuSeconds(target.processId);
+  const result = await runRaw(target, task);
+  await untilQuiet(target.processId);
   const cpu = cpuSeconds(target.processId) - before;
   return {
     "MiB/s": result.mib / result.seconds,
@@ -41,6 +54,7 @@ async function raw(target: Target, task: Partial<RawTask> & Pick<RawTask, "kind"
     "p50 ms": result.p50Ms,
     "p99 ms": result.p99Ms,
     "p99.9 ms": result.p999Ms,
+    ...(result.refused > 0 ? { refused: result.refused } : {}),
   };
 }
 
@@ -52,6 +66,7 @@ async function javaProduce(target: Target, topic: string): Promise<Figures> {
   const size = ["--num-records", `${records}`, "--record-size", "1024", "--throughput", "-1"];
   const { stdout } = await run("java", [...flags, "--topic", topic, ...size, "--producer-props", ...settings], { maxBuffer: 1 << 24 });
   const rates = [...stdout.matchAll(/([\d.]+) MB\/sec/g)];
+  await untilQuiet(target.processId);
   const cpu = cpuSeconds(target.processId) - before;
   return { "MiB/s": Number(rates.at(-1)?.[1]), "broker CPU s/GiB": cpu / (records / 1024 / 1024) };
 }
@@ -91,35 +106,40 @@ export const CASES: readonly Case[] = [
     name: "one record of 100 B a request, 1 connection × 5",
     about: "requests per second",
     goals: [{ figure: "requests/s", better: "more", unsynced: 1.5, synced: 3 }],
+    alsoShown: ["broker CPU µs/request"],
     run: (target, topic) => raw(target, { kind: "produce", topic, connections: 1, records: 1, recordBytes: 100, seconds: 3 }),
   },
   {
     name: "one record of 100 B a request, 32 connections × 5",
     about: "requests per second",
     goals: [{ figure: "requests/s", better: "more", unsynced: 1.5, synced: 6 }],
+    alsoShown: ["broker CPU µs/request"],
     run: (target, topic) => raw(target, { kind: "produce", topic, connections: 32, records: 1, recordBytes: 100, seconds: 3 }),
   },
   {
     name: "latency at 20 MB/s",
     about: "20 KiB each millisecond, open loop, acks=all",
     goals: [{ figure: "p99 ms", better: "less", unsynced: 0.6, synced: 0.3 }],
+    alsoShown: ["p50 ms", "p99.9 ms"],
     run: (target, topic) => raw(target, { kind: "latency", topic, connections: 1, records: 20, recordBytes: 1024, rate: 1000, seconds: 6 }),
   },
   {
     name: "produce, Java client",
     about: "1 KiB records, linger 5 ms, batches of 256 KiB, acks=all",
     goals: [{ figure: "MiB/s", better: "more", unsynced: 1.4, synced: 1.8 }],
+    alsoShown: ["broker CPU s/GiB"],
+    needsKafka: true,
     run: javaProduce,
   },
 ];
 
 /** Creates the topic and the one that the fetch case writes. */
-export async function createTopics(target: Target, topic: string): Promise<void> {
+export async function createTopics(target: Target, topic: string, partitions = PARTITIONS): Promise<void> {
   const connection = await RawConnection.open(target.host, target.port);
   const writer = new ByteWriter(1024);
   const topics = [topic, `${topic}-hot`].map((name) => ({
     name,
-    numPartitions: PARTITIONS,
+    numPartitions: partitions,
     replicationFactor: 1,
     assignments: [],
     configs: [],
@@ -127,4 +147,13 @@ export async function createTopics(target: Target, topic: string): Promise<void>
   encodeRequestFrame(createTopicsRequest, 4, 1, "bench", { topics, timeoutMs: 30_000 }, writer);
   await connection.ask(writer.finish());
   connection.close();
+}
+
+/** A topic and one acknowledged record in it. */
+export async function produceFirstRecord(target: Target): Promise<void> {
+  await createTopics(target, "first", 1);
+  const connection = await RawConnection.open(target.host, target.port);
+  const error = produceError(await connection.ask(produceFrame("first", 0, 1, 100, -1)));
+  connection.close();
+  if (error !== 0) throw new Error(`the first record was refused with ${error}`);
 }

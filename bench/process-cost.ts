@@ -1,4 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const QUIET_STEP_MS = 250;
+const QUIET_STEPS = 4;
+/** A JVM that does nothing uses about 1 % of a core. */
+const QUIET_CORES_MAX = 0.03;
+const QUIET_WAIT_MS_MAX = 90_000;
 
 /** CPU seconds, user and kernel, of a process and its children, all their live threads (`schedstat`, nanoseconds). Linux only. */
 export function cpuSeconds(processId: number): number {
@@ -11,6 +18,17 @@ export function cpuSeconds(processId: number): number {
   return ns / 1e9;
 }
 
+/** Waits until the process has had next to nothing to do for a second: what it does behind a load belongs to the load. */
+export async function untilQuiet(processId: number): Promise<void> {
+  const giveUpAtMs = performance.now() + QUIET_WAIT_MS_MAX;
+  for (let quiet = 0; quiet < QUIET_STEPS && performance.now() < giveUpAtMs; ) {
+    const before = cpuSeconds(processId);
+    await sleep(QUIET_STEP_MS);
+    const cores = (cpuSeconds(processId) - before) / (QUIET_STEP_MS / 1000);
+    quiet = cores <= QUIET_CORES_MAX ? quiet + 1 : 0;
+  }
+}
+
 /** Resident memory of a process and its children in MiB. */
 export function residentMiB(processId: number): number {
   let kib = 0;
@@ -18,9 +36,22 @@ export function residentMiB(processId: number): number {
   return kib / 1024;
 }
 
-/** CPU seconds per second that processes outside of the trees use: how quiet the machine was. */
-export function otherCores(seconds: number, ownCpuSeconds: number, before: number, after: number): number {
-  return (after - before - ownCpuSeconds) / seconds;
+/** Times that threads of the process went to sleep: how often it was awake. */
+export function wakes(processId: number): number {
+  let count = 0;
+  for (const id of processTree(processId)) {
+    for (const thread of list(`/proc/${id}/task`)) {
+      count += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(read(`/proc/${id}/task/${thread}/status`))?.[1] ?? 0);
+    }
+  }
+  return count;
+}
+
+/** Bytes that the process and its children have had written to disks. */
+export function writtenBytes(processId: number): number {
+  let bytes = 0;
+  for (const id of processTree(processId)) bytes += Number(/^write_bytes:\s+(\d+)/m.exec(read(`/proc/${id}/io`))?.[1] ?? 0);
+  return bytes;
 }
 
 /** CPU seconds of the whole machine since it started, idle time left out. */

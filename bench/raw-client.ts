@@ -20,10 +20,22 @@ export type RawTask = Readonly<{
   rate: number;
 }>;
 
-export type RawResult = Readonly<{ seconds: number; mib: number; requests: number; p50Ms: number; p99Ms: number; p999Ms: number }>;
+export type RawResult = Readonly<{
+  seconds: number;
+  mib: number;
+  requests: number;
+  p50Ms: number;
+  p99Ms: number;
+  p999Ms: number;
+  /** Answers that told to come back later, and sent again then. */
+  refused: number;
+}>;
 
 const MIB = 1024 * 1024;
 const HISTOGRAM_NS_MAX = 60_000_000_000;
+/** Kafka's NOT_ENOUGH_REPLICAS, which producers try again: the broker has no room at the moment. */
+const NO_ROOM = 19;
+const RETRY_MS = 20;
 
 async function produce(task: RawTask): Promise<RawResult> {
   const frames = Array.from({ length: task.partitions }, (_, n) => produceFrame(task.topic, n, task.records, task.recordBytes, -1));
@@ -35,6 +47,7 @@ async function produce(task: RawTask): Promise<RawResult> {
   const endMs = task.mib > 0 ? Number.POSITIVE_INFINITY : startMs + task.seconds * 1000;
   let sent = 0;
   let answered = 0;
+  let refused = 0;
   const lanes = connections.map(
     (connection, lane) =>
       new Promise<void>((resolve) => {
@@ -50,9 +63,16 @@ async function produce(task: RawTask): Promise<RawResult> {
         };
         connection.onAnswer = (answer) => {
           const error = produceError(answer);
-          if (error !== 0) throw new Error(`produce failed with ${error}`);
-          latency.record(Math.max(1_000, Math.round((performance.now() - (sentAt.shift() as number)) * 1e6)));
+          const tookMs = performance.now() - (sentAt.shift() as number);
           open -= 1;
+          if (error === NO_ROOM) {
+            refused += 1;
+            sent -= 1;
+            setTimeout(send, RETRY_MS);
+            return;
+          }
+          if (error !== 0) throw new Error(`produce failed with ${error}`);
+          latency.record(Math.max(1_000, Math.round(tookMs * 1e6)));
           answered += 1;
           if (sent < requestsMax && performance.now() < endMs) send();
           else if (open === 0) resolve();
@@ -65,7 +85,7 @@ async function produce(task: RawTask): Promise<RawResult> {
   );
   await Promise.all(lanes);
   for (const connection of connections) connection.close();
-  return result(startMs, answered * payload, answered, latency);
+  return { ...result(startMs, answered * payload, answered, latency), refused };
 }
 
 /** Open loop: each request leaves when it is due, whether the ones before are answered or not; timed from the moment it is sent. */
@@ -136,7 +156,15 @@ async function fetchAll(task: RawTask): Promise<RawResult> {
 
 function result(startMs: number, bytes: number, requests: number, latency: ReturnType<typeof createHistogram>): RawResult {
   const ms = (percentile: number): number => (requests === 0 ? 0 : latency.percentile(percentile) / 1e6);
-  return { seconds: (performance.now() - startMs) / 1000, mib: bytes / MIB, requests, p50Ms: ms(50), p99Ms: ms(99), p999Ms: ms(99.9) };
+  return {
+    seconds: (performance.now() - startMs) / 1000,
+    mib: bytes / MIB,
+    requests,
+    p50Ms: ms(50),
+    p99Ms: ms(99),
+    p999Ms: ms(99.9),
+    refused: 0,
+  };
 }
 
 const task = JSON.parse(process.argv[2] ?? "{}") as RawTask;

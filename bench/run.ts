@@ -1,164 +1,223 @@
 /**
  * Measures TideMQ beside Apache Kafka on this machine: same clients, warm-up first, rounds that alternate.
  *
- *   npm run bench -- [--rounds 3] [--mode unsynced|synced] [--case TEXT] [--only tidemq] [--write]
+ *   npm run bench -- [--rounds 3] [--mode unsynced|synced] [--case TEXT] [--only tidemq] [--no-cold] [--write]
  *
  * `--write` makes docs/reference/benchmarks.md anew. Without Java only TideMQ runs.
  */
-import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { closeSync, fsyncSync, mkdtempSync, openSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { CASES, type Case, createTopics, type Figures, type Goal, type Target } from "./cases.ts";
-import { KAFKA_VERSION, kafkaProblem, startKafka } from "./kafka-server.ts";
-import { cpuSeconds, machineCpuSeconds, residentMiB } from "./process-cost.ts";
+import { CASES, type Case, createTopics } from "./cases.ts";
+import { coldScan, coldScanProblem } from "./cold-scan.ts";
+import { downloadKafka, kafkaProblem, startKafka } from "./kafka-server.ts";
+import { machineCpuSeconds, untilQuiet } from "./process-cost.ts";
+import { document, type Row, table } from "./report.ts";
+import { standing } from "./standing.ts";
 import { median, short } from "./statistics.ts";
+import { type Figures, loopDelay, type Mode, type Target } from "./target.ts";
 import { startTideMq } from "./tidemq-server.ts";
 
-type Mode = "unsynced" | "synced";
-type Contestant = Readonly<{ name: "TideMQ" | "Kafka"; target: Target; startMs: number; idleMiB: number; stop(): Promise<unknown> }>;
-type Row = Readonly<{ mode: Mode; case: Case; figure: string; ours: number; theirs: number; goal: Goal | undefined }>;
+type Contestant = Readonly<{ name: "TideMQ" | "Kafka"; target: Target; standing: Figures; stop(): Promise<unknown> }>;
+type Results = Map<string, Figures[]>;
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
-const SETTLE_MS = 2_000;
+const SAMPLE_MS = 500;
+const P99 = "p99 ms";
+const LOOP_P99 = "loop delay p99 ms";
+const LATENCY_CASE = "latency";
 
 const { values: flags } = parseArgs({
+  allowNegative: true,
   options: {
     rounds: { type: "string", default: "3" },
     mode: { type: "string" },
     case: { type: "string", default: "" },
     only: { type: "string" },
+    cold: { type: "boolean", default: true },
     write: { type: "boolean", default: false },
   },
 });
 
+const otherCores: number[] = [];
+const loopDelays: number[] = [];
+
 async function contestants(mode: Mode): Promise<Contestant[]> {
-  const found: Contestant[] = [];
-  const tide = await startTideMq({ synced: mode === "synced" });
-  await sleep(SETTLE_MS);
-  found.push({ name: "TideMQ", target: tide, startMs: tide.startMs, idleMiB: residentMiB(tide.processId), stop: tide.stop });
+  const synced = mode === "synced";
+  const tide = await startTideMq({ synced });
+  const found: Contestant[] = [{ name: "TideMQ", target: tide, standing: await standing(tide, tide.startMs), stop: tide.stop }];
   const problem = kafkaProblem();
   if (flags.only === "tidemq") return found;
   if (problem !== undefined) {
     console.error(`Kafka is left out: ${problem}`);
     return found;
   }
-  const kafka = await startKafka({ synced: mode === "synced" });
-  await sleep(SETTLE_MS);
-  found.push({ name: "Kafka", target: kafka, startMs: kafka.startMs, idleMiB: residentMiB(kafka.processId), stop: kafka.stop });
+  const kafka = await startKafka({ synced });
+  found.push({ name: "Kafka", target: kafka, standing: await standing(kafka, kafka.startMs), stop: kafka.stop });
   return found;
 }
 
-async function measure(mode: Mode): Promise<Row[]> {
-  const cases = CASES.filter((each) => each.name.includes(flags.case) && each.goals.some((goal) => goal[mode] !== undefined));
+async function measure(mode: Mode): Promise<{ rows: Row[]; alone: Row[] }> {
+  const hasKafka = kafkaProblem() === undefined;
+  if (hasKafka) await downloadKafka();
+  const cases = CASES.filter(({ name, goals, needsKafka }) => {
+    const isWanted = name.includes(flags.case) && goals.some((goal) => goal[mode] !== undefined);
+    return isWanted && (hasKafka || needsKafka !== true);
+  });
   const players = await contestants(mode);
-  const results = new Map<string, Figures[]>();
+  const results: Results = new Map();
+  const alone: Row[] = [];
   try {
-    const rounds = Number(flags.rounds);
-    for (let round = 0; round <= rounds; round++) {
+    for (let round = 0; round <= Number(flags.rounds); round++) {
       for (const each of cases) {
-        for (const player of round % 2 === 0 ? players : players.toReversed()) {
-          const topic = `bench-${round}-${CASES.indexOf(each)}`;
-          await createTopics(player.target, topic);
-          const figures = await measureOne(mode, round, each, player, topic);
-          const key = `${each.name}/${player.name}`;
-          if (round > 0) results.set(key, [...(results.get(key) ?? []), figures]);
-        }
+        for (const player of round % 2 === 0 ? players : players.toReversed()) await measureOne(mode, round, each, player, results);
       }
     }
+    const [tide] = players;
+    if (tide !== undefined && mode === "unsynced" && flags.cold && flags.case === "") alone.push(...(await coldRows(tide.target, mode)));
   } finally {
     for (const player of players) await player.stop();
   }
-  return [...cases.flatMap((each) => rowsOf(mode, each, results)), ...standing(mode, players)];
+  return { rows: [...cases.flatMap((each) => rowsOf(mode, each, results)), ...standingRows(mode, players)], alone };
 }
 
-async function measureOne(mode: Mode, round: number, each: Case, player: Contestant, topic: string): Promise<Figures> {
-  const before = { machine: machineCpuSeconds(), broker: cpuSeconds(player.target.processId), ms: performance.now() };
-  const figures = await each.run(player.target, topic);
-  const seconds = (performance.now() - before.ms) / 1000;
-  const said = Object.entries(figures).map(([name, value]) => `${short(value)} ${name}`);
-  const title = round === 0 ? "warm-up" : `round ${round}`;
-  console.error(`${mode} · ${title} · ${each.name} · ${player.name}: ${said.join(", ")} (${seconds.toFixed(1)} s)`);
-  return figures;
+async function measureOne(mode: Mode, round: number, each: Case, player: Contestant, results: Results): Promise<void> {
+  const { target, name } = player;
+  const topic = `bench-${round}-${CASES.indexOf(each)}`;
+  await createTopics(target, topic);
+  await untilQuiet(target.processId);
+  otherCores.push(await coresInUse());
+  await loopDelay(target);
+  const startMs = performance.now();
+  const figures = { ...(await each.run(target, topic)), ...(await loopDelay(target)) };
+  const seconds = (performance.now() - startMs) / 1000;
+  const said = Object.entries(figures).map(([figure, value]) => `${short(value)} ${figure}`);
+  console.error(
+    `${mode} · ${round === 0 ? "warm-up" : `round ${round}`} · ${each.name} · ${name}: ${said.join(", ")} (${seconds.toFixed(1)} s)`,
+  );
+  if (round === 0) return;
+  const key = `${each.name}/${name}`;
+  results.set(key, [...(results.get(key) ?? []), figures]);
+  if (figures[LOOP_P99] !== undefined) loopDelays.push(figures[LOOP_P99]);
 }
 
-function rowsOf(mode: Mode, each: Case, results: ReadonlyMap<string, readonly Figures[]>): Row[] {
+function rowsOf(mode: Mode, each: Case, results: Results): Row[] {
   const of = (name: string, figure: string): number =>
     median((results.get(`${each.name}/${name}`) ?? []).map((figures) => figures[figure] ?? Number.NaN));
   const shown = new Set(each.goals.map((goal) => goal.figure));
-  if (each.name.startsWith("one record")) shown.add("broker CPU µs/request");
-  if (each.name.startsWith("latency")) shown.add("p50 ms").add("p99.9 ms");
-  if (each.name.includes("Java")) shown.add("broker CPU s/GiB");
+  for (const figure of each.alsoShown ?? []) shown.add(figure);
   return [...shown].map((figure) => {
     const goal = each.goals.find((one) => one.figure === figure);
-    return { mode, case: each, figure, ours: of("TideMQ", figure), theirs: of("Kafka", figure), goal };
+    const ratio = goal?.[mode];
+    const aim = goal === undefined || ratio === undefined ? undefined : { better: goal.better, ratio };
+    return { name: each.name, mode, figure, ours: of("TideMQ", figure), theirs: of("Kafka", figure), goal: aim };
   });
 }
 
-function standing(mode: Mode, players: readonly Contestant[]): Row[] {
-  const of = (name: string, field: "startMs" | "idleMiB"): number => players.find((player) => player.name === name)?.[field] ?? Number.NaN;
-  const fake = (name: string, about: string): Case => ({
-    name,
-    about,
-    goals: [],
-    run: () => Promise.reject(new Error("measured at start")),
-  });
-  const start = fake("process start until it answers", "new data folder, JVM formatted before");
-  const idle = fake("idle", "resident memory two seconds after the start");
+const STANDING_LIMITS: Readonly<Record<string, number>> = {
+  "ms to the first record": 1000,
+  "MiB idle": 150,
+  "wakes/s idle": 5,
+  "KiB/s written idle": 0,
+};
+
+function standingRows(mode: Mode, players: readonly Contestant[]): Row[] {
+  const of = (name: string, figure: string): number => players.find((player) => player.name === name)?.standing[figure] ?? Number.NaN;
+  return Object.entries(STANDING_LIMITS).map(([figure, limit]) => ({
+    name: "new data folder, nobody there",
+    mode,
+    figure,
+    ours: of("TideMQ", figure),
+    theirs: of("Kafka", figure),
+    goal: { better: "less", limit },
+  }));
+}
+
+async function coldRows(target: Target, mode: Mode): Promise<Row[]> {
+  const problem = coldScanProblem();
+  if (problem !== undefined) {
+    console.error(`the cold scan is left out: ${problem}`);
+    return [];
+  }
+  const found = await coldScan(target);
+  const of = (figure: string): number => found[figure] ?? Number.NaN;
+  console.error(`cold scan: ${JSON.stringify(found)}`);
+  const name = "cold scan";
   return [
-    { mode, case: start, figure: "ms", ours: of("TideMQ", "startMs"), theirs: of("Kafka", "startMs"), goal: undefined },
-    { mode, case: idle, figure: "MiB", ours: of("TideMQ", "idleMiB"), theirs: of("Kafka", "idleMiB"), goal: undefined },
+    { name, mode, figure: "MiB/s, beside `cat`", ours: of("scan MiB/s"), theirs: of("cat MiB/s"), goal: { better: "more", ratio: 0.5 } },
+    {
+      name,
+      mode,
+      figure: "produce p99 ms, beside none",
+      ours: of("p99 ms beside a scan"),
+      theirs: of("p99 ms alone"),
+      goal: { better: "less", ratio: 2 },
+    },
   ];
 }
 
-function verdict(row: Row): string {
-  const aim = row.goal?.[row.mode];
-  if (row.goal === undefined || aim === undefined || Number.isNaN(row.theirs)) return "";
-  const ratio = row.ours / row.theirs;
-  const met = row.goal.better === "less" ? ratio <= aim : ratio >= aim;
-  return `${row.goal.better === "less" ? "≤" : "≥"} ${aim} ${met ? "reached" : "**missed**"}`;
+/** The strictest comparison: we have synced, Kafka has not. */
+function acrossModes(rows: readonly Row[]): Row[] {
+  const found = (mode: Mode): Row | undefined =>
+    rows.find((row) => row.name.startsWith(LATENCY_CASE) && row.figure === P99 && row.mode === mode);
+  const [ours, theirs] = [found("synced"), found("unsynced")];
+  if (ours === undefined || theirs === undefined) return [];
+  return [
+    {
+      name: ours.name,
+      mode: "ours synced, Kafka not",
+      figure: P99,
+      ours: ours.ours,
+      theirs: theirs.theirs,
+      goal: { better: "less", ratio: 1 },
+    },
+  ];
 }
 
-function table(rows: readonly Row[]): string {
-  const lines = rows.map(
-    (row) =>
-      `| ${row.case.name} | ${row.mode} | ${row.figure} | ${short(row.ours)} | ${short(row.theirs)} | ${short(row.ours / row.theirs)} | ${verdict(row)} |`,
-  );
-  return ["| case | both | figure | TideMQ | Kafka | ratio | goal |", "|---|---|---|---|---|---|---|", ...lines].join("\n");
+/** While neither server has anything to do: by other processes. */
+async function coresInUse(): Promise<number> {
+  const before = machineCpuSeconds();
+  const startMs = performance.now();
+  await sleep(SAMPLE_MS);
+  return (machineCpuSeconds() - before) / ((performance.now() - startMs) / 1000);
 }
 
-function machine(): string {
-  const model = cpus()[0]?.model ?? "unknown processor";
-  const kernel = readFileSync("/proc/sys/kernel/osrelease", "utf8").trim();
-  const java = kafkaProblem() === undefined ? ` · ${execFileSync("java", ["--version"], { encoding: "utf8" }).split("\n")[0]}` : "";
-  const memory = `${Math.round(totalmem() / 1024 ** 3)} GiB`;
-  return `${cpus().length} × ${model} · ${memory} · Linux ${kernel} · Node ${process.version}${java} · Kafka ${KAFKA_VERSION}`;
+/** Of 1 GiB, written and synced. */
+function diskMiBPerSecond(): number {
+  const folder = mkdtempSync(join(tmpdir(), "bench-disk-"));
+  const descriptor = openSync(join(folder, "file"), "w");
+  const piece = Buffer.alloc(4 * 1024 * 1024, 1);
+  const startMs = performance.now();
+  for (let written = 0; written < 256; written++) writeSync(descriptor, piece);
+  fsyncSync(descriptor);
+  const seconds = (performance.now() - startMs) / 1000;
+  closeSync(descriptor);
+  rmSync(folder, { recursive: true });
+  return 1024 / seconds;
 }
 
-function document(rows: readonly Row[]): string {
-  const about = CASES.map((each) => `* **${each.name}**: ${each.about}.`).join("\n");
-  return `# Benchmarks
-
-Made by \`npm run bench -- --rounds ${flags.rounds} --write\`: both servers run on one machine at the same time, one is measured while the other idles,
-rounds alternate, the first is not counted, the median of the others is shown. Clients and servers share the processors.
-CPU is that of the broker's process tree, kernel included. The ratio is TideMQ / Kafka.
-
-${machine()}
-
-${table(rows)}
-
-${about}
-`;
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
+const disk = diskMiBPerSecond();
 const modes: Mode[] = flags.mode === "synced" || flags.mode === "unsynced" ? [flags.mode] : ["unsynced", "synced"];
-const rows: Row[] = [];
-for (const mode of modes) rows.push(...(await measure(mode)));
-console.log(table(rows));
-if (flags.write) writeFileSync(join(ROOT, "docs/reference/benchmarks.md"), document(rows));
+const besideKafka: Row[] = [];
+const alone: Row[] = [];
+for (const mode of modes) {
+  const found = await measure(mode);
+  besideKafka.push(...found.rows);
+  alone.push(...found.alone);
+}
+besideKafka.push(...acrossModes(besideKafka));
+const worst = loopDelays.length === 0 ? Number.NaN : Math.max(...loopDelays);
+alone.push({
+  name: "event loop",
+  mode: modes.join(", "),
+  figure: "delay p99 ms",
+  ours: worst,
+  theirs: Number.NaN,
+  goal: { better: "less", limit: 10 },
+});
+console.log(`${table(besideKafka, "Kafka")}\n\n${table(alone, "compared with")}`);
+const report = { rounds: Number(flags.rounds), diskMiBPerSecond: disk, otherCores: median(otherCores), besideKafka, alone };
+if (flags.write) writeFileSync(join(ROOT, "docs/reference/benchmarks.md"), document(report));

@@ -17,6 +17,8 @@ export type TideMqServer = Readonly<{
   httpPort: number;
   processId: number;
   folder: string;
+  dataFolder: string;
+  /** From the start of the process until it is ready. */
   startMs: number;
   /** SIGTERM; resolves with the exit code. A temporary folder is removed. */
   stop(): Promise<number | null>;
@@ -52,6 +54,7 @@ export async function startTideMq(options: TideMqOptions): Promise<TideMqServer>
     httpPort,
     processId: child.pid ?? -1,
     folder,
+    dataFolder: join(folder, "data"),
     startMs: performance.now() - startedMs,
     stop: async () => {
       child.kill("SIGTERM");
