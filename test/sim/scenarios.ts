@@ -28,6 +28,7 @@ import { scenario as powerLossUnsynced } from "./scenarios/power-loss-unsynced.t
 import { scenario as readErrors } from "./scenarios/read-errors.ts";
 import { scenario as refusals } from "./scenarios/refusals.ts";
 import { scenario as slowDisk } from "./scenarios/slow-disk.ts";
+import { scenario as slowReads } from "./scenarios/slow-reads.ts";
 import { scenario as snapshotFlip } from "./scenarios/snapshot-flip.ts";
 import { scenario as topicChurn } from "./scenarios/topic-churn.ts";
 import { scenario as walFlip } from "./scenarios/wal-flip.ts";
@@ -64,6 +65,7 @@ export const SCENARIOS: readonly Scenario[] = [
   readErrors,
   refusals,
   slowDisk,
+  slowReads,
   snapshotFlip,
   topicChurn,
   walFlip,

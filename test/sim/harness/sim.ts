@@ -28,6 +28,8 @@ export class Sim {
   readonly load: Workload;
   /** Damage was done on purpose: offsets may be answered as damaged, and readers skip them. */
   gapsAllowed = false;
+  /** How often unsynced records were lost with leave: what was told before does not count any more. */
+  lossesAllowed = 0;
   /** Whether a process may end itself at the moment; the reason decides. */
   mayDie: (error: Error) => boolean = () => false;
   readonly #print: ((line: string) => void) | undefined;

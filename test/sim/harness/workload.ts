@@ -1,5 +1,6 @@
 import type { Client } from "@tidemq/client/client.ts";
 import type { Compression } from "@tidemq/protocol/compression.ts";
+import { OffsetActor } from "./offset-actor.ts";
 import { ProducerActor, type ProducerLoad } from "./producer-actor.ts";
 import { ReaderActor } from "./reader-actor.ts";
 import type { Sim } from "./sim.ts";
@@ -43,6 +44,7 @@ export class Workload {
   readonly readers: ReaderActor[] = [];
   readonly targets: Target[] = [];
   readonly #sim: Sim;
+  readonly #offsets: OffsetActor[] = [];
   readonly #clients: Client[] = [];
   readonly #running: Promise<void>[] = [];
   #options = USUAL;
@@ -61,6 +63,9 @@ export class Workload {
     for (let number = 0; number < plainProducers; number++) this.addProducer(`plain-${number}`, false);
     for (let number = 0; number < tailers; number++) this.addReader(`tailer-${number}`, "latest");
     for (let number = 0; number < scanners; number++) this.addReader(`scanner-${number}`, "earliest");
+    const offsets = new OffsetActor(this.#sim, "offsets", this.client(), this.targets);
+    this.#offsets.push(offsets);
+    this.#running.push(offsets.run());
   }
 
   client(): Client {
@@ -113,7 +118,7 @@ export class Workload {
   async end(): Promise<void> {
     for (const producer of this.producers) producer.stop();
     for (const producer of this.producers) await producer.settled();
-    for (const reader of this.readers) reader.stop();
+    for (const actor of [...this.readers, ...this.#offsets]) actor.stop();
     await Promise.all(this.#running);
   }
 

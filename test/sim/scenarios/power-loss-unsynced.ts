@@ -32,6 +32,7 @@ export const scenario: Scenario = {
 async function losePower(sim: Sim): Promise<void> {
   sim.note("power loss");
   sim.load.dropReaders();
+  sim.lossesAllowed += 1;
   sim.node.losePower();
   sim.watch.lostUnsynced();
   await sim.rest(0, 100);

@@ -1,11 +1,14 @@
+import type { Client } from "@tidemq/client/client.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { RecordBatchBuilder } from "@tidemq/protocol/record-batch-builder.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { produceRaw } from "../harness/raw-producer.ts";
+import { readStoredLog } from "../harness/read-log.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
 
+const SMALL = "small";
 const YEAR_MS = 365 * 86_400_000;
 
 /** Batches that have to be refused, beside good ones: an error, offset -1, and nothing of them is ever stored. */
@@ -15,16 +18,28 @@ export const scenario: Scenario = {
     await sim.start();
     await sim.load.begin();
     const client = sim.load.client();
+    await client.admin.createTopic({ name: SMALL, partitions: 1, replicationFactor: 1, configs: { "max.message.bytes": "1000" } });
     for (let count = sim.random.between(30, 120); count > 0; count--) {
       const target = sim.random.chance(0.1) ? { topic: "no-such", partition: 0 } : sim.random.pick(sim.load.targets);
       const answer = await produceRaw(client, target, badBatch(sim));
       check(answer.errorCode !== ErrorCode.NONE, "refusals", "a bad batch is accepted");
       check(answer.baseOffset === -1, "refusals", () => `error ${answer.errorCode} with offset ${answer.baseOffset}`);
       await sim.rest(0, 20);
+      if (sim.random.chance(0.1)) await tooLarge(client, sim);
     }
+    const small = await readStoredLog(client, { topic: SMALL, partition: 0 });
+    check(small.end === 0, "refusals", "a batch that is too large is stored");
     await sim.finish();
   },
 };
+
+async function tooLarge(client: Client, sim: Sim): Promise<void> {
+  const builder = new RecordBatchBuilder();
+  builder.append({ timestampMs: sim.node.process?.clock.wallMs() ?? 0, value: Buffer.alloc(sim.random.between(1_000, 20_000)) });
+  const answer = await produceRaw(client, { topic: SMALL, partition: 0 }, builder.build({}));
+  check(answer.errorCode === ErrorCode.MESSAGE_TOO_LARGE, "refusals", () => `too large a batch is answered with error ${answer.errorCode}`);
+  check(answer.baseOffset === -1, "refusals", () => `too large a batch is answered with offset ${answer.baseOffset}`);
+}
 
 /** Its value is one that no history knows: were it stored, the last reading would tell. */
 function badBatch(sim: Sim): Uint8Array {
