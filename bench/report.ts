@@ -4,7 +4,6 @@ import { cpus, totalmem } from "node:os";
 import { CASES } from "./cases.ts";
 import { KAFKA_VERSION, kafkaProblem } from "./kafka-server.ts";
 import { short } from "./statistics.ts";
-import type { Mode } from "./target.ts";
 
 /** One line of a table: a figure of TideMQ beside another one, and what is aimed at. */
 export type Row = Readonly<{
