@@ -21,6 +21,8 @@ export type Recovery = Readonly<{
   report: RecoveryReport;
   /** Groups are lost and their file is still there: partitions that come later have to say that they do. */
   isDamaged: boolean;
+  /** Partitions with entries in the log that are not hosted here (any more). */
+  remnants: ReadonlySet<number>;
 }>;
 
 /**
@@ -73,6 +75,7 @@ class Recoverer {
       recovered,
       newestMetadataIndex: metadataIndex,
       isDamaged: replay.lost.length > 0,
+      remnants: new Set([...this.#replays].filter(([id, one]) => one === undefined && id !== NO_PARTITION).map(([id]) => id)),
       report: {
         created: survey.scans.length === 0,
         durationMs: parts.clock.monotonicMs() - startMs,

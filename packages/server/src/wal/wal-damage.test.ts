@@ -215,7 +215,9 @@ describe("above D", () => {
     const recovered = await reopened(w);
     equal(w.partition(1).logEnd, 3);
     deepEqual([recovered[0]?.holes, w.report?.damage], [[], []]);
-    // The dead ones stay dead, also when offsets are assigned again.
+    // The dead ones stay dead: at once, and when offsets are assigned again.
+    await reopened(w);
+    equal(w.partition(1).logEnd, 3);
     w.model(1).truncate(3);
     w.append(1, 700, 1);
     await w.run(300);

@@ -133,6 +133,38 @@ test("batches before and behind copies in one group are all found after a restar
   }
 });
 
+test("what was truncated or forgotten in an older file stays dead when the file that says so is emptied first", async () => {
+  const w = await started(8);
+  for (let id = 1; id <= 4; id++) w.host(id);
+  // The first file: nearly all of it counts, so that it is never worth emptying.
+  for (let i = 0; i < 10; i++) {
+    w.append(1, 3000, 1);
+    w.append(2, 3000, 1);
+  }
+  for (let i = 0; i < 18; i++) {
+    w.append(4, 20_000, 1);
+    await w.run(2);
+  }
+  // Later files: what kills those batches, and much that is uploaded.
+  for (let i = 0; i < 10; i++) w.append(3, 30_000, 1);
+  await w.run(20);
+  w.truncate(1, 4);
+  w.forget(2);
+  for (let round = 0; round < 400; round++) {
+    w.append(3, 30_000, 1);
+    await w.run(5);
+    w.upload(3, w.partition(3).durableEnd);
+  }
+  ok(w.open.stats.freed > 20);
+  equal(w.partition(4).index.group(0) < 2 * w.options.fileBytes, true, "the first file is still there");
+  w.host(2);
+  w.append(2, 100, 7);
+  await w.run(20);
+  w.losePower();
+  await w.start();
+  deepEqual([w.partition(1).logEnd, w.partition(2).logEnd], [4, 7]);
+});
+
 test("a file that is read is not overwritten until the read ends", async () => {
   const w = await started(5);
   w.host(1);

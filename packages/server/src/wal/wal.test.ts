@@ -394,6 +394,23 @@ describe("starts", () => {
   });
 });
 
+test("what is left of a partition that is hosted no more does not come back when it is hosted again", async () => {
+  const w = await started(38);
+  w.host(1);
+  w.host(2);
+  for (let i = 0; i < 5; i++) w.append(1, 1000, 1);
+  await w.run(20);
+  w.crash();
+  w.models.delete(1); // moved away while this broker was down: no entry says so
+  await w.start();
+  w.host(1);
+  w.append(1, 700, 2);
+  await w.run(20);
+  w.losePower();
+  await w.start();
+  equal(w.partition(1).logEnd, 2);
+});
+
 describe("bases", () => {
   test("an installed base makes everything earlier dead and survives", async () => {
     const w = await started(40);

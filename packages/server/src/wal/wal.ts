@@ -57,6 +57,7 @@ export class Wal {
   readonly #log: LogParts;
   readonly #reuse: Reuse;
   readonly #isDamaged: boolean;
+  readonly #remnants: ReadonlySet<number>;
   #space: Space;
   #refused = 0;
 
@@ -86,18 +87,19 @@ export class Wal {
     files.walId = walIdOf(found, options.fileBytes) ?? (await newWalId(found, files.walId));
     files.recount();
     const logParts = new LogParts(options, parts, files);
-    const { recovered, newestMetadataIndex, report, isDamaged } = await recoverLog(logParts, found, hosted, hostedIds);
+    const { recovered, newestMetadataIndex, report, isDamaged, remnants } = await recoverLog(logParts, found, hosted, hostedIds);
     while (files.freeCount < FILES_FILLED_FIRST && files.absentCount > 0) await files.createOne();
-    const wal = new Wal(logParts, isDamaged);
+    const wal = new Wal(logParts, isDamaged, remnants);
     files.fillBehind(() => wal.#fileMade());
     return { wal, recovered, newestMetadataIndex, report };
   }
 
-  private constructor(log: LogParts, isDamaged: boolean) {
+  private constructor(log: LogParts, isDamaged: boolean, remnants: ReadonlySet<number>) {
     this.id = Buffer.from(log.files.walId).toString("hex");
     this.batchBytesMax = batchBytesMax(log.options);
     this.#log = log;
     this.#isDamaged = isDamaged;
+    this.#remnants = remnants;
     this.#space = spaceOf(log);
     const { files, writer, parts, partitions } = log;
     const emptier = new FileEmptier(
@@ -132,6 +134,8 @@ export class Wal {
     const partition = new WalPartition(partitionId, partitionLog, index, { ...start, logStart: start.logStart ?? 0 });
     partition.uploadedAt = this.#log.writer.counters.bytesWritten;
     this.#log.partitions.set(partitionId, partition);
+    // What was left of an earlier stay must not come back: that entry may have been lost, or never written.
+    if (this.#remnants.has(partitionId)) partitionLog.forget(partition);
     // Else the next start would have to think that it lost something in the groups that are unreadable.
     if (this.#isDamaged) partition.startEpoch(0);
     return partition;
