@@ -8,7 +8,6 @@ import type { HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
-import { sleep } from "../io/clock.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -19,13 +18,13 @@ import { Hosting } from "../partition/hosting.ts";
 import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
-import { foreignKey } from "../tier/bucket-owner.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
 import { RemoteReader } from "../tier/remote-reader.ts";
 import { TierMetrics } from "../tier/tier-metrics.ts";
 import { Uploader } from "../tier/upload.ts";
 import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
+import { BucketWatch } from "./bucket-watch.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
 import { refuseForeignWal } from "./foreign-wal.ts";
 import { type Damage, damageOf } from "./health.ts";
@@ -58,8 +57,6 @@ const ACCEPTED_WAIT_MS = 5_000;
 
 /** How long a stop waits for clients to take their answers, and for an upload that is under way. */
 const DRAIN_MS = 5_000;
-/** How long a start waits to learn whose objects lie in the bucket. */
-const BUCKET_CHECK_MS = 1_000;
 
 /** What was given up: ranges of offsets, or whatever the log held from `from` on, where the partition goes on. */
 export type AcceptedLoss =
@@ -84,6 +81,7 @@ export class Broker {
   readonly partitions = new Partitions();
   readonly tierMetrics = new TierMetrics();
   readonly requestCounters = new RequestCounters();
+  readonly bucket: BucketWatch;
   readonly remote: RemoteReader;
   readonly uploader: Uploader;
   readonly clients: ClientListener;
@@ -100,7 +98,8 @@ export class Broker {
     const { snapshotLogBytesMin } = sizes;
     const options = { clusterId, defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR, snapshotLogBytesMin };
     const controller = await Controller.open(options, { log: metadataLog, clock, random, logger, fatal });
-    await refuseForeignBucket(config, world, clusterId);
+    const bucket = new BucketWatch(world.objectStore, clusterId, clock, logger);
+    await refuseForeignBucket(config, bucket, clusterId);
     await refuseForeignWal(disk, { folder: WAL_FOLDER, fileBytes: config.walFileBytes }, controller.state, NODE_ID);
     const wiring = new Wiring();
     const opened = await openWal(config, sizes, world, controller, wiring);
@@ -109,7 +108,7 @@ export class Broker {
     const { brokerEpoch, offline } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", walId: opened.wal.id });
     if (offline > 0) logger.error("the write-ahead log was lost: put it back, or see `tidemq cluster health`", { partitions: offline });
     await controller.electLeaders(NODE_ID);
-    const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch, sizes });
+    const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch, sizes, bucket });
     await broker.#restore(opened, wiring);
     return broker;
   }
@@ -117,7 +116,14 @@ export class Broker {
   private constructor(
     config: StartConfig,
     world: World,
-    parts: Readonly<{ metadataLog: LocalMetadataLog; controller: Controller; opened: OpenedWal; brokerEpoch: number; sizes: BrokerSizes }>,
+    parts: Readonly<{
+      metadataLog: LocalMetadataLog;
+      controller: Controller;
+      opened: OpenedWal;
+      brokerEpoch: number;
+      sizes: BrokerSizes;
+      bucket: BucketWatch;
+    }>,
   ) {
     const { clock, random, log, objectStore: store } = world;
     const { wal, report } = parts.opened;
@@ -132,7 +138,9 @@ export class Broker {
     const index = new ClusterObjectIndex(this.controller, NODE_ID);
     const metrics = this.tierMetrics;
     const { clusterId } = this;
-    this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId }, config.readMemoryBytes);
+    this.bucket = parts.bucket;
+    const failed = (error: Error): void => this.bucket.failed(error);
+    this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed }, config.readMemoryBytes);
     const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
     const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: 0.4 };
     this.uploader = new Uploader(
@@ -164,6 +172,7 @@ export class Broker {
   async close(): Promise<void> {
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();
+    this.bucket.stop();
     await this.uploader.stop(DRAIN_MS);
     await this.wal.close();
     await this.controller.close();
@@ -279,13 +288,10 @@ function ownerOf(partition: WalPartition): Partition {
  * A bucket with objects of another cluster is the wrong one, or the data folder is. One that does not answer is no reason
  * not to start.
  */
-async function refuseForeignBucket(config: StartConfig, { clock, log, objectStore }: World, clusterId: string): Promise<void> {
-  const late = sleep(clock, BUCKET_CHECK_MS).then(() => undefined);
-  const unreachable = (error: unknown): undefined => {
-    log.warn("object storage does not answer: starting without it", { reason: (error as Error).message });
-  };
-  const foreign = await Promise.race([foreignKey(objectStore, clusterId).catch(unreachable), late]);
+async function refuseForeignBucket(config: StartConfig, bucket: BucketWatch, clusterId: string): Promise<void> {
+  const foreign = await bucket.begin();
   if (foreign === undefined) return;
+  bucket.stop();
   const { kind, path } = config.objectStorage;
   throw new QueueError(
     "START_REFUSED",

@@ -33,14 +33,12 @@ export function healthOf(broker: Broker): Health {
   const { controller, partitions, wal, uploader, config } = broker;
   const { state } = controller;
   const { usedBytes, capacityBytes, roomBytes, isShort } = wal.occupancy();
-  const store = uploader.storeState;
-  const failing = store.failingSinceMs !== undefined;
+  const storeError = storeErrorOf(broker);
   const damaged = damageOf(broker);
   const lost = lostLogsOf(broker);
   const offline = state.partitions.size - partitions.count;
   const problems: string[] = [];
-  if (failing)
-    problems.push(`object storage fails: ${store.lastError ?? "no reason given"}; writes go on until the write-ahead log is full`);
+  if (storeError !== undefined) problems.push(`object storage fails: ${storeError}; writes go on until the write-ahead log is full`);
   if (isShort)
     problems.push(`the write-ahead log is filling up: producers are slowed down, and refused after ${formatBytes(roomBytes)} more`);
   if (lost.length > 0)
@@ -61,12 +59,18 @@ export function healthOf(broker: Broker): Health {
       location: `${config.objectStorage.kind}:${config.objectStorage.path}`,
       bytes: objectBytes,
       objects: state.objects.size,
-      state: failing ? "failing" : "ok",
-      error: failing ? (store.lastError ?? null) : null,
+      state: storeError === undefined ? "ok" : "failing",
+      error: storeError ?? null,
       pendingBytes: uploader.pendingBytes,
     },
     partitions: { total: state.partitions.size, online: partitions.count, offline, damaged, lost },
   };
+}
+
+/** What uploads met last, or whoever asked object storage for anything else. */
+function storeErrorOf({ uploader, bucket }: Broker): string | undefined {
+  const { failingSinceMs, lastError } = uploader.storeState;
+  return failingSinceMs === undefined ? bucket.problem : (lastError ?? "no reason given");
 }
 
 /** Damage that nobody has accepted, of the partitions served here: in objects as far as somebody read it since the start. */

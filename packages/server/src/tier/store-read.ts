@@ -7,7 +7,14 @@ import { corrupt } from "./identity-codec.ts";
 import { READ_TRIES_MAX, STORE_READ_WAIT_MS } from "./limits.ts";
 import type { TierMetrics } from "./tier-metrics.ts";
 
-export type StoreReadParts = Readonly<{ store: ObjectStore; clock: Clock; random: Random; metrics: TierMetrics }>;
+export type StoreReadParts = Readonly<{
+  store: ObjectStore;
+  clock: Clock;
+  random: Random;
+  metrics: TierMetrics;
+  /** Told when the store does not answer a read as it should. */
+  failed?: (error: ObjectStoreError) => void;
+}>;
 
 /** The store says that there is no such object: the index is asked once more where the offset is. */
 export class ObjectMissingError extends QueueError {
@@ -33,7 +40,10 @@ export async function readStore(parts: StoreReadParts, key: string, start: numbe
       parts.metrics.storeReadFailures += 1;
       if (error.code === "not-found") throw new ObjectMissingError(key, { cause: error });
       if (error.code === "range") throw corrupt(where, "the object is shorter than it was", { cause: error });
-      if (backoff.failures + 1 >= READ_TRIES_MAX || error.code === "denied") throw unavailable(error, where);
+      if (backoff.failures + 1 >= READ_TRIES_MAX || error.code === "denied") {
+        parts.failed?.(error);
+        throw unavailable(error, where);
+      }
       await sleep(parts.clock, backoff.nextMs());
     }
   }
