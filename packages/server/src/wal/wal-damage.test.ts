@@ -189,6 +189,28 @@ describe("a lost group at or below D", () => {
     equal((await w.world.settle(Promise.resolve(w.partition(1).read(44, 48, 9999, true)))).nextOffset, 48);
   });
 
+  test("the end that was resumed outlives the file in which the group was lost", async () => {
+    const { w, groups } = await filled(14);
+    flip(w, (groups[29] as PlacedGroup).path, (groups[29] as PlacedGroup).position + 33);
+    await reopened(w);
+    w.open.ready();
+    w.host(9);
+    for (const id of [1, 2]) {
+      w.partition(id).setUploadedEnd(40);
+      w.model(id).uploadedEnd = 40;
+    }
+    for (let round = 0; w.open.stats.freed < 12; round++) {
+      ok(round < 3000);
+      w.append(9, 30_000, 1);
+      await w.run(4);
+      w.upload(9, w.partition(9).durableEnd);
+    }
+    const recovered = await reopened(w);
+    ok(!w.report?.damage.some((line) => /unreadable/.test(line)), "the damaged file was freed");
+    deepEqual([recovered[0]?.partition.logEnd, recovered[1]?.partition.logEnd], [44, 44]);
+    deepEqual(recovered[0]?.holes, [{ from: 40, to: 44 }]);
+  });
+
   test("uploaded ranges are no holes", async () => {
     const { w, groups } = await filled(13);
     w.upload(1, 28);
