@@ -215,7 +215,8 @@ export class WalPartition {
   /** What is uploaded, or accepted as lost, is no hole. */
   setHoles(damaged: readonly OffsetRange[]): void {
     const uploaded = { from: 0, to: this.#uploadedEnd };
-    this.#damaged = [{ from: 0, to: this.firstOffset }, ...this.#accepted].reduce(without, damaged);
+    const elsewhere = { from: 0, to: Math.min(this.firstOffset, this.#uploadedEnd) };
+    this.#damaged = [elsewhere, ...this.#accepted].reduce(without, damaged);
     this.#holes = without(this.#damaged, uploaded);
   }
 
