@@ -22,6 +22,8 @@ export type WorkloadOptions = Readonly<{
   pauseMs: readonly [number, number];
   /** How long a producer tries. */
   deliveryTimeoutMs: number;
+  /** By chance when absent. */
+  compression?: Compression;
 }>;
 
 const USUAL: WorkloadOptions = {
@@ -47,7 +49,7 @@ export class Workload {
   readonly #offsets: OffsetActor[] = [];
   readonly #clients: Client[] = [];
   readonly #running: Promise<void>[] = [];
-  #options = USUAL;
+  #options: WorkloadOptions = USUAL;
 
   constructor(sim: Sim) {
     this.#sim = sim;
@@ -89,7 +91,7 @@ export class Workload {
       options: {
         lingerMs: random.pick([0, 1, 5]),
         batchBytesMax: random.pick([1, 4, 16]) * 1024,
-        compression: random.pick(COMPRESSIONS),
+        compression: this.#options.compression ?? random.pick(COMPRESSIONS),
         deliveryTimeoutMs: this.#options.deliveryTimeoutMs,
         inFlightMax: random.between(1, 5),
       },
