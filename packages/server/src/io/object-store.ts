@@ -11,8 +11,11 @@ export interface ObjectStore {
    * then reads it back).
    */
   put(key: string, pieces: readonly Uint8Array[]): Promise<StoredObject>;
-  /** Bytes [start, end), exactly; `not-found` when the object is absent, `range` when it is shorter. */
-  read(key: string, start: number, end: number): Promise<Uint8Array>;
+  /**
+   * Bytes [start, end), exactly; `not-found` when the object is absent, `range` when it is shorter. With `target`, shared
+   * memory of that length, they are put there and it is what is returned; after a failure it may still change.
+   */
+  read(key: string, start: number, end: number, target?: Uint8Array): Promise<Uint8Array>;
   head(key: string): Promise<StoredObject | undefined>;
   /** Keys that begin with `prefix`, sorted, after `after`; at most `countMax`. May be stale. */
   list(prefix: string, after: string, countMax: number): Promise<readonly string[]>;

@@ -1,6 +1,8 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
+import { ReadMemory } from "../model/read-memory.ts";
+import { BlockMemory } from "./block-memory.ts";
 import type { BlockEntry } from "./block-table.ts";
 import { CachedBlock } from "./cached-block.ts";
 import { DamagedBlockError } from "./damaged-block.ts";
@@ -12,6 +14,9 @@ import { readStore, type StoreReadParts } from "./store-read.ts";
 
 /** A section that can be read: where it lies, and its index. */
 export type Section = Readonly<{ key: string; range: ObjectRange; index: SectionIndex; where: string }>;
+
+/** Free memory that is kept for the next reads, beside what the cache holds. */
+const FREE_MEMORY_RATIO = 1 / 4;
 
 /** What a section index takes in memory, as a multiple of its encoding (a list of small objects for holes and epochs). */
 const INDEX_MEMORY_FACTOR = 2;
@@ -29,12 +34,14 @@ export class BlockCache {
   readonly #parts: StoreReadParts;
   readonly #clusterId: string;
   readonly #blocks: ReadCache<CachedBlock>;
+  readonly #memory: ReadMemory;
   readonly #indexes: ReadCache<SectionIndex>;
 
   constructor(parts: StoreReadParts, clusterId: string, limits: Readonly<{ blockBytesMax: number; indexBytesMax: number }>) {
     this.#parts = parts;
     this.#clusterId = clusterId;
-    this.#blocks = new ReadCache(limits.blockBytesMax, parts.metrics.blocks);
+    this.#blocks = new ReadCache<CachedBlock>(limits.blockBytesMax, parts.metrics.blocks, (block) => block.memory?.evicted());
+    this.#memory = new ReadMemory(limits.blockBytesMax * FREE_MEMORY_RATIO);
     this.#indexes = new ReadCache(limits.indexBytesMax, parts.metrics.indexes);
   }
 
@@ -110,27 +117,31 @@ export class BlockCache {
   }
 
   async #readBlocks(section: Section, from: number, to: number): Promise<(CachedBlock | Error)[]> {
-    const extent = await this.#readExtent(section, from, to);
     const { blocks } = section.index;
+    const taken = this.#memory.take(blocks.position(to) - blocks.position(from));
+    const extent = await this.#readExtent(section, from, to, taken.subarray(0, blocks.position(to) - blocks.position(from)));
+    // What a read that failed, or took a second try, may still write to is never used again.
+    const memory = extent.buffer === taken.buffer ? new BlockMemory(taken, this.#memory, this.#parts.clock) : undefined;
     const results: (CachedBlock | Error)[] = [];
     for (let block = from; block < to; block++) {
       const start = blocks.position(block) - blocks.position(from);
       // The loop is given back between two blocks: a checksum takes time.
       if (block > from) await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
-      results.push(await this.#checked(section, block, extent.subarray(start, start + blocks.bytes(block))));
+      results.push(await this.#checked(section, block, extent.subarray(start, start + blocks.bytes(block)), memory));
     }
     return results;
   }
 
-  #readExtent({ key, range, index, where }: Section, from: number, to: number): Promise<Uint8Array> {
-    return readStore(this.#parts, key, range.position + index.blocks.position(from), range.position + index.blocks.position(to), where);
+  #readExtent({ key, range, index, where }: Section, from: number, to: number, target?: Uint8Array): Promise<Uint8Array> {
+    const { blocks } = index;
+    return readStore(this.#parts, key, range.position + blocks.position(from), range.position + blocks.position(to), where, target);
   }
 
   /** The block, or the error that its readers get. A block that fails is read alone once more. */
-  async #checked(section: Section, block: number, bytes: Uint8Array): Promise<CachedBlock | Error> {
+  async #checked(section: Section, block: number, bytes: Uint8Array, memory: BlockMemory | undefined): Promise<CachedBlock | Error> {
     const entry = section.index.blocks.entry(block);
     try {
-      return CachedBlock.checked(bytes, entry, section.where);
+      return CachedBlock.checked(bytes, entry, section.where, memory);
     } catch {
       return this.#checkedAgain(section, block, entry);
     }

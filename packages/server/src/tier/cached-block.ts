@@ -1,12 +1,15 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
+import type { BlockMemory } from "./block-memory.ts";
 import type { BlockEntry } from "./block-table.ts";
 import { corrupt } from "./identity-codec.ts";
 import { BLOCK_MARK_BYTES } from "./limits.ts";
 
-/** A data block whose checksum and batches were checked. Its bytes never change; views of them outlive the cache. */
+/** A data block whose checksum and batches were checked. Its bytes do not change while its memory is held, or the cache has it. */
 export class CachedBlock {
   readonly bytes: Uint8Array;
+  /** Undefined: of its own, and views of it last for ever. */
+  readonly memory: BlockMemory | undefined;
   readonly firstOffset: number;
   readonly endOffset: number;
   /** Every 16 KiB or so: where a batch begins, and the offset at which it does. */
@@ -14,15 +17,16 @@ export class CachedBlock {
   readonly #markOffsets: readonly number[];
 
   /** @throws QueueError CORRUPT_RECORD unless the bytes are the block that the index describes. */
-  static checked(bytes: Uint8Array, entry: BlockEntry, where: string): CachedBlock {
+  static checked(bytes: Uint8Array, entry: BlockEntry, where: string, memory?: BlockMemory): CachedBlock {
     const place = `${where} offsets=[${entry.firstOffset}, ${entry.endOffset})`;
     if (crc32c(bytes) !== entry.crc) throw corrupt(place, "checksum of a data block");
-    return new CachedBlock(bytes, entry, place);
+    return new CachedBlock(bytes, entry, place, memory);
   }
 
   /** Of bytes that are proven. @throws QueueError CORRUPT_RECORD unless batches of the offsets of the entry fill them. */
-  constructor(bytes: Uint8Array, entry: BlockEntry, place: string) {
+  constructor(bytes: Uint8Array, entry: BlockEntry, place: string, memory?: BlockMemory) {
     this.bytes = bytes;
+    this.memory = memory;
     this.firstOffset = entry.firstOffset;
     this.endOffset = entry.endOffset;
     const positions: number[] = [];

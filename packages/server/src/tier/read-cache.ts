@@ -14,6 +14,7 @@ export type CacheCounters = { hits: number; misses: number; sharedMisses: number
 export class ReadCache<T> {
   readonly #bytesMax: number;
   readonly #counters: CacheCounters;
+  readonly #dropped: (value: T) => void;
   /** In order of last use. */
   readonly #groups = new Set<Group<T>>();
   readonly #entries = new Map<string, Group<T>>();
@@ -22,9 +23,11 @@ export class ReadCache<T> {
   #reservedBytes = 0;
   readonly #waiting: { readonly bytes: number; readonly start: () => void }[] = [];
 
-  constructor(bytesMax: number, counters: CacheCounters) {
+  /** @param dropped Told of each value that is not kept, or not any longer. */
+  constructor(bytesMax: number, counters: CacheCounters, dropped: (value: T) => void = () => {}) {
     this.#bytesMax = bytesMax;
     this.#counters = counters;
+    this.#dropped = dropped;
   }
 
   /** Stored and being read; never above the bound, but for one read that is larger than the whole cache. */
@@ -102,13 +105,13 @@ export class ReadCache<T> {
   }
 
   #store(keys: readonly string[], bytes: number, ahead: boolean, results: readonly (T | Error)[]): void {
-    if (bytes > this.#bytesMax) return;
     const values = new Map<string, T>();
     for (const [n, key] of keys.entries()) {
       const result = results[n] as T | Error;
       if (!(result instanceof Error)) values.set(key, result);
     }
-    if (values.size === 0) return;
+    if (bytes > this.#bytesMax) for (const value of values.values()) this.#dropped(value);
+    if (bytes > this.#bytesMax || values.size === 0) return;
     const group = { bytes, ahead, used: false, values };
     for (const key of values.keys()) this.#entries.set(key, group);
     this.#groups.add(group);
@@ -143,7 +146,10 @@ export class ReadCache<T> {
   #evict(group: Group<T>): void {
     this.#groups.delete(group);
     this.#storedBytes -= group.bytes;
-    for (const key of group.values.keys()) this.#entries.delete(key);
+    for (const [key, value] of group.values) {
+      this.#entries.delete(key);
+      this.#dropped(value);
+    }
     if (group.ahead && !group.used) this.#counters.aheadWastedBytes += group.bytes;
   }
 }

@@ -78,6 +78,37 @@ test("small sections are joined into one answer", async () => {
   ok(Buffer.concat(slices.pieces).equals(source.stored(0, 12)));
 });
 
+test("what an answer shows stays as it is until the answer is released, however little the cache holds", async () => {
+  const the = await uploaded(
+    (one) => {
+      for (let n = 0; n < 200; n++) one.append(1 + (n % 5), 100_000);
+    },
+    2 * MiB,
+    8 * MiB,
+  );
+  const { source, reader, world } = the;
+  const random = new SimRandom(3);
+  type Shown = { pieces: readonly Uint8Array[]; stored: Buffer; release: () => void };
+  let shown: Shown[] = [];
+  let isShared = false;
+  const show = async (): Promise<void> => {
+    const { baseOffset } = source.batches[random.between(0, source.batches.length - 1)] as { baseOffset: number };
+    const slices = await reader.read(1, baseOffset, source.uploadedEnd, random.between(1, 400_000), true);
+    const stored = Buffer.from(source.stored(baseOffset, slices.nextOffset));
+    isShared ||= slices.pieces.some((piece) => piece.buffer instanceof SharedArrayBuffer);
+    shown.push({ pieces: slices.pieces, stored, release: () => slices.hold?.release() });
+  };
+  for (let round = 0; round < 60; round++) {
+    await world.settle(Promise.all(Array.from({ length: 6 }, show)));
+    for (const { pieces, stored } of shown) ok(Buffer.concat(pieces).equals(stored));
+    const [released, kept] = [shown.filter((_, n) => n % 2 === 0), shown.filter((_, n) => n % 2 === 1)];
+    for (const { release } of released) release();
+    shown = kept.slice(-6);
+    for (const { release } of kept.slice(0, -6)) release();
+  }
+  ok(isShared, "the memory of these reads is used again");
+});
+
 test("gaps are passed over, a hole is an error for who stands in it and an end for who comes from below", async () => {
   const the = await uploaded((one) => {
     one.append(5, 100);

@@ -5,6 +5,7 @@ import { sameObjectId } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import { BlockCache, type Section } from "./block-cache.ts";
+import { BlockHold, type BlockMemory } from "./block-memory.ts";
 import { CachedBlock } from "./cached-block.ts";
 import { DamageList } from "./damage-list.ts";
 import { DamagedBlockError } from "./damaged-block.ts";
@@ -18,14 +19,14 @@ import { ObjectMissingError, type StoreReadParts } from "./store-read.ts";
 export type RemoteReaderParts = StoreReadParts & Readonly<{ index: ObjectIndex; clusterId: string }>;
 
 /** Answers of this kind end at the first trouble behind something good: it comes up again at the next read. */
-type Gathered = { readonly pieces: Uint8Array[]; bytes: number; at: number };
+type Gathered = { readonly pieces: Uint8Array[]; readonly used: BlockMemory[]; bytes: number; at: number };
 
 /** The base of an object's range: the fold of everything below `endOffset`. */
 export type RemoteBase = Readonly<{ endOffset: number; bytes: Uint8Array }>;
 
 /**
- * Reads what is no longer in the log, by range requests through the block cache. Pieces are views of cached blocks and
- * stay valid when those are evicted.
+ * Reads what is no longer in the log, by range requests through the block cache. Pieces are views of cached blocks, whose
+ * memory the answer holds.
  */
 export class RemoteReader {
   readonly #parts: RemoteReaderParts;
@@ -54,7 +55,7 @@ export class RemoteReader {
    * @throws QueueError CORRUPT_RECORD naming the offsets; OBJECT_STORAGE_UNAVAILABLE, retriable.
    */
   async read(partitionId: number, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
-    const gathered: Gathered = { pieces: [], bytes: 0, at: offset };
+    const gathered: Gathered = { pieces: [], used: [], bytes: 0, at: offset };
     const roomAtAll = Math.min(bytesMax, this.#readBytesMax);
     for (let sections = 0; sections < SECTIONS_PER_READ_MAX && gathered.at < endOffset; sections++) {
       const room = roomAtAll - gathered.bytes;
@@ -73,7 +74,8 @@ export class RemoteReader {
       }
     }
     if (gathered.bytes > 0) this.#aheadOf(partitionId, offset, gathered.at, endOffset);
-    return { pieces: gathered.pieces, bytes: gathered.bytes, nextOffset: gathered.at, hold: undefined };
+    const hold = gathered.used.length > 0 ? new BlockHold(gathered.used) : undefined;
+    return { pieces: gathered.pieces, bytes: gathered.bytes, nextOffset: gathered.at, hold };
   }
 
   /**
@@ -255,7 +257,7 @@ export class RemoteReader {
       if (blocks.maxTimestampMs(number) < timestampMs) continue;
       const block = await this.blocks.block(section, number);
       const at = block.findTimestamp(block.find(offset), timestampMs);
-      if (at < block.bytes.byteLength) return block.bytes.subarray(at, at + batch.batchBytes(block.bytes, at));
+      if (at < block.bytes.byteLength) return Buffer.from(block.bytes.subarray(at, at + batch.batchBytes(block.bytes, at)));
     }
     return undefined;
   }
@@ -307,7 +309,11 @@ function blocksWithin(section: Section, first: number, endOffset: number, bytes:
 function take(gathered: Gathered, block: CachedBlock, endOffset: number, room: number, atLeastOne: boolean) {
   const from = block.find(gathered.at);
   const to = block.limit(from, endOffset, room, atLeastOne);
-  if (to > from) gathered.pieces.push(block.bytes.subarray(from, to));
+  if (to > from) {
+    gathered.pieces.push(block.bytes.subarray(from, to));
+    block.memory?.retain();
+    if (block.memory !== undefined) gathered.used.push(block.memory);
+  }
   gathered.bytes += to - from;
   gathered.at = Math.max(gathered.at, block.offsetAt(to));
   return { bytes: to - from, all: to === block.bytes.byteLength };

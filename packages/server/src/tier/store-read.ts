@@ -26,15 +26,23 @@ export class ObjectMissingError extends QueueError {
 }
 
 /**
- * Bytes [start, end) of an object, with one more try when the store does not answer well.
+ * Bytes [start, end) of an object, with one more try when the store does not answer well. With a `target` they are put there,
+ * unless it took a second try: the first may still write to it.
  *
  * @throws QueueError OBJECT_STORAGE_UNAVAILABLE (retriable; ObjectMissingError for 404), CORRUPT_RECORD when the object is shorter.
  */
-export async function readStore(parts: StoreReadParts, key: string, start: number, end: number, where: string): Promise<Uint8Array> {
+export async function readStore(
+  parts: StoreReadParts,
+  key: string,
+  start: number,
+  end: number,
+  where: string,
+  target?: Uint8Array,
+): Promise<Uint8Array> {
   const backoff = new Backoff(parts.random);
   for (;;) {
     try {
-      return await readOnce(parts, key, start, end, where);
+      return await readOnce(parts, key, start, end, where, backoff.failures === 0 ? target : undefined);
     } catch (error) {
       if (!(error instanceof ObjectStoreError)) throw error;
       parts.metrics.storeReadFailures += 1;
@@ -49,11 +57,18 @@ export async function readStore(parts: StoreReadParts, key: string, start: numbe
   }
 }
 
-async function readOnce(parts: StoreReadParts, key: string, start: number, end: number, where: string): Promise<Uint8Array> {
+async function readOnce(
+  parts: StoreReadParts,
+  key: string,
+  start: number,
+  end: number,
+  where: string,
+  target: Uint8Array | undefined,
+): Promise<Uint8Array> {
   const { store, clock, metrics } = parts;
   const startMs = clock.monotonicMs();
   const late = (): Error => new ObjectStoreError("unavailable", "no answer to a read");
-  const bytes = await withinTime(clock, store.read(key, start, end), STORE_READ_WAIT_MS, late);
+  const bytes = await withinTime(clock, store.read(key, start, end, target), STORE_READ_WAIT_MS, late);
   if (bytes.byteLength !== end - start) throw corrupt(where, `the store returned ${bytes.byteLength} bytes instead of ${end - start}`);
   metrics.storeReads += 1;
   metrics.storeReadBytes += bytes.byteLength;

@@ -3,6 +3,7 @@ import { ATTRIBUTES_AT, batchCrc } from "@tidemq/protocol/record-batch.ts";
 import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { DiskError } from "../io/disk.ts";
+import type { ReadMemory } from "../model/read-memory.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import type { Log } from "../telemetry/log.ts";
 import {
@@ -22,7 +23,6 @@ import type { GroupDirectories, GroupDirectory } from "./group-directories.ts";
 import { visitRun } from "./hot-reader.ts";
 import { COLD_GAP_BYTES_MAX, COLD_GROUPS_MAX, COLD_READ_BYTES_MAX, PIECE_BYTES_MIN } from "./limits.ts";
 import { readAgain } from "./read-again.ts";
-import type { ReadMemory } from "./read-memory.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts";
+import type { ReadMemory } from "../model/read-memory.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import {
   APPEND_TIME_AT,
@@ -16,7 +17,6 @@ import {
   readU64,
 } from "./group-codec.ts";
 import { COPY_BYTES_MAX, PIECE_BYTES_MIN } from "./limits.ts";
-import type { ReadMemory } from "./read-memory.ts";
 import { type Slab, SlabHold, type Slabs } from "./slabs.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
 

@@ -1,10 +1,11 @@
+import { ReadMemory } from "../model/read-memory.ts";
 import { ColdReader } from "./cold-reader.ts";
 import { ControlEntries } from "./control-entries.ts";
 import { GroupDirectories } from "./group-directories.ts";
 import type { IndexBudget } from "./header-index.ts";
 import { HotReader } from "./hot-reader.ts";
+import { READ_MEMORY_KEPT_BYTES_MAX } from "./limits.ts";
 import { type LiveBytes, WalPartitionLog } from "./partition-log.ts";
-import { ReadMemory } from "./read-memory.ts";
 import { Slabs } from "./slabs.ts";
 import type { WalFiles } from "./wal-files.ts";
 import { baseChunkBytesMax, type WalOptions, type WalParts } from "./wal-options.ts";
@@ -36,7 +37,7 @@ export class LogParts {
     this.slabs = new Slabs(options.slabBytes, options.slabBudgetBytes);
     const changed = (): void => this.spaceChanged();
     this.writer = new WalWriter(options, parts, files, this.slabs, changed);
-    const memory = new ReadMemory();
+    const memory = new ReadMemory(READ_MEMORY_KEPT_BYTES_MAX);
     this.cold = new ColdReader(files, new GroupDirectories(files), memory, parts.log);
     const hot = new HotReader(this.slabs, memory);
     this.partitionLog = new WalPartitionLog(this.writer, hot, this.cold, this.controls, this.live, baseChunkBytesMax(options), changed);

@@ -79,7 +79,8 @@ export class ObjectDirectory {
     }
   }
 
-  read(key: string, start: number, end: number): Uint8Array<ArrayBuffer> {
+  /** Into `target` when there is one. */
+  read(key: string, start: number, end: number, target: Uint8Array | undefined): Uint8Array {
     const path = `${this.#root}/${key}`;
     const descriptor = this.#open(key, path);
     try {
@@ -87,7 +88,7 @@ export class ObjectDirectory {
         const stats = fstatSync(descriptor);
         if (!stats.isFile()) throw new ObjectStoreError("not-found", `no such object, key=${key}`);
         if (end > stats.size) throw new ObjectStoreError("range", `the object is shorter than ${end} bytes, key=${key}`);
-        const bytes = Buffer.allocUnsafeSlow(end - start);
+        const bytes = target ?? Buffer.allocUnsafeSlow(end - start);
         for (let done = 0; done < bytes.byteLength; ) {
           const count = readSync(descriptor, bytes, done, bytes.byteLength - done, start + done);
           if (count === 0) throw new ObjectStoreError("range", `the object is shorter than ${end} bytes, key=${key}`);

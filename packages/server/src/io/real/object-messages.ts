@@ -8,7 +8,7 @@ import type { ObjectStoreErrorCode, StoredObject } from "../object-store.ts";
 export type ObjectCall = Readonly<{ id: number }> &
   (
     | (Readonly<{ kind: "put"; key: string }> & PackedPieces)
-    | Readonly<{ kind: "read"; key: string; start: number; end: number }>
+    | Readonly<{ kind: "read"; key: string; start: number; end: number; target: Uint8Array | undefined }>
     | Readonly<{ kind: "head"; key: string }>
     | Readonly<{ kind: "list"; prefix: string; after: string; countMax: number }>
     | Readonly<{ kind: "remove"; key: string }>

@@ -38,10 +38,12 @@ export class DirectoryObjectStore implements ObjectStore {
     return (await this.#call({ kind: "put", key, ...packPieces(pieces) })) as StoredObject;
   }
 
-  async read(key: string, start: number, end: number): Promise<Uint8Array> {
+  async read(key: string, start: number, end: number, target?: Uint8Array): Promise<Uint8Array> {
     checkKey(key);
     assert(start >= 0 && start <= end && end - start <= OBJECT_READ_BYTES_MAX, "a range is not negative and not larger than the limit");
-    return (await this.#call({ kind: "read", key, start, end })) as Uint8Array;
+    if (target !== undefined) assert(target.buffer instanceof SharedArrayBuffer && target.byteLength === end - start, "a target fits");
+    const bytes = (await this.#call({ kind: "read", key, start, end, target })) as Uint8Array | undefined;
+    return bytes ?? (target as Uint8Array);
   }
 
   async head(key: string): Promise<StoredObject | undefined> {

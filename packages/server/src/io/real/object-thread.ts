@@ -30,11 +30,17 @@ function perform(call: ObjectCall): void {
   }
   answer(call.id, () => {
     prepare();
-    if (call.kind === "read") return directory.read(call.key, call.start, call.end);
+    if (call.kind === "read") return read(call);
     if (call.kind === "head") return directory.head(call.key);
     if (call.kind === "list") return directory.list(call.prefix, call.after, call.countMax);
     return directory.remove(call.key) as undefined;
   });
+}
+
+/** Nothing, when the bytes are where the caller wanted them. */
+function read({ key, start, end, target }: Extract<ObjectCall, { kind: "read" }>): Uint8Array | undefined {
+  const bytes = directory.read(key, start, end, target);
+  return target === undefined ? bytes : undefined;
 }
 
 function stepPut(): void {

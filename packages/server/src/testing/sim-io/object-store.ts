@@ -188,7 +188,7 @@ class ConnectedObjectStore implements ObjectStore {
     return { bytes: stored.bytes.byteLength, crc32c: faults.confirmsChecksum ? stored.crc32c : undefined };
   }
 
-  async read(key: string, start: number, end: number): Promise<Uint8Array> {
+  async read(key: string, start: number, end: number, target?: Uint8Array): Promise<Uint8Array> {
     checkKey(key);
     assert(start >= 0 && start <= end, "a range does not end before it starts");
     await this.#mayFail();
@@ -202,7 +202,9 @@ class ConnectedObjectStore implements ObjectStore {
         this.#store.countFault();
         flipBit(bytes, this.#store.random);
       }
-      return bytes;
+      if (target === undefined) return bytes;
+      Buffer.from(bytes.buffer).copy(target);
+      return target;
     });
   }
 

@@ -1,11 +1,10 @@
 import { equal, notEqual, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { MiB } from "../base/units.ts";
-import { READ_MEMORY_KEPT_BYTES_MAX } from "./limits.ts";
 import { ReadMemory } from "./read-memory.ts";
 
 test("memory is shared, large enough, and used again once its hold is released", () => {
-  const memory = new ReadMemory();
+  const memory = new ReadMemory(48 * MiB);
   const first = memory.take(100_000);
   ok(first.buffer instanceof SharedArrayBuffer);
   equal(first.byteLength, 131_072);
@@ -21,8 +20,8 @@ test("memory is shared, large enough, and used again once its hold is released",
 });
 
 test("only so much is kept", () => {
-  const memory = new ReadMemory();
-  const count = READ_MEMORY_KEPT_BYTES_MAX / (16 * MiB) + 1;
+  const memory = new ReadMemory(48 * MiB);
+  const count = 4;
   const taken = Array.from({ length: count }, () => memory.take(16 * MiB));
   for (const each of taken) memory.give(each);
   const again = Array.from({ length: count }, () => memory.take(16 * MiB));

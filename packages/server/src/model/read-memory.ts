@@ -1,19 +1,24 @@
 import { assert } from "../base/assert.ts";
 import { KiB } from "../base/units.ts";
-import type { Hold } from "../model/record-slices.ts";
-import { READ_MEMORY_KEPT_BYTES_MAX } from "./limits.ts";
+import type { Hold } from "./record-slices.ts";
 
 const STEP_BYTES = 64 * KiB;
 
 /**
- * Shared memory for what is read or copied out of the log, used again and again: fresh memory costs a page fault per 4 KiB
- * and sooner or later a collection. Shared, so that uploads hand it to the store's thread as it is. Sizes: at most an eighth is wasted,
- * but for small ones.
+ * Shared memory for records that are read from files or objects, used again and again: fresh memory costs a page fault per
+ * 4 KiB and sooner or later a collection. Shared, so that other threads fill it or read it as it is. Sizes: at most an
+ * eighth is wasted, but for small ones.
  */
 export class ReadMemory {
   /** By size. */
   readonly #free = new Map<number, Buffer[]>();
+  readonly #keptBytesMax: number;
   #keptBytes = 0;
+
+  /** @param keptBytesMax Kept for the next reads; what is given back beyond it is collected. */
+  constructor(keptBytesMax: number) {
+    this.#keptBytesMax = keptBytesMax;
+  }
 
   /** At least so many bytes, with whatever was in them. What is never given back is collected. */
   take(bytes: number): Buffer {
@@ -27,7 +32,7 @@ export class ReadMemory {
   /** Nobody reads or writes it any more. */
   give(memory: Buffer): void {
     const size = memory.byteLength;
-    if (this.#keptBytes + size > READ_MEMORY_KEPT_BYTES_MAX) return;
+    if (this.#keptBytes + size > this.#keptBytesMax) return;
     const free = this.#free.get(size);
     if (free === undefined) this.#free.set(size, [memory]);
     else free.push(memory);
