@@ -18,6 +18,8 @@ export class Wire {
   readonly #takers: Taker[] = [];
   #chunks: Buffer[] = [];
   #bytes = 0;
+  /** So many bytes show something new: the size of a frame, or all of it. */
+  #wanted = 4;
   #correlationId = 0;
   #isClosed = false;
   readonly #closed: Promise<void>;
@@ -102,13 +104,14 @@ export class Wire {
   #received(chunk: Buffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
-    while (this.#bytes >= 4) {
+    while (this.#bytes >= this.#wanted) {
       const all = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : this.#join();
-      if (all.length < 4) return;
       const end = 4 + all.readInt32BE(0);
-      if (all.length < end) return;
+      this.#wanted = Math.max(4, end);
+      if (all.length < end) continue;
       this.#chunks = [all.subarray(end)];
       this.#bytes = all.length - end;
+      this.#wanted = 4;
       this.#answered(all.subarray(4, end));
     }
   }
