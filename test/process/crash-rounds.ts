@@ -8,8 +8,8 @@ import { freePort, type HostPort, killStart, pause, type ServerOptions, ServerPr
 
 const PARTITIONS = 3;
 const PRODUCERS = 5;
-const OUTSTANDING_MAX = 100;
-const VALUE_BYTES_MAX = 6_000;
+const OUTSTANDING_MAX = 50;
+const VALUE_BYTES_MAX = 4_000;
 const ACKNOWLEDGED_MS_MAX = 30_000;
 /** Uploads, reuse of files and manifests all happen within the test. */
 const FLAGS = ["--upload-size", "1MiB", "--upload-age", "1s"];

@@ -8,7 +8,8 @@ import { openClient } from "@tidemq/client/real/open-client.ts";
 import { NumberedLog } from "./numbered-log.ts";
 import { freePort, ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
 
-const RECORD_BYTES = 900 * 1024;
+/** So large that few of them are slowed down by up to a second each. */
+const RECORD_BYTES = 4 * 1024 * 1024;
 const CAPACITY_BYTES = 240 * 1024 * 1024;
 
 test("a log that fills up while the folder of objects is away", async (t) => {
@@ -16,7 +17,7 @@ test("a log that fills up while the folder of objects is away", async (t) => {
   const objects = join(folder, "objects");
   const setting = { folder, port: await freePort() };
   let server = await ServerProcess.start(setting);
-  const log = await NumberedLog.create(server.kafka, "numbers", RECORD_BYTES);
+  const log = await NumberedLog.create(server.kafka, "numbers", RECORD_BYTES, { "max.message.bytes": String(2 * RECORD_BYTES) });
   const client = openClient({ bootstrap: [server.kafka] });
   after(() => {
     log.close();

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { crashRounds, describeCrashes } from "./crash-rounds.ts";
 
 const ROUNDS = 4;
-const LOAD_MS_MAX = 300;
+const LOAD_MS_MAX = 200;
 
 test(`${ROUNDS} × kill -9 with --sync off`, async (t) => {
   const report = await crashRounds({ rounds: ROUNDS, loadMsMax: LOAD_MS_MAX, flags: ["--sync", "off"] });

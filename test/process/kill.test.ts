@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { crashRounds, describeCrashes } from "./crash-rounds.ts";
 
 const ROUNDS = 20;
-const LOAD_MS_MAX = 300;
+const LOAD_MS_MAX = 200;
 /** Kafka takes that long to accept again. */
 const ACCEPTED_MS_MAX = 12_000;
 

@@ -4,7 +4,7 @@ import { batchesOf, fetch, newTopic, type Produced, produce, type Topic } from "
 import { Wire } from "../clients/wire.ts";
 import type { HostPort } from "./server-process.ts";
 
-const FETCH_BYTES = 4 * 1024 * 1024;
+const FETCH_BYTES = 8 * 1024 * 1024;
 
 /** A partition whose record at offset n says n, one record a batch; so whatever is read of it can be judged. */
 export class NumberedLog {
@@ -20,9 +20,15 @@ export class NumberedLog {
     this.recordBytes = recordBytes;
   }
 
-  static async create(place: HostPort, name: string, recordBytes: number): Promise<NumberedLog> {
+  /** @param configs Of the topic. */
+  static async create(
+    place: HostPort,
+    name: string,
+    recordBytes: number,
+    configs: Readonly<Record<string, string>> = {},
+  ): Promise<NumberedLog> {
     const wire = await Wire.connect(place);
-    return new NumberedLog(wire, await newTopic(wire, name), recordBytes);
+    return new NumberedLog(wire, await newTopic(wire, name, { configs }), recordBytes);
   }
 
   /** Goes on at the next run of the server. */

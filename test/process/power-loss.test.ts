@@ -4,8 +4,8 @@ import { ok } from "node:assert/strict";
 import { test } from "node:test";
 import { crashRounds, describeCrashes } from "./crash-rounds.ts";
 
-const ROUNDS = 12;
-const LOAD_MS_MAX = 300;
+const ROUNDS = 8;
+const LOAD_MS_MAX = 200;
 
 test(`${ROUNDS} × the loss of all writes that were not synced`, async (t) => {
   const report = await crashRounds({ rounds: ROUNDS, loadMsMax: LOAD_MS_MAX, environment: { TIDEMQ_TEST_DROP_UNSYNCED: "1" } });
