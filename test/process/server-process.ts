@@ -211,8 +211,11 @@ const folders = new Set<string>();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
   if (process.env["KEEP_FOLDERS"] === "1") return;
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 }); // the killed still die
 });
+
+// A test file that takes too long is ended by a signal, which alone runs nothing of the above.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
 
 /** Collects what a process writes. */
 class Said {
