@@ -1,5 +1,6 @@
 import { formatBytes } from "../base/units.ts";
 import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
+import type { OffsetSpan, PartitionState } from "../cluster/cluster-state.ts";
 import type { Broker } from "./broker.ts";
 import { SERVER_VERSION } from "./version.ts";
 
@@ -78,16 +79,23 @@ export function damageOf(broker: Broker): Damage[] {
   const damage: Damage[] = [];
   for (const partition of broker.partitions.all()) {
     const { id, topic, index } = partition.identity;
-    const add = (from: number, to: number): unknown => damage.push({ topic, partition: index, from, to });
     const state = broker.controller.state.partitions.get(id);
-    for (const { from, to } of broker.remote.damage.of(id))
-      if (state !== undefined && to > state.logStart && !isAcceptedLoss(state, from, to)) add(from, to);
-    const ranges = state?.ranges;
-    for (let at = 0; ranges !== undefined && at < ranges.count; at++)
-      if (ranges.isHole(at)) add(ranges.startOffset(at), ranges.endOffset(at));
-    for (const { from, to } of partition.wal.holes) add(from, to);
+    const spans = state === undefined ? [] : damageInObjects(state, broker.remote.damage.of(id));
+    for (const { from, to } of [...spans, ...partition.wal.holes]) damage.push({ topic, partition: index, from, to });
   }
   return damage;
+}
+
+function damageInObjects(state: PartitionState, met: readonly OffsetSpan[]): OffsetSpan[] {
+  const { ranges, logStart } = state;
+  const spans: OffsetSpan[] = [];
+  for (let at = 0; at < ranges.count; at++) if (ranges.isHole(at)) spans.push({ from: ranges.startOffset(at), to: ranges.endOffset(at) });
+  for (const { from, to } of met) {
+    const at = ranges.indexOf(from);
+    const isListed = at < ranges.count && ranges.isHole(at);
+    if (!isListed && to > logStart && !isAcceptedLoss(state, from, to)) spans.push({ from, to });
+  }
+  return spans;
 }
 
 /** Partitions whose log was lost, until it is back or somebody accepts the loss. */

@@ -128,6 +128,10 @@ test("gaps are passed over, a hole is an error for who stands in it and an end f
   ok(Buffer.concat(behind.pieces).equals(source.stored(20, 25)));
   equal(behind.nextOffset, 25);
   await fails(read(26), "CORRUPT_RECORD", /offsets=\[25, 28\)/);
+  deepEqual(the.reader.damage.of(1), [
+    { from: 15, to: 20 },
+    { from: 25, to: 28 },
+  ]);
   index.accepted.push({ from: 15, to: 20 }, { from: 25, to: 28 });
   const all = await read(0);
   ok(Buffer.concat(all.pieces).equals(source.stored(0, 28)));

@@ -163,8 +163,9 @@ export class RemoteReader {
   }
 
   #checkLoss(partitionId: number, from: number, to: number): void {
-    if (!this.#parts.index.isLossAccepted(partitionId, from, to))
-      throw corrupt(`partition=${partitionId} offsets=[${from}, ${to})`, "records were lost by damage before they were uploaded");
+    if (this.#parts.index.isLossAccepted(partitionId, from, to)) return;
+    this.damage.note(partitionId, from, to);
+    throw corrupt(`partition=${partitionId} offsets=[${from}, ${to})`, "records were lost by damage before they were uploaded");
   }
 
   /** Whether the section was read to its end, so that the next one may follow. */
