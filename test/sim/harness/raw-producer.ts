@@ -37,7 +37,9 @@ export class RawProducer {
   readonly #client: Client;
   readonly #target: Target;
   readonly #producerId: number;
-  readonly #producerEpoch: number;
+  #producerEpoch: number;
+
+  #sequenceStart = 0;
 
   static async open(sim: Sim, client: Client, name: string, target: Target): Promise<RawProducer> {
     const answer = await client.admin.request(API.initProducerId, undefined, { transactionalId: null, transactionTimeoutMs: 0 });
@@ -56,7 +58,7 @@ export class RawProducer {
 
   /** New records, as a batch with the next sequence numbers. */
   batch(count: number): Uint8Array {
-    const baseSequence = this.sender.sent.length;
+    const baseSequence = this.sender.sent.length - this.#sequenceStart;
     const builder = new RecordBatchBuilder();
     for (let record = 0; record < count; record++) {
       const sent = this.#sim.history.sending(this.sender, partitionKey(this.#target.topic, this.#target.partition), this.#sim.world.nowMs);
@@ -68,6 +70,12 @@ export class RawProducer {
   /** @param client Instead of its own. */
   send(records: Uint8Array, client: Client = this.#client): Promise<ProduceAnswer> {
     return produceRaw(client, this.#target, Uint8Array.from(records));
+  }
+
+  /** A new epoch of the same producer, whose sequence begins anew; only before its first batch, or behind its last. */
+  nextEpoch(): void {
+    this.#producerEpoch += 1;
+    this.#sequenceStart = this.sender.sent.length;
   }
 
   /** The last `count` records are acknowledged at this offset. */

@@ -8,6 +8,7 @@ import type { Scenario } from "../scenario.ts";
 const LATENCY_MS_MAX = 1_000;
 /** Whatever cannot be a frame is answered with the end of the connection. */
 const CLOSED_WITHIN_MS = 2_000;
+const PRODUCE_KEY = 0;
 const FETCH_KEY = 1;
 
 /** Clients that send garbage, half a frame, a frame of 2 GiB, that read nothing or vanish: they are cut off, and nobody else notices. */
@@ -79,9 +80,10 @@ class Stranger {
 /** No frame can be so large, or so small. */
 async function garbage(sim: Sim): Promise<void> {
   const stranger = await Stranger.connect(sim);
-  const bytes = Buffer.from(sim.random.bytes(sim.random.between(8, 3_000)));
+  const bytes = Buffer.from(sim.random.bytes(sim.random.between(20, 3_000)));
   const size = sim.random.pick([-1, -(2 ** 31), 0, 3, 2 ** 31 - 1, 0x47455420]);
   bytes.writeInt32BE(size, 0);
+  if (sim.random.chance(0.5)) produceHeader().copy(bytes, 4); // a good beginning, all the same
   stranger.connection.write([bytes]);
   await stranger.mustBeClosed(CLOSED_WITHIN_MS, `a frame of ${size} bytes`);
 }
@@ -115,6 +117,10 @@ async function vanishing(sim: Sim): Promise<void> {
 
 async function idle(sim: Sim): Promise<void> {
   for (let count = sim.random.between(1, 50); count > 0; count--) await Stranger.connect(sim);
+}
+
+function produceHeader(): Buffer {
+  return Buffer.concat([int16(PRODUCE_KEY), int16(8), int32(1), int16(-1), int16(-1), int16(-1)]);
 }
 
 /** A Fetch, version 4, of every partition from its start. */

@@ -33,6 +33,7 @@ export const scenario: Scenario = {
       if (sim.random.chance(0.4)) await jump(sim);
       for (const one of all) await repeat(sim, one);
     }
+    for (const one of all) await comeBackOld(sim, one);
     for (const one of all) await leaveGap(one);
     await sim.finish();
   },
@@ -79,6 +80,17 @@ async function repeat(sim: Sim, { producer, batches }: Remembered): Promise<void
   check(again.errorCode === ErrorCode.NONE && again.baseOffset === baseOffset, "duplicates", () => {
     return `a batch stored at ${baseOffset} is answered with error ${again.errorCode}, offset ${again.baseOffset}`;
   });
+}
+
+/** A batch that was made before the producer got a new epoch arrives behind one of the new epoch. */
+async function comeBackOld(sim: Sim, one: Remembered): Promise<void> {
+  const { producer } = one;
+  const late = producer.batch(1);
+  producer.nextEpoch();
+  await sendSome(sim, one);
+  const answer = await producer.send(late);
+  check(answer.errorCode === ErrorCode.INVALID_PRODUCER_EPOCH, "duplicates", `an old epoch is answered with error ${answer.errorCode}`);
+  check(answer.baseOffset === -1, "duplicates", `a refused batch is answered with offset ${answer.baseOffset}`);
 }
 
 /** The batch in front of it is never sent. */

@@ -36,12 +36,17 @@ function flip(sim: Sim): DamagedOffsets[] {
   const bytes = disk.contents(path);
   if (bytes.byteLength === 0) return [];
   let position = sim.random.between(0, bytes.byteLength - 1);
-  const harmed = offsetsInGroupAt(bytes, position);
+  // What is uploaded is whole in the bucket, and served from there.
+  const harmed = offsetsInGroupAt(bytes, position).filter(({ partitionId, to }) => to > uploadedEnd(sim, partitionId));
   // Its first bytes are in no checksum of the batch itself.
   if (harmed.length > 0 && sim.random.chance(0.3)) position = sim.random.pick(harmed).position + sim.random.between(0, 20);
   sim.note(`flip in ${path} at ${position}, group of ${JSON.stringify(harmed)}`);
   disk.flipBits(path, position, position + 1);
   return harmed;
+}
+
+function uploadedEnd(sim: Sim, partitionId: number): number {
+  return sim.broker.controller.state.partitions.get(partitionId)?.uploadedEnd ?? 0;
 }
 
 function isHarmed(sim: Sim, harmed: readonly DamagedOffsets[], partition: string, offset: number): boolean {
