@@ -1,5 +1,6 @@
 import { execFile } from "node:child_process";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
@@ -26,6 +27,7 @@ export type Case = Readonly<{
 }>;
 
 export const PARTITIONS = 6;
+const FIRST_RECORD_MS_MAX = 10_000;
 const HERE = dirname(fileURLToPath(import.meta.url));
 const run = promisify(execFile);
 
@@ -149,11 +151,17 @@ export async function createTopics(target: Target, topic: string, partitions = P
   connection.close();
 }
 
-/** A topic and one acknowledged record in it. */
+/** A topic and one acknowledged record in it. A server may need a moment until the topic has its leader. */
 export async function produceFirstRecord(target: Target): Promise<void> {
   await createTopics(target, "first", 1);
   const connection = await RawConnection.open(target.host, target.port);
-  const error = produceError(await connection.ask(produceFrame("first", 0, 1, 100, -1)));
+  const frame = produceFrame("first", 0, 1, 100, -1);
+  const giveUpAtMs = performance.now() + FIRST_RECORD_MS_MAX;
+  for (;;) {
+    const error = produceError(await connection.ask(frame));
+    if (error === 0) break;
+    if (performance.now() > giveUpAtMs) throw new Error(`the first record was refused with ${error}`);
+    await sleep(1);
+  }
   connection.close();
-  if (error !== 0) throw new Error(`the first record was refused with ${error}`);
 }

@@ -21,7 +21,7 @@ import { median, short } from "./statistics.ts";
 import { type Figures, loopDelay, type Mode, type Target } from "./target.ts";
 import { startTideMq } from "./tidemq-server.ts";
 
-type Contestant = Readonly<{ name: "TideMQ" | "Kafka"; target: Target; standing: Figures; stop(): Promise<unknown> }>;
+type Contestant = { readonly name: "TideMQ" | "Kafka"; readonly target: Target; standing: Figures; readonly stop: () => Promise<unknown> };
 type Results = Map<string, Figures[]>;
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -45,19 +45,26 @@ const { values: flags } = parseArgs({
 const otherCores: number[] = [];
 const loopDelays: number[] = [];
 
-async function contestants(mode: Mode): Promise<Contestant[]> {
+/** Starts both, one after the other; each is looked at while it is alone. */
+async function start(mode: Mode, players: Contestant[]): Promise<void> {
   const synced = mode === "synced";
   const tide = await startTideMq({ synced });
-  const found: Contestant[] = [{ name: "TideMQ", target: tide, standing: await standing(tide, tide.startMs), stop: tide.stop }];
+  players.push({ name: "TideMQ", target: tide, standing: {}, stop: tide.stop });
+  await look(players, tide.startMs);
   const problem = kafkaProblem();
-  if (flags.only === "tidemq") return found;
+  if (flags.only === "tidemq") return;
   if (problem !== undefined) {
     console.error(`Kafka is left out: ${problem}`);
-    return found;
+    return;
   }
   const kafka = await startKafka({ synced });
-  found.push({ name: "Kafka", target: kafka, standing: await standing(kafka, kafka.startMs), stop: kafka.stop });
-  return found;
+  players.push({ name: "Kafka", target: kafka, standing: {}, stop: kafka.stop });
+  await look(players, kafka.startMs);
+}
+
+async function look(players: Contestant[], startMs: number): Promise<void> {
+  const newest = players.at(-1);
+  if (newest !== undefined) newest.standing = await standing(newest.target, startMs);
 }
 
 async function measure(mode: Mode): Promise<{ rows: Row[]; alone: Row[] }> {
@@ -67,10 +74,11 @@ async function measure(mode: Mode): Promise<{ rows: Row[]; alone: Row[] }> {
     const isWanted = name.includes(flags.case) && goals.some((goal) => goal[mode] !== undefined);
     return isWanted && (hasKafka || needsKafka !== true);
   });
-  const players = await contestants(mode);
+  const players: Contestant[] = [];
   const results: Results = new Map();
   const alone: Row[] = [];
   try {
+    await start(mode, players);
     for (let round = 0; round <= Number(flags.rounds); round++) {
       for (const each of cases) {
         for (const player of round % 2 === 0 ? players : players.toReversed()) await measureOne(mode, round, each, player, results);
