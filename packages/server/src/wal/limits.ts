@@ -75,6 +75,8 @@ export const THROTTLE_MS_MAX = 1000;
 export const COPY_SHARE_MAX = 0.5;
 /** The same once producers are slowed down. */
 export const COPY_SHARE_SHORT = 0.75;
+/** How far producers are slowed down (0 to 1) when space counts as short. */
+export const SHORT_DEPTH = 1 / 8;
 /** All bases together, as a part of the capacity. */
 export const BASES_SHARE_MAX = 1 / 16;
 

@@ -1,7 +1,7 @@
 import type { Clock } from "../io/clock.ts";
 import type { FileEmptier } from "./file-emptier.ts";
 import { FIRST_GROUP_POSITION } from "./file-header-codec.ts";
-import { COPY_SHARE_MAX, COPY_SHARE_SHORT, FILE_SLACK_BYTES, REUSE_PAUSE_MS, STUCK_SHARE } from "./limits.ts";
+import { COPY_SHARE_MAX, COPY_SHARE_SHORT, FILE_SLACK_BYTES, REUSE_PAUSE_MS, SHORT_DEPTH, STUCK_SHARE } from "./limits.ts";
 import type { LiveBytes } from "./partition-log.ts";
 import type { Space } from "./space.ts";
 import type { WalFile } from "./wal-file.ts";
@@ -154,12 +154,14 @@ export class Reuse {
 
   /**
    * Not too much of what was written there still counts, or it was left almost empty (by a restart): else copying gains nothing.
-   * Batches are mostly uploaded soon: they are copied only when space gets short, or when they cannot be.
+   * Batches are mostly uploaded soon: they are copied only when space gets short, behind uploads that slow producers down a
+   * little, or when they cannot be.
    */
   #isWorthIt(file: WalFile, pinning: readonly WalPartition[], load: number): boolean {
     const used = file.end - FIRST_GROUP_POSITION;
     if (used <= this.#files.fileBytes / 4) return true;
-    const isShort = this.freeBytes() < this.#space().throttleBelow;
+    const { throttleBelow, refuseBelow } = this.#space();
+    const isShort = this.freeBytes() < throttleBelow - (throttleBelow - refuseBelow) * SHORT_DEPTH;
     if (!isShort && !pinning.every((p) => this.isStuck(p))) return false;
     return load <= used * (isShort ? COPY_SHARE_SHORT : COPY_SHARE_MAX);
   }

@@ -82,7 +82,7 @@ test("a partition that cannot upload is refused alone", async () => {
   }
   ok((refused[1] ?? 0) > 500, `the one that pins was refused ${refused[1]} times`);
   deepEqual([refused[2], refused[3], refused[4]], [0, 0, 0]);
-  ok(throttledMs / 1500 < 100, `the others were slowed down by ${throttledMs / 1500} ms each time`);
+  ok(throttledMs / 1500 < 130, `the others were slowed down by ${throttledMs / 1500} ms each time`);
   w.losePower();
   await w.start();
   equal(w.partition(1).uploadedEnd, 0);
