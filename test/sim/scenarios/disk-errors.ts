@@ -31,7 +31,7 @@ export const scenario: Scenario = {
       sim.mayDie = () => false;
       await sim.start();
     }
-    await sim.finish();
+    await sim.finish({ restart: sim.random.pick(["power", "power", "kill"] as const) });
   },
 };
 

@@ -1,5 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { basesIn } from "@tidemq/server/testing/checkers/wal-group-at.ts";
 import { RawProducer } from "../harness/raw-producer.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
@@ -55,11 +56,22 @@ async function maybeCrash(sim: Sim): Promise<void> {
   sim.note(how);
   if (how === "none") return;
   if (sim.random.chance(0.5)) faults.outage = "fails";
+  else if (sim.random.chance(0.5)) flipBases(sim); // objects carry the same
   if (how === "kill") sim.node.kill();
   else if (how === "power") sim.node.losePower();
   else await sim.node.stop();
   await sim.start();
   faults.outage = "none";
+}
+
+/** Damages what the log remembers of producers. */
+function flipBases(sim: Sim): void {
+  const { disk } = sim.node;
+  for (const name of disk.names.list("wal")) {
+    const path = `wal/${name}`;
+    for (const position of basesIn(disk.contents(path))) if (sim.random.chance(0.5)) disk.flipBits(path, position, position + 1);
+  }
+  sim.note("bases are damaged");
 }
 
 async function sendSome(sim: Sim, { producer, batches }: Remembered): Promise<void> {

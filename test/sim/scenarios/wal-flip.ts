@@ -9,14 +9,17 @@ const COVERED_MS = 300;
 export const scenario: Scenario = {
   name: "wal-flip",
   async run(sim) {
+    const { bucket } = sim.node;
     await sim.start();
-    await sim.load.begin();
+    await sim.load.begin({ bytes: [12, 3_000] });
     sim.gapsAllowed = true;
     const harmed: DamagedOffsets[] = [];
     for (let rounds = sim.random.between(1, 3); rounds > 0; rounds--) {
       await sim.rest(200, 1_000);
+      bucket.faults.outage = sim.random.pick(["none", "fails"] as const);
       for (let flips = sim.random.between(1, 4); flips > 0; flips--) harmed.push(...flip(sim));
       await sim.sleep(COVERED_MS);
+      bucket.faults.outage = "none";
       if (sim.random.chance(0.7)) {
         sim.note("kill");
         sim.node.kill();

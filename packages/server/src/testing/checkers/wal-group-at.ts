@@ -3,6 +3,7 @@ import {
   decodeGroupHeader,
   ENTRY_BYTES,
   EntryKind,
+  type GroupHeader,
   KIND_AT,
   LAST_DELTA_AT,
   PARTITION_AT,
@@ -21,13 +22,30 @@ const WAL_ID_AT = 8;
 /** What a flip at `position` of this WAL file can damage at most: the batches of the group that lies there. */
 export function offsetsInGroupAt(file: Uint8Array, position: number): DamagedOffsets[] {
   for (let at = position - (position % BLOCK_BYTES); at >= 0; at -= BLOCK_BYTES) {
-    const walId = file.subarray(at + WAL_ID_AT, at + WAL_ID_AT + WAL_ID_BYTES);
-    const header = decodeGroupHeader(file, at, walId, at, file.byteLength);
+    const header = headerAt(file, at);
     if (header === undefined) continue;
     if (at + header.bytes <= position) return [];
     return offsetsInDirectory(file, at, at + header.directoryPosition, header.entryCount);
   }
   return [];
+}
+
+/** Where bodies of bases begin in this WAL file. */
+export function basesIn(file: Uint8Array): number[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const found: number[] = [];
+  for (let at = 0; at < file.byteLength; at += BLOCK_BYTES) {
+    const header = headerAt(file, at);
+    for (let entry = 0; entry < (header?.entryCount ?? 0); entry++) {
+      const entryAt = at + (header?.directoryPosition ?? 0) + entry * ENTRY_BYTES;
+      if (view.getUint8(entryAt + KIND_AT) === EntryKind.base) found.push(at + view.getUint32(entryAt + POSITION_AT));
+    }
+  }
+  return found;
+}
+
+function headerAt(file: Uint8Array, at: number): GroupHeader | undefined {
+  return decodeGroupHeader(file, at, file.subarray(at + WAL_ID_AT, at + WAL_ID_AT + WAL_ID_BYTES), at, file.byteLength);
 }
 
 function offsetsInDirectory(file: Uint8Array, groupAt: number, directoryAt: number, entryCount: number): DamagedOffsets[] {
