@@ -118,9 +118,12 @@ export class ColdReader {
   ): Promise<StoredBatch[]> {
     const batches: StoredBatch[] = [];
     let bytes = 0;
-    for (const run of runs) {
-      const directory = await this.#directory(p, run, batches.length > 0);
-      if (directory === undefined) break;
+    const directories = await Promise.all(runs.map((run) => this.#directories.get(run.group, run.file).catch(asError)));
+    for (const [i, run] of runs.entries()) {
+      const directory = directories[i] as GroupDirectory | Error;
+      // An unreadable directory is damage of all its batches, unless there is something to return without it.
+      if (directory instanceof Error && batches.length > 0) break;
+      if (directory instanceof Error) throw this.#unreadable(p, run, directory);
       for (const batch of batchesOf(run, directory)) {
         if (batch.end <= offset) continue;
         const tooMuch = bytes + batch.length > Math.min(bytesMax, COLD_READ_BYTES_MAX);
@@ -131,16 +134,6 @@ export class ColdReader {
       assert((batches.at(-1)?.end ?? offset) >= Math.min(run.runEnd, endOffset), "batches of a run follow one another");
     }
     return batches;
-  }
-
-  /** An unreadable directory is damage of all its batches. `later`: there is something to return without it. */
-  async #directory(p: WalPartition, run: Run, later: boolean): Promise<GroupDirectory | undefined> {
-    try {
-      return await this.#directories.get(run.group, run.file);
-    } catch (error) {
-      if (later) return undefined;
-      throw this.#unreadable(p, run, error);
-    }
   }
 
   #unreadable(p: WalPartition, run: Run, error: unknown): unknown {
@@ -182,21 +175,27 @@ export class ColdReader {
     const reads = readsOf(batches);
     const memory = take(reads.reduce((sum, { bytes }) => sum + bytes, 0));
     let at = 0;
-    for (const { from, to, bytes } of reads) {
-      const target = memory.subarray(at, at + bytes);
-      const first = batches[from] as StoredBatch;
-      this.counters.reads += 1;
-      const read = await readOrNothing(first.file, this.#files.positionOf(first.address), target);
-      this.counters.bytes += read;
+    const targets = reads.map(({ bytes }) => memory.subarray(at, (at += bytes)));
+    const counts = await Promise.all(reads.map(({ from }, n) => this.#readTo(targets[n] as Buffer, batches[from] as StoredBatch)));
+    for (const [n, { from, to }] of reads.entries()) {
+      const target = targets[n] as Buffer;
+      const count = counts[n] as number;
       for (let i = from; i < to; i++) {
         const batch = batches[i] as StoredBatch;
-        const start = batch.address - first.address;
+        const start = batch.address - (batches[from] as StoredBatch).address;
         // Bytes that could not be read fail the comparison with the directory.
-        pieces.push(target.subarray(Math.min(start, read), Math.min(start + batch.length, read)));
+        pieces.push(target.subarray(Math.min(start, count), Math.min(start + batch.length, count)));
       }
-      at += bytes;
     }
     return pieces;
+  }
+
+  /** From the batch on. Never rejects because of the disk: nobody may give the memory back while others still read into it. */
+  async #readTo(target: Buffer, first: StoredBatch): Promise<number> {
+    this.counters.reads += 1;
+    const count = await readOrNothing(first.file, this.#files.positionOf(first.address), target);
+    this.counters.bytes += count;
+    return count;
   }
 
   /** What may be served: up to the first batch that fails a check. */
@@ -268,6 +267,11 @@ function* batchesOf(run: Run, directory: GroupDirectory): Generator<StoredBatch>
     };
     entry = view.getUint16(at + NEXT_AT);
   }
+}
+
+function asError(error: unknown): Error {
+  if (error instanceof Error) return error;
+  throw error;
 }
 
 /** Batches [from, to) are worth one read of so many bytes. */
