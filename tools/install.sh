@@ -38,6 +38,24 @@ check_tools() {
 # One install at a time: the lock is a symbolic link that names its owner's process, made and read in one step each.
 lock=$root/.cache/install-lock
 
+# Takes the lock of a dead owner. Only who holds the claim on that owner may replace its lock, and looks at it again first:
+# so a lock that a living one has made meanwhile is never touched, and there is no moment without a lock.
+replace_lock() {
+  claim=$lock.of-$1
+  if ! ln -s "$$" "$claim" 2>/dev/null; then
+    claimer=$(readlink "$claim") || return 1
+    kill -0 "$claimer" 2>/dev/null || [ ! -L "$claim" ] ||
+      fail "an earlier install was cut short while it began. Remove $claim and $lock, then run this again."
+    return 1
+  fi
+  taken=1
+  if [ "$(readlink "$lock")" = "$1" ]; then
+    ln -s "$$" "$lock.$$" && mv -f "$lock.$$" "$lock" && taken=0
+  fi
+  rm -f "$claim"
+  return "$taken"
+}
+
 take_lock() {
   mkdir -p "$root/.cache" 2>/dev/null
   said=
@@ -50,9 +68,8 @@ take_lock() {
       continue
     }
     if ! kill -0 "$owner" 2>/dev/null; then
-      # Its owner died. Renaming lets only one of several waiters remove it; what was meanwhile made by a living one goes back.
-      mv "$lock" "$lock.$$" 2>/dev/null || continue
-      if [ "$(readlink "$lock.$$")" = "$owner" ]; then rm -f "$lock.$$"; else mv "$lock.$$" "$lock"; fi
+      replace_lock "$owner" && break
+      sleep 0.05
       continue
     fi
     [ -n "$said" ] || printf 'tidemq: waiting for another install (process %s, %s)\n' "$owner" "$lock" >&2
