@@ -55,8 +55,9 @@ async function maybeCrash(sim: Sim): Promise<void> {
   const how = sim.random.pick(["kill", "power", "stop", "none"] as const);
   sim.note(how);
   if (how === "none") return;
-  if (sim.random.chance(0.5)) faults.outage = "fails";
-  else if (sim.random.chance(0.5)) flipBases(sim); // objects carry the same
+  const before = sim.random.pick(["outage", "outage", "damage", "nothing"] as const);
+  if (before === "outage") faults.outage = "fails";
+  if (before === "damage") flipBases(sim); // objects carry the same
   if (how === "kill") sim.node.kill();
   else if (how === "power") sim.node.losePower();
   else await sim.node.stop();
