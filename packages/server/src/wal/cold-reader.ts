@@ -1,6 +1,6 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { ATTRIBUTES_AT, batchCrc } from "@tidemq/protocol/record-batch.ts";
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { DiskError } from "../io/disk.ts";
 import type { ReadMemory } from "../model/read-memory.ts";
@@ -100,8 +100,7 @@ export class ColdReader {
     const runs: Run[] = [];
     for (let i = first; i < index.length && index.offset(i) < endOffset && runs.length < COLD_GROUPS_MAX; i++) {
       if (i > first && index.bytesBefore(i) - index.bytesBefore(first + 1) > bytesMax) break;
-      const file = this.#files.at(index.group(i));
-      if (file === undefined) break;
+      const file = must(this.#files.at(index.group(i)), "the file of batches that the index leads to");
       file.readerEntered();
       runs.push({ offset: index.offset(i), runEnd: index.runEnd(i, p.logEnd), group: index.group(i), entry: index.entry(i), file });
     }
@@ -150,7 +149,10 @@ export class ColdReader {
   async readRun(p: WalPartition, run: Run, from: number): Promise<readonly ProvenBatch[]> {
     const directory = await this.#directories.get(run.group, run.file).catch((error: unknown) => this.#runIsDamaged(p, run, error));
     if (directory === undefined) return [];
-    const batches = [...batchesOf(run, directory)].filter((batch) => batch.end > from);
+    const chain = [...batchesOf(run, directory)];
+    const end = chain.at(-1)?.end ?? run.offset;
+    assert(end >= run.runEnd || p.isLost(end, run.runEnd), "batches of a run follow one another");
+    const batches = chain.filter((batch) => batch.end > from);
     const pieces = await this.#readBatches(batches, (bytes) => Buffer.allocUnsafeSlow(bytes));
     const proven: ProvenBatch[] = [];
     for (const [i, batch] of batches.entries()) {
@@ -229,8 +231,7 @@ export class ColdReader {
       const i = Math.max(0, p.index.floor(next));
       if (i >= p.index.length) return;
       const group = p.index.group(i);
-      const file = this.#files.at(group);
-      if (file === undefined) return;
+      const file = must(this.#files.at(group), "the file of batches that the index leads to");
       file.readerEntered();
       try {
         const { bytes, view } = await this.#directories.get(group, file);

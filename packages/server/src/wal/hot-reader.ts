@@ -203,7 +203,10 @@ export class HotReader {
   }
 }
 
-/** Visits the batches of index entry `i` that overlap [from, to); returns where they end, or −1 when told to stop. */
+/**
+ * Visits the batches of index entry `i` that overlap [from, to); returns where they end, or −1 when told to stop. What is known
+ * to be lost is passed over.
+ */
 export function visitRun(
   bytes: Buffer,
   view: DataView,
@@ -231,7 +234,9 @@ export function visitRun(
     const header = bytes.subarray(at + CONTENT_AT, at + CONTENT_AT + CONTENT_BYTES);
     if (visit(header, group + view.getUint32(at + POSITION_AT), readU64(view, at + APPEND_TIME_AT)) === false) return -1;
   }
-  return Math.max(next, Math.min(runEnd, to));
+  const end = Math.min(runEnd, to);
+  assert(expected >= end || p.isLost(expected, end), "batches of a run follow one another");
+  return Math.max(next, end);
 }
 
 function nextSlab(address: number, slabBytes: number): number {

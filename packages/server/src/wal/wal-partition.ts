@@ -212,6 +212,11 @@ export class WalPartition {
     return undefined;
   }
 
+  /** Whether none of these offsets can be here: each is damaged, or was given up. */
+  isLost(from: number, to: number): boolean {
+    return [...this.#damaged, ...this.#accepted].reduce(without, [{ from, to }]).length === 0;
+  }
+
   /** What is uploaded, or accepted as lost, is no hole. */
   setHoles(damaged: readonly OffsetRange[]): void {
     const uploaded = { from: 0, to: this.#uploadedEnd };
