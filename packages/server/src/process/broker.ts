@@ -18,6 +18,7 @@ import { Hosting } from "../partition/hosting.ts";
 import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
+import type { Log } from "../telemetry/log.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
 import { RemoteReader } from "../tier/remote-reader.ts";
@@ -103,6 +104,7 @@ export class Broker {
     await refuseForeignWal(disk, { folder: WAL_FOLDER, fileBytes: config.walFileBytes }, controller.state, NODE_ID);
     const wiring = new Wiring();
     const opened = await openWal(config, sizes, world, controller, wiring);
+    tellRecovery(logger, opened.report);
     metadataLog.checkReaches(opened.newestMetadataIndex);
     await controller.claim();
     const { brokerEpoch, offline } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", walId: opened.wal.id });
@@ -298,6 +300,22 @@ async function refuseForeignBucket(config: StartConfig, bucket: BucketWatch, clu
     `${kind}:${path} holds objects of another cluster: choose another place with --object-storage, or the data folder that belongs to it with --data. ` +
       `key=${foreign} cluster=${clusterId}`,
   );
+}
+
+/** What a start did to the write-ahead log that a person may want to know later. */
+function tellRecovery(log: Log, report: RecoveryReport): void {
+  const { durableGroup, lastGroup, groupsRescued, groupsCut, offsetsCut, damage } = report;
+  // A mark alone is what every stop leaves.
+  if (groupsRescued > 1)
+    log.info("groups of the write-ahead log were not known to be synced: written again", { durableGroup, groups: groupsRescued });
+  if (groupsCut > 0)
+    log.warn("the write-ahead log ended within a write, which was cut off", {
+      durableGroup,
+      lastGroup,
+      groups: groupsCut,
+      offsets: offsetsCut,
+    });
+  for (const what of damage) log.error("the write-ahead log is damaged", { what });
 }
 
 function openWal(config: StartConfig, sizes: BrokerSizes, world: World, controller: Controller, wiring: Wiring): Promise<OpenedWal> {

@@ -34,6 +34,9 @@ export type RecoveryReport = {
   lastGroup: number;
   /** Groups above D that were written again. */
   groupsRescued: number;
+  /** Groups behind `lastGroup` that were found but do not count (a write that was under way), and offsets in them. */
+  groupsCut: number;
+  offsetsCut: number;
   unfinishedStarts: number;
   filesPacked: number;
   /** What was damaged, for people. */

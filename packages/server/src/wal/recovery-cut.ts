@@ -22,6 +22,9 @@ import type { WalFiles } from "./wal-files.ts";
 /** Groups [first, last] of one file that count; `scan` undefined: the file is absent. */
 export type LiveRange = Readonly<{ scan: FileScan | undefined; incarnation: number; slot: number; first: number; last: number }>;
 
+/** Groups behind the cut, and offsets that their batches took at most. */
+export type TornTail = Readonly<{ groups: number; offsets: number }>;
+
 /** What counts, in the order of group numbers. */
 export type Cut = Readonly<{
   /** D: groups up to it were synced. */
@@ -32,6 +35,8 @@ export type Cut = Readonly<{
   ranges: readonly LiveRange[];
   /** Groups above D, ascending, each whole. */
   rescued: readonly Readonly<{ scan: FileScan; number: number }>[];
+  /** What the cut leaves behind, as far as its headers can be read. */
+  tail: TornTail;
   /** Incarnations whose groups all lie above D (they are rescued) or were freed. */
   emptied: readonly LiveRange[];
   /** Control entries and copies in groups that count. */
@@ -65,6 +70,7 @@ export async function cutLog(survey: Survey, files: WalFiles): Promise<Cut> {
     last,
     ranges: kept.filter((range) => range.last >= range.first).sort((a, b) => a.first - b.first),
     rescued,
+    tail: tornTail(survey, last, limits),
     emptied: kept.filter((range) => range.last < range.first),
     noted: noted.filter(({ scan }) => !freed.has(scan.incarnation)),
   };
@@ -107,6 +113,23 @@ async function wholeGroupsAbove(
     if (scan === undefined || !(await isGroupWhole(scan, number, files))) return whole;
     whole.push({ scan, number });
   }
+}
+
+/** Groups that were found above the last one that counts, though no later start had left them out already. */
+function tornTail(survey: Survey, last: number, limits: (run: number) => number): TornTail {
+  const numbers = new Set<number>();
+  let before = 0;
+  let behind = 0;
+  for (const { scan } of survey.scans) {
+    const { groups } = scan;
+    before = Math.max(before, groups.offsets(last));
+    for (let number = Math.max(groups.first, last + 1); number <= Math.min(groups.last, limits(scan.run)); number++) {
+      if (groups.offsets(number) < 0) continue;
+      numbers.add(number);
+      behind = Math.max(behind, groups.offsets(number));
+    }
+  }
+  return { groups: numbers.size, offsets: Math.max(0, behind - before) };
 }
 
 async function isGroupWhole(scan: FileScan, number: number, files: WalFiles): Promise<boolean> {

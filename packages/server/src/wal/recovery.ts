@@ -85,6 +85,8 @@ class Recoverer {
         durableGroup: cut.durable,
         lastGroup: cut.last,
         groupsRescued: cut.rescued.length,
+        groupsCut: cut.tail.groups,
+        offsetsCut: cut.tail.offsets,
         unfinishedStarts: survey.unfinishedRuns,
         filesPacked: packed,
         damage: this.#damage,

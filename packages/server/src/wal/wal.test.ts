@@ -165,6 +165,23 @@ describe("group commit", () => {
     equal(w.report?.lastGroup, (w.report?.durableGroup ?? 0) + 1);
   });
 
+  test("a torn tail is cut, and the start says how much was", async () => {
+    const w = await started(17);
+    w.host(1);
+    for (let i = 0; i < 3; i++) {
+      w.append(1, 200, 7);
+      await w.run(4);
+    }
+    const last = Buffer.from(w.disk.contents("wal/00000.wal")).lastIndexOf("TideWALg");
+    w.crash();
+    w.disk.file("wal/00000.wal").flipBit(last + 300, 1);
+    await w.world.settle(w.opening());
+    deepEqual([w.report?.groupsCut, w.report?.offsetsCut, w.partition(1).logEnd], [1, 7, 14]);
+    w.crash();
+    await w.world.settle(w.opening());
+    deepEqual([w.report?.groupsCut, w.report?.offsetsCut], [0, 0], "told once");
+  });
+
   test("without sync a group counts when written, and is synced within the interval", async () => {
     const w = await started(14, { sync: false, flushIntervalMs: 1000 }, { syncMs: [5, 5] });
     await w.run(5_000);
