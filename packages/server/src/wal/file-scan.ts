@@ -50,6 +50,8 @@ export class FileScanner {
   readonly #fileBytes: number;
   readonly #keep: DirectoryKeeper;
   #file: WalFile | undefined;
+  /** Where the file ends: before `fileBytes` when it was cut short. */
+  #fileEnd = 0;
   /** Bytes of the file from `#windowAt` on. */
   #window = Buffer.alloc(0);
   #windowAt = 0;
@@ -73,7 +75,7 @@ export class FileScanner {
    * Else it was never used: files are filled with zeros, and there may be many.
    */
   async mayHoldGroups(file: WalFile): Promise<boolean> {
-    this.#enter(file);
+    await this.#enter(file);
     const front = await this.#bytesAt(0, FIRST_GROUP_POSITION + UNUSED_PEEK_BYTES);
     if (front.subarray(0, FIRST_GROUP_POSITION).some((byte) => byte !== 0)) return true;
     for (let at = FIRST_GROUP_POSITION; at < front.byteLength; at += BLOCK_BYTES) if (looksLikeGroup(front, at)) return true;
@@ -82,7 +84,7 @@ export class FileScanner {
 
   /** A file without readable header: the groups of the newest incarnation in it, if there are any. */
   async scanHeaderless(file: WalFile): Promise<FileScan | undefined> {
-    this.#enter(file);
+    await this.#enter(file);
     let newest: GroupHeader | undefined;
     let first = 0;
     for (let at = FIRST_GROUP_POSITION; ; ) {
@@ -100,16 +102,17 @@ export class FileScanner {
     return scan;
   }
 
-  #enter(file: WalFile): void {
+  async #enter(file: WalFile): Promise<void> {
     this.#file = file;
+    this.#fileEnd = Math.min(this.#fileBytes, await file.disk.size());
     this.#window = Buffer.alloc(0);
     this.counters.files += 1;
   }
 
   async #scanGroups(scan: FileScan, from: number, lastExpected: number): Promise<void> {
-    this.#enter(scan.file);
+    await this.#enter(scan.file);
     let position = from;
-    while (position < this.#fileBytes) {
+    while (position < this.#fileEnd) {
       const header = await this.#headerAt(position);
       if (header !== undefined && header.incarnation === scan.incarnation && header.number > scan.groups.last) {
         await this.#note(scan, position, header);
@@ -147,7 +150,7 @@ export class FileScanner {
 
   /** The next right header at or behind `from`, of this incarnation (0: any) and above this number, or the file's end. */
   async #search(from: number, incarnation: number, above: number): Promise<number> {
-    for (let at = from; at < this.#fileBytes; at += BLOCK_BYTES) {
+    for (let at = from; at < this.#fileEnd; at += BLOCK_BYTES) {
       const bytes = await this.#bytesAt(at, BLOCK_BYTES, SEARCH_READ_BYTES);
       if (bytes.byteLength < BLOCK_BYTES || !looksLikeGroup(bytes, 0)) continue;
       const header = decodeGroupHeader(bytes, 0, this.#walId, at, this.#fileBytes);

@@ -348,3 +348,21 @@ test("a damaged base is told, and the tail is still there", async () => {
   const [again] = await reopened(w);
   deepEqual([again?.base?.offset, again?.base?.bytes.byteLength, again?.foldIncomplete], [100, 10, false]);
 });
+
+test("a file that was cut short does not make a start slow: nothing is looked for behind its end", async () => {
+  const { w, groups } = await filled(30);
+  w.crash();
+  const { path, position } = groups[20] as PlacedGroup;
+  await w.world.settle(cutFile(w, path, position));
+  const { reads } = w.disk.counts;
+  await w.world.settle(w.opening());
+  ok(w.disk.counts.reads - reads < 30, `${w.disk.counts.reads - reads} reads`);
+  equal(w.disk.contents(path).length, w.options.fileBytes, "it is whole again");
+});
+
+async function cutFile(w: WalWorld, path: string, size: number): Promise<void> {
+  const person = w.world.startProcess("person");
+  const file = await w.disk.mount(person).open(path, "write");
+  await file.truncate(size);
+  person.crash();
+}
