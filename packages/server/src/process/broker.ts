@@ -196,6 +196,7 @@ export class Broker {
     wiring.connect(this);
     await hosting.restore(opened.recovered);
     wal.ready();
+    await wal.roomMade();
   }
 
   #pressure() {

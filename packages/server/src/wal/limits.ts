@@ -99,5 +99,7 @@ export const RECOVERY_DIRECTORY_BYTES_MAX = 64 * MiB;
 export const COPY_STEP_BYTES = 256 * KiB;
 /** Time between something having changed and a look at which files can be freed. */
 export const REUSE_PAUSE_MS = 5;
+/** So long a start waits at most for files to be freed before it listens. */
+export const ROOM_WAIT_MS = 2_000;
 /** Partitions handled by reuse before it lets others run. */
 export const REUSE_PARTITIONS_PER_TURN = 500;

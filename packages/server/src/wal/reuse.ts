@@ -51,7 +51,12 @@ export class Reuse {
   /** Folds exist: bases can be asked for. */
   enable(): void {
     this.#enabled = true;
-    this.wake();
+    if (this.#isWanted()) this.#begin();
+  }
+
+  /** Resolves when everything is free that is wanted, or can be. */
+  idle(): Promise<void> {
+    return this.#done;
   }
 
   /** Waits for the file in work; nothing is freed any more. */
@@ -83,8 +88,12 @@ export class Reuse {
     this.#wakeScheduled = true;
     this.#clock.after(REUSE_PAUSE_MS, () => {
       this.#wakeScheduled = false;
-      if (!this.#busy && this.#enabled) this.#done = this.#run().catch(this.#failed);
+      if (!this.#busy && this.#enabled) this.#begin();
     });
+  }
+
+  #begin(): void {
+    this.#done = this.#run().catch(this.#failed);
   }
 
   readonly #failed = (error: unknown): void => {

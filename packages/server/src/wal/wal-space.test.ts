@@ -203,3 +203,23 @@ test("a disk without room for all files makes a smaller log, not a broken one", 
   }
   ok(w.open.stats.freed > 5);
 });
+
+test("the smallest log takes appends as soon as a start is over, however many starts came before", async () => {
+  for (const isUploaded of [true, false]) {
+    const w = new WalWorld(9, { capacityBytes: 6 * 512 * 1024 });
+    await w.start();
+    w.open.ready();
+    await w.world.settle(w.open.roomMade());
+    w.host(1);
+    for (let start = 0; start < 12; start++) {
+      for (let i = 0; i < 3; i++) ok(w.append(1, 10_000, 1), `start ${start}, batch ${i}`);
+      equal(w.open.occupancy().isShort, false);
+      await w.run(5);
+      if (isUploaded) w.upload(1, w.partition(1).durableEnd);
+      w.crash();
+      await w.start();
+      w.open.ready();
+      await w.world.settle(w.open.roomMade());
+    }
+  }
+});

@@ -3,7 +3,7 @@ import { folderOf } from "../io/disk-path.ts";
 import type { Histogram } from "../telemetry/histogram.ts";
 import { FileEmptier } from "./file-emptier.ts";
 import { WAL_ID_BYTES } from "./group-codec.ts";
-import { FILE_SLACK_BYTES, FILES_FILLED_FIRST } from "./limits.ts";
+import { FILE_SLACK_BYTES, FILES_FILLED_FIRST, ROOM_WAIT_MS } from "./limits.ts";
 import { LogParts } from "./log-parts.ts";
 import type { RecoveredPartition, RecoveryReport } from "./recovered.ts";
 import { recoverLog } from "./recovery.ts";
@@ -125,6 +125,20 @@ export class Wal {
    */
   ready(): void {
     this.#reuse.enable();
+  }
+
+  /**
+   * Behind `ready`: resolves when files are free that a start took or left partly filled, else the first appends might be refused.
+   * Waits for nothing that needs an upload, and at most `ROOM_WAIT_MS`.
+   */
+  roomMade(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#log.parts.clock.after(ROOM_WAIT_MS, resolve);
+      void this.#reuse.idle().then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   /** A partition that has nothing in the log yet. */
