@@ -1,6 +1,6 @@
 // Goal: a flipped bit costs the batch that it hit, which is named, and nothing else; a tail that was torn by a crash is cut.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
-import { truncateSync } from "node:fs";
+import { renameSync, truncateSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { flipBit, overwrite, type Place, placeOf } from "./damaged-bytes.ts";
@@ -123,6 +123,44 @@ test("a flipped bit in an object costs one batch, until the object is mended or 
   await until("the record comes from the object", async () => (await log.look(HIT)).error !== "NONE");
   equal((await recover(server, log)).stdout, `gave up offsets ${HIT} to ${HIT} of ${log.topic.name}:0\n`);
   await passesOver(server, log);
+  equal(await server.end(), 0);
+});
+
+test("an object that is gone costs what lay in it, until it is back or somebody gives it up", async () => {
+  const folder = temporaryFolder();
+  const flags = ["--upload-size", "1MiB", "--upload-age", "1s"];
+  let server = await ServerProcess.start({ folder, flags });
+  const log = await NumberedLog.create(server.kafka, "gone", 50 * KiB);
+  const isUploaded = () => until("all is uploaded", async () => (await server.health()).objectStorage.pendingBytes === 0);
+  for (let n = 0; n < 3; n += 1) {
+    await log.append(COUNT);
+    await isUploaded();
+  }
+  equal(await server.end(), 0);
+  const { file } = placeOf(join(folder, "objects"), log.valueAt(COUNT + HIT));
+  renameSync(file, `${file}.aside`);
+
+  server = await ServerProcess.start({ folder, flags });
+  await log.connect(server.kafka);
+  await until("the record comes from the object", async () => (await log.look(COUNT + HIT)).error !== "NONE");
+  const [lost] = (await server.health()).partitions.damaged;
+  ok(lost !== undefined && lost.from <= COUNT + HIT && lost.to > COUNT + HIT, JSON.stringify(lost));
+  await log.check(0, lost.from);
+  await log.check(lost.to);
+  renameSync(`${file}.aside`, file);
+  await log.check();
+  equal((await health(server)).code, 0);
+
+  renameSync(file, `${file}.aside`);
+  equal(await server.end(), 0);
+  server = await ServerProcess.start({ folder, flags });
+  await log.connect(server.kafka);
+  await until("the record is missed", async () => (await log.look(COUNT + HIT)).error !== "NONE");
+  equal((await recover(server, log)).stdout, `gave up offsets ${lost.from} to ${lost.to - 1} of ${log.topic.name}:0\n`);
+  await log.check(0, lost.from);
+  await log.check(lost.to);
+  deepEqual(await log.look(lost.from), { error: "NONE", records: 1 });
+  equal((await health(server)).code, 0);
   equal(await server.end(), 0);
 });
 

@@ -45,7 +45,8 @@ export function healthOf(broker: Broker): Health {
   if (lost.length > 0)
     problems.push(`${lost.length} partitions are offline: their write-ahead log is not here; put it back and start again, or give it up`);
   if (offline > lost.length) problems.push(`${offline - lost.length} partitions are offline until object storage can be read`);
-  if (damaged.length > 0) problems.push(`${damaged.length} ranges of offsets are damaged; they are answered with CORRUPT_MESSAGE`);
+  if (damaged.length > 0)
+    problems.push(`${damaged.length} ranges of offsets are damaged or missing; whoever reads there is answered with an error`);
   let objectBytes = 0;
   for (const object of state.objects.values()) objectBytes += object.objectBytes;
   return {
@@ -80,7 +81,7 @@ export function damageOf(broker: Broker): Damage[] {
   for (const partition of broker.partitions.all()) {
     const { id, topic, index } = partition.identity;
     const state = broker.controller.state.partitions.get(id);
-    const spans = state === undefined ? [] : damageInObjects(state, broker.remote.damage.of(id));
+    const spans = state === undefined ? [] : damageInObjects(state, broker.remote.damagedSpans(id));
     for (const { from, to } of [...spans, ...partition.wal.holes]) damage.push({ topic, partition: index, from, to });
   }
   return damage;

@@ -1,4 +1,5 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { QueueError } from "../base/errors.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import { ReadMemory } from "../model/read-memory.ts";
@@ -11,6 +12,11 @@ import { EXTENT_BYTES_MAX } from "./limits.ts";
 import { ReadCache } from "./read-cache.ts";
 import { decodeSectionIndex, type SectionIndex } from "./section-index-codec.ts";
 import { readStore, type StoreReadParts } from "./store-read.ts";
+
+/** Nothing leads to the blocks of a section any more: it is as good as gone. */
+export class DamagedSectionError extends QueueError {
+  override readonly name = "DamagedSectionError";
+}
 
 /** A section that can be read: where it lies, and its index. */
 export type Section = Readonly<{ key: string; range: ObjectRange; index: SectionIndex; where: string }>;
@@ -162,7 +168,17 @@ export class BlockCache {
     }
   }
 
+  /** What the store has under an index's place is no index, however often it is read: bytes changed, or the object is shorter. */
   async #readIndex(key: string, range: ObjectRange, identity: ObjectIdentity, where: string): Promise<SectionIndex> {
+    try {
+      return await this.#readIndexTwice(key, range, identity, where);
+    } catch (error) {
+      if (!(error instanceof QueueError) || error.code !== "CORRUPT_RECORD") throw error;
+      throw new DamagedSectionError("CORRUPT_RECORD", error.message, { cause: error });
+    }
+  }
+
+  async #readIndexTwice(key: string, range: ObjectRange, identity: ObjectIdentity, where: string): Promise<SectionIndex> {
     const start = range.position + range.dataBytes;
     const { partitionId, startOffset, endOffset, dataBytes } = range;
     for (let last = false; ; last = true) {

@@ -263,6 +263,53 @@ test("a damaged index or base is named", async () => {
   );
 });
 
+/** Five records in each of three objects, the second of which is no use any more. */
+async function withoutSecond(how: "index" | "missing" | "short") {
+  const the = await uploaded((one) => one.append(5, 1000));
+  for (let n = 0; n < 2; n++) {
+    the.source.append(5, 1000);
+    ok(await the.world.settle(the.uploader.drain(60_000)));
+  }
+  const key = keyOf(the, 1);
+  const good = Uint8Array.from(the.bucket.object(key)?.bytes ?? []);
+  const range = the.index.unmerged(1)[1] as ObjectRange;
+  if (how === "missing") the.bucket.remove(key);
+  else if (how === "short") the.bucket.overwrite(key, good.subarray(0, range.position + range.dataBytes));
+  else {
+    const bytes = Uint8Array.from(good);
+    const at = range.position + range.dataBytes + 20;
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    the.bucket.overwrite(key, bytes);
+  }
+  return { ...the, mend: () => the.bucket.overwrite(key, good) };
+}
+
+for (const how of ["index", "missing", "short"] as const) {
+  test(`an object that cannot be read at all (${how}) is named, and passed over once its loss is accepted`, async () => {
+    const the = await withoutSecond(how);
+    const { read, reader, source, index } = the;
+    const code = how === "missing" ? "OBJECT_STORAGE_UNAVAILABLE" : "CORRUPT_RECORD";
+    const lost = [{ from: 5, to: 10 }];
+    equal((await read(0)).nextOffset, 5, "what lies in front");
+    for (const offset of [5, 8]) await fails(read(offset), code, /./);
+    ok(Buffer.concat((await read(10)).pieces).equals(source.stored(10, 15)), "and behind");
+    deepEqual(reader.damagedSpans(1), lost);
+    const byTime = () => the.world.settle(reader.batchAtTimestamp(1, 0, 5, 15));
+    await fails(byTime(), code, /./);
+
+    index.accepted.push(...lost);
+    ok(Buffer.concat((await read(0)).pieces).equals(Buffer.concat([source.stored(0, 5), source.stored(10, 15)])));
+    ok(Buffer.concat((await read(7)).pieces).equals(source.stored(10, 15)));
+    deepEqual(await read(6, 10), { pieces: [], bytes: 0, nextOffset: 10, hold: undefined });
+    equal(batch.baseOffset((await byTime()) ?? new Uint8Array(61), 0), 10);
+
+    index.accepted.length = 0;
+    the.mend();
+    ok(Buffer.concat((await read(5)).pieces).equals(source.stored(5, 15)));
+    deepEqual(reader.damagedSpans(1), []);
+  });
+}
+
 /** Partition 1 with a manifest. */
 async function rolled() {
   const the = tierWorld(6, {}, { triggers: { bytes: 1, ageMs: 600_000, walUsedRatio: 0.4 } });

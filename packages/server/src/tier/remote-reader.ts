@@ -4,7 +4,7 @@ import { QueueError } from "../base/errors.ts";
 import { sameObjectId } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
-import { BlockCache, type Section } from "./block-cache.ts";
+import { BlockCache, DamagedSectionError, type Section } from "./block-cache.ts";
 import { BlockHold, type BlockMemory } from "./block-memory.ts";
 import { CachedBlock } from "./cached-block.ts";
 import { DamageList } from "./damage-list.ts";
@@ -14,6 +14,7 @@ import { EXTENT_BYTES_MIN, INDEX_CACHE_RATIO, READ_BYTES_MAX, SECTIONS_PER_READ_
 import { ManifestCache } from "./manifest-cache.ts";
 import { isManifestPointer, type ObjectIndex } from "./object-index.ts";
 import { ReadAhead } from "./read-ahead.ts";
+import type { OffsetSpan } from "./section-index-codec.ts";
 import { ObjectMissingError, type StoreReadParts } from "./store-read.ts";
 
 export type RemoteReaderParts = StoreReadParts & Readonly<{ index: ObjectIndex; clusterId: string }>;
@@ -35,6 +36,8 @@ export class RemoteReader {
   readonly blocks: BlockCache;
   readonly manifests: ManifestCache;
   readonly damage = new DamageList();
+  /** Ranges whose section as a whole cannot be read. */
+  readonly #lostSections = new DamageList();
 
   /** @param cacheBytesMax Bound of everything that is kept or being read. */
   constructor(parts: RemoteReaderParts, cacheBytesMax: number) {
@@ -45,6 +48,11 @@ export class RemoteReader {
     this.manifests = new ManifestCache(parts, parts.clusterId, indexBytesMax);
     this.#readBytesMax = Math.min(READ_BYTES_MAX, blockBytesMax / 4);
     this.#readAhead = new ReadAhead(parts.clock, blockBytesMax / 2);
+  }
+
+  /** What readers found damaged or missing in objects since the start, until a read there works again. */
+  damagedSpans(partitionId: number): readonly OffsetSpan[] {
+    return [...this.damage.of(partitionId), ...this.#lostSections.of(partitionId)];
   }
 
   /**
@@ -87,7 +95,7 @@ export class RemoteReader {
     while (at < endOffset) {
       const range = await this.#rangeWithTimestamp(partitionId, timestampMs, at, endOffset);
       if (range === undefined) return undefined;
-      const found = await this.#inSection(partitionId, range, (section) => this.#batchAtTimestamp(section, timestampMs, at));
+      const found = await this.#unlessGivenUp(range, (section) => this.#batchAtTimestamp(section, timestampMs, at));
       if (found !== undefined) return batch.baseOffset(found, 0) < endOffset ? found : undefined;
       at = range.endOffset;
     }
@@ -103,15 +111,35 @@ export class RemoteReader {
     return { endOffset: range.endOffset, bytes };
   }
 
-  /** Runs on the section that holds the offset, or the next one. Undefined when there is none below `endOffset`. */
+  /** Runs on the section that holds the offset, or the next one that was not given up. Undefined when there is none below `endOffset`. */
   async #onSection<T>(
     partitionId: number,
     offset: number,
     endOffset: number,
     run: (section: Section) => Promise<T>,
   ): Promise<T | undefined> {
-    const range = await this.#range(partitionId, offset, endOffset);
-    return range === undefined ? undefined : this.#inSection(partitionId, range, run);
+    for (let at = offset; ; ) {
+      const range = await this.#range(partitionId, at, endOffset);
+      if (range === undefined) return undefined;
+      const result = await this.#unlessGivenUp(range, run);
+      if (result !== undefined) return result;
+      at = range.endOffset;
+    }
+  }
+
+  /** Runs on the section of the range; undefined when it cannot be read, or not to its end, and a person has given it up. */
+  async #unlessGivenUp<T>(range: ObjectRange, run: (section: Section) => Promise<T>): Promise<T | undefined> {
+    const { partitionId, startOffset, endOffset } = range;
+    try {
+      const result = await this.#inSection(partitionId, range, run);
+      this.#lostSections.healed(partitionId, startOffset, endOffset);
+      return result;
+    } catch (error) {
+      if (!(error instanceof ObjectMissingError) && !(error instanceof DamagedSectionError)) throw error;
+      if (this.#parts.index.isLossAccepted(partitionId, startOffset, endOffset)) return undefined;
+      this.#lostSections.note(partitionId, startOffset, endOffset);
+      throw error;
+    }
   }
 
   /** A range whose object is missing is looked up once more: it may have been replaced since. */
@@ -256,11 +284,19 @@ export class RemoteReader {
     const { blocks } = section.index;
     for (let number = blocks.find(offset); number < blocks.count; number++) {
       if (blocks.maxTimestampMs(number) < timestampMs) continue;
-      const block = await this.blocks.block(section, number);
-      const at = block.findTimestamp(block.find(offset), timestampMs);
-      if (at < block.bytes.byteLength) return Buffer.from(block.bytes.subarray(at, at + batch.batchBytes(block.bytes, at)));
+      for (const block of this.#proven(section, await this.#block(section, number))) {
+        const at = block.findTimestamp(block.find(offset), timestampMs);
+        if (at < block.bytes.byteLength) return Buffer.from(block.bytes.subarray(at, at + batch.batchBytes(block.bytes, at)));
+      }
     }
     return undefined;
+  }
+
+  /** Of a damaged block, what is left once its loss was accepted. */
+  #proven({ range }: Section, block: CachedBlock | DamagedBlockError): readonly CachedBlock[] {
+    if (block instanceof CachedBlock) return [block];
+    if (!this.#parts.index.isLossAccepted(range.partitionId, block.from, block.to)) throw block;
+    return [block.before, block.after].filter((part) => part !== undefined);
   }
 
   /** Behind a sequential reader, in the background. Trouble is left for the reader to find. */
