@@ -46,7 +46,16 @@ const commit = (partitionIds: readonly number[], start: number, sequence: number
 
 measure("build", () => {
   take({ kind: "claim-controller", holder: "bench", controllerEpoch: 1 });
-  take({ kind: "register-broker", broker: 1, incarnation: "a", host: "h", rack: "", walId: "log" });
+  take({
+    kind: "register-broker",
+    broker: 1,
+    incarnation: "a",
+    host: "h",
+    rack: "",
+    walId: "log",
+    walIndex: state.index,
+    walDamaged: false,
+  });
   const assignments = Array.from({ length: PER_TOPIC }, () => [1]);
   for (let n = 0; n < PARTITIONS / PER_TOPIC; n += 1)
     take({ kind: "create-topic", topicId: topicId(n), name: `topic-${n}`, configs: new Map([["retention.ms", "1000"]]), assignments });
@@ -105,7 +114,16 @@ const loaded = await loadSnapshot(asyncOf(chunks), { clusterId: "bench", index: 
 console.log(`load: ${(performance.now() - loadStart).toFixed(0)} ms, ${loaded.partitions.size} partitions`);
 
 measure("restart: register and elect all", () => {
-  take({ kind: "register-broker", broker: 1, incarnation: "b", host: "h", rack: "", walId: "log" });
+  take({
+    kind: "register-broker",
+    broker: 1,
+    incarnation: "b",
+    host: "h",
+    rack: "",
+    walId: "log",
+    walIndex: state.index,
+    walDamaged: false,
+  });
   take({ kind: "elect-leaders", broker: 1, brokerEpoch: 2 });
 });
 const one = new ByteWriter();

@@ -1,7 +1,7 @@
 // Goal: a folder of the data folder is gone (deleted, not mounted): nothing is served as if nothing were lost, and a person learns what to do.
 // Method: the real process and its own command line; folders are moved away between its runs.
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
-import { renameSync } from "node:fs";
+import { cpSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { before, test } from "node:test";
 import { type RefusedError, ServerProcess, temporaryFolder, tidemq } from "./server-process.ts";
@@ -55,6 +55,24 @@ test("without the folder of its objects it starts, and serves what is in the log
   move("aside", "objects");
 });
 
+test("an older copy of its write-ahead log is not taken for it", async () => {
+  cpSync(join(folder, "wal"), join(folder, "older"), { recursive: true });
+  const between = await ServerProcess.start({ folder });
+  equal((await tidemq(["topic", "produce", "t", "--bootstrap", address(between.kafka)], "d2\n")).code, 0);
+  await between.kill();
+  move("wal", "aside");
+  move("older", "wal");
+  const older = await ServerProcess.start({ folder });
+  match(older.stderr, /the write-ahead log was lost/);
+  match((await tidemq(["cluster", "health", "--http", address(older.http)])).stdout, /partitions +1, 1 offline/);
+  equal(await older.end(), 0);
+  move("wal", "older");
+  move("aside", "wal");
+  const back = await ServerProcess.start({ folder });
+  equal(await consumed(back, 5), "a b c d d2");
+  equal(await back.end(), 0);
+});
+
 test("without its write-ahead log a partition is offline, until it is given up or the log is back", async () => {
   move("wal", "aside");
   const without = await ServerProcess.start({ folder });
@@ -71,7 +89,7 @@ test("without its write-ahead log a partition is offline, until it is given up o
   move("wal", "empty");
   move("aside", "wal");
   const back = await ServerProcess.start({ folder });
-  equal(await consumed(back, 4), "a b c d");
+  equal(await consumed(back, 5), "a b c d d2");
   equal(await back.end(), 0);
 
   move("wal", "aside");

@@ -34,6 +34,7 @@ import { scenario as snapshotFlip } from "./scenarios/snapshot-flip.ts";
 import { scenario as topicChurn } from "./scenarios/topic-churn.ts";
 import { scenario as walFlip } from "./scenarios/wal-flip.ts";
 import { scenario as walFull } from "./scenarios/wal-full.ts";
+import { scenario as walRollback } from "./scenarios/wal-rollback.ts";
 
 /** Every scenario. A seed belongs to one of them, unless one is asked for. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -72,6 +73,7 @@ export const SCENARIOS: readonly Scenario[] = [
   topicChurn,
   walFlip,
   walFull,
+  walRollback,
 ];
 
 export function scenarioOf(seed: number): Scenario {

@@ -1,11 +1,21 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
+import { must } from "../base/assert.ts";
 import { checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { ClusterFixture } from "../testing/cluster-fixture.ts";
 import { NO_LEADER } from "./cluster-state.ts";
 
 const register = (broker: number, incarnation: string) =>
-  ({ kind: "register-broker", broker, incarnation, host: "h", rack: "", walId: `log-${broker}` }) as const;
+  ({
+    kind: "register-broker",
+    broker,
+    incarnation,
+    host: "h",
+    rack: "",
+    walId: `log-${broker}`,
+    walIndex: 1_000,
+    walDamaged: false,
+  }) as const;
 
 test("a claim takes the next epoch, once", () => {
   const cluster = new ClusterFixture();
@@ -73,6 +83,10 @@ function replicated(): ClusterFixture {
   return cluster;
 }
 
+const lostLog = (cluster: ClusterFixture, id: number) => {
+  const { broker, walId } = must(cluster.partition(id).lastInSync, "who was in sync last");
+  return { broker, walId };
+};
 const inSync = (cluster: ClusterFixture) => [1, 2, 3, 4].map((id) => cluster.partition(id).inSync.join());
 const leaders = (cluster: ClusterFixture) => [1, 2, 3, 4].map((id) => cluster.partition(id).leader);
 
@@ -81,7 +95,7 @@ test("a broker with another log is in sync nowhere; where it was the last, nobod
   equal(cluster.register(1, "b", "new").offline, 2);
   deepEqual(inSync(cluster), ["", "2", "2", ""]);
   deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
-  deepEqual(cluster.partition(1).lastInSync, { broker: 1, walId: "log-1" });
+  deepEqual(lostLog(cluster, 1), { broker: 1, walId: "log-1" });
   deepEqual(cluster.effects.slice(1, 3), [
     { kind: "leader-changed", partitionId: 1, leader: NO_LEADER, leaderEpoch: 1 },
     { kind: "in-sync-changed", partitionId: 1, inSync: [] },
@@ -99,7 +113,7 @@ test("the metadata remembers the loss: the new log's broker stays out at its nex
   cluster.restart(1, "c", "new");
   cluster.restart(1, "d", "new");
   deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
-  deepEqual(cluster.partition(4).lastInSync, { broker: 1, walId: "log-1" });
+  deepEqual(lostLog(cluster, 4), { broker: 1, walId: "log-1" });
 });
 
 test("the log that was missing comes back: what waited for it is led again, what went on without it is not", () => {
@@ -109,7 +123,7 @@ test("the log that was missing comes back: what waited for it is led again, what
   cluster.restart(1, "c", "log-1");
   deepEqual(inSync(cluster), ["1", "2", "2", "1"]);
   deepEqual(leaders(cluster), [1, 2, NO_LEADER, 1]);
-  deepEqual(cluster.partition(5).lastInSync, { broker: 1, walId: "new" }, "what the log between held is lost now");
+  deepEqual(lostLog(cluster, 5), { broker: 1, walId: "new" }, "what the log between held is lost now");
   checkClusterState(cluster.state);
 });
 
@@ -131,7 +145,7 @@ test("an accepted loss: the broker alone is in sync and leads a new epoch; the o
   ]);
   equal(cluster.refusal(accept(4)), "INVALID_REQUEST", "once");
   cluster.restart(1, "c", "log-1");
-  deepEqual(cluster.partition(4).lastInSync, { broker: 1, walId: "new" });
+  deepEqual(lostLog(cluster, 4), { broker: 1, walId: "new" });
   equal(cluster.partition(4).leader, NO_LEADER);
   equal(cluster.partition(1).leader, 1, "nobody accepted the loss of this one");
   checkClusterState(cluster.state);
@@ -143,4 +157,50 @@ test("a broker that never said which log it has loses nothing when it says so fi
   cluster.createTopic("old", [[3]]);
   equal(cluster.register(3, "b", "first").offline, 0);
   equal(cluster.register(3, "c", "second").offline, 1);
+});
+
+test("an older copy of the log is not the log: the partitions wait until that is back", () => {
+  const cluster = replicated();
+  const copied = must(cluster.logs.get("log-1"), "the log");
+  cluster.restart(1, "b");
+  const newest = must(cluster.logs.get("log-1"), "the log");
+  cluster.logs.set("log-1", copied - 1);
+  equal(cluster.register(1, "c").offline, 2);
+  deepEqual(inSync(cluster), ["", "2", "2", ""]);
+  const goneOn = must(cluster.logs.get("log-1"), "the copy");
+  // Neither at its next start, when it knows more, nor as it was.
+  cluster.restart(1, "d");
+  cluster.logs.set("log-1", copied - 1);
+  cluster.restart(1, "e");
+  deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
+  cluster.createTopic("meanwhile", [[1]]);
+  cluster.logs.set("log-1", newest);
+  cluster.restart(1, "f");
+  deepEqual([...inSync(cluster), cluster.partition(5).inSync.join()], ["1", "2", "2", "1", ""]);
+  cluster.logs.set("log-1", goneOn);
+  cluster.restart(1, "g");
+  deepEqual(
+    [...inSync(cluster), cluster.partition(5).inSync.join()],
+    ["", "2", "2", "", ""],
+    "what only the copy had when it went on is in neither",
+  );
+  checkClusterState(cluster.state);
+});
+
+test("a process that ended before it led anything asks nothing of its log", () => {
+  const cluster = replicated();
+  const named = must(cluster.logs.get("log-1"), "the log");
+  for (const incarnation of ["b", "c", "d"]) {
+    equal(cluster.register(1, incarnation).offline, 0);
+    cluster.logs.set("log-1", named); // it did not come to name the registration
+  }
+  cluster.logs.set("log-1", named - 1);
+  equal(cluster.register(1, "e").offline, 2, "but what an earlier one led with, it has to name");
+});
+
+test("a damaged log may have lost what it named: that is damage, and no older copy", () => {
+  const cluster = replicated();
+  cluster.restart(1, "b");
+  cluster.logs.set("log-1", 1);
+  equal(cluster.register(1, "c", "log-1", true).offline, 0);
 });

@@ -1,4 +1,4 @@
-import { type BrokerState, type ClusterState, NO_LEADER, type PartitionState } from "./cluster-state.ts";
+import { type BrokerState, type ClusterState, type LogHolder, NO_LEADER, type PartitionState } from "./cluster-state.ts";
 import { type AcceptLogLoss, type ElectLeaders, type Outcome, type RegisterBroker, refuse } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { BROKERS_MAX } from "./limits.ts";
@@ -15,37 +15,49 @@ export function applyRegisterBroker(state: ClusterState, command: RegisterBroker
   if (known === undefined && state.brokers.size >= BROKERS_MAX)
     return refuse("POLICY_VIOLATION", `a cluster has at most ${BROKERS_MAX} brokers`);
   const { broker, incarnation, host, rack, walId } = command;
-  const lostWalId = lostLog(known, walId);
+  const lost = lostLog(state, known, command);
+  const walIndex = known?.walId === walId ? indexNamed(state, known) : 0;
   state.brokerEpochLast += 1;
   const brokerEpoch = state.brokerEpochLast;
-  if (known === undefined) state.brokers.set(broker, { id: broker, epoch: brokerEpoch, incarnation, host, rack, walId });
-  else Object.assign(known, { epoch: brokerEpoch, incarnation, host, rack, walId });
+  const registered = { epoch: brokerEpoch, incarnation, host, rack, walId, registeredAt: command.walIndex < 0 ? 0 : state.index, walIndex };
+  if (known === undefined) state.brokers.set(broker, { id: broker, ...registered });
+  else Object.assign(known, registered);
   effects.push({ kind: "broker-registered", broker, brokerEpoch });
   let offline = 0;
   for (const partition of state.partitions.values()) {
     if (partition.leader === broker) changeLeader(state, partition, NO_LEADER, effects);
-    if (isLastInSync(partition, broker, walId)) changeInSync(state, partition, [broker], effects);
-    else if (lostWalId !== undefined && leaveInSync(state, partition, { broker, walId: lostWalId }, effects)) offline += 1;
+    if (isLastInSync(partition, command)) changeInSync(state, partition, [broker], effects);
+    else if (lost !== undefined && leaveInSync(state, partition, lost, effects)) offline += 1;
   }
   return { brokerEpoch, offline };
 }
 
-function lostLog(known: BrokerState | undefined, walId: string): string | undefined {
-  return known === undefined || known.walId === "" || known.walId === walId ? undefined : known.walId;
+/** The log that was here before, when the broker comes with another one now, or with an older copy. */
+function lostLog(state: ClusterState, known: BrokerState | undefined, command: RegisterBroker): LogHolder | undefined {
+  if (known === undefined || known.walId === "") return undefined;
+  const lost = { broker: known.id, walId: known.walId, from: indexNamed(state, known), before: state.index };
+  return known.walId === command.walId && names(command, lost.from) ? undefined : lost;
 }
 
-/** The log is back that the partition has been waiting for. */
-function isLastInSync({ lastInSync }: PartitionState, broker: number, walId: string): boolean {
-  return lastInSync?.broker === broker && lastInSync.walId === walId;
+/** The newest metadata index that the broker's log names for certain: it leads nothing before that of its registration is durable there. */
+function indexNamed(state: ClusterState, known: BrokerState): number {
+  for (const { leader } of state.partitions.values()) if (leader === known.id) return known.registeredAt;
+  return known.walIndex;
+}
+
+/** A damaged log may have lost what named the index. */
+function names({ walIndex, walDamaged }: RegisterBroker, index: number): boolean {
+  return walIndex < 0 || walDamaged || walIndex >= index;
+}
+
+/** The log is back that the partition has been waiting for, and not a copy from before, nor one that went on without it. */
+function isLastInSync({ lastInSync }: PartitionState, command: RegisterBroker): boolean {
+  if (lastInSync?.broker !== command.broker || lastInSync.walId !== command.walId) return false;
+  return names(command, lastInSync.from) && command.walIndex < lastInSync.before;
 }
 
 /** Whether nobody is left. */
-function leaveInSync(
-  state: ClusterState,
-  partition: PartitionState,
-  lost: Readonly<{ broker: number; walId: string }>,
-  effects: Effect[],
-): boolean {
+function leaveInSync(state: ClusterState, partition: PartitionState, lost: LogHolder, effects: Effect[]): boolean {
   if (!partition.inSync.includes(lost.broker)) return false;
   const inSync = partition.inSync.filter((broker) => broker !== lost.broker);
   changeInSync(state, partition, inSync, effects);

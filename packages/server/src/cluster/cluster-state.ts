@@ -20,10 +20,14 @@ export type BrokerState = {
   rack: string;
   /** Of its write-ahead log; empty: it did not say. */
   walId: string;
+  /** Metadata index of this registration, which the log names from before the broker leads; 0: nobody says so. */
+  registeredAt: number;
+  /** The log named this metadata index when an earlier process led with it. */
+  walIndex: number;
 };
 
-/** A broker by the log that it had. */
-export type LogHolder = Readonly<{ broker: number; walId: string }>;
+/** A broker by the log that it had; the newest metadata index which that names lies in [from, before). */
+export type LogHolder = Readonly<{ broker: number; walId: string; from: number; before: number }>;
 
 export type TopicState = {
   /** 22 characters of base64url, as Kafka shows topic ids. */

@@ -54,11 +54,14 @@ test("golden: commit-object names each object once", () => {
 
 test("golden: registration, as it is written and as it was, and the acceptance of a lost log", () => {
   const registration = { kind: "register-broker", broker: 1, incarnation: "ab", host: "h", rack: "" } as const;
-  const bytes = encodeCommand({ controllerEpoch: 2, command: { ...registration, walId: "c4" } });
+  const log = { walId: "c4", walIndex: 5, walDamaged: true };
+  const bytes = encodeCommand({ controllerEpoch: 2, command: { ...registration, ...log } });
   const fields = `${"0000000000000002"}${"00000001"}${"036162"}${"0268"}${"01"}`;
-  equal(hex(bytes), `0f${fields}${"036334"}`);
-  const earlier = Buffer.from(`02${fields}`, "hex");
-  deepEqual(decodeBatch(encodeBatch([earlier])), [{ controllerEpoch: 2, command: { ...registration, walId: "" } }]);
+  equal(hex(bytes), `11${fields}${"036334"}${"0000000000000005"}${"01"}`);
+  const unknown = { walIndex: -1, walDamaged: false };
+  const read = (text: string) => decodeBatch(encodeBatch([Buffer.from(text, "hex")]));
+  deepEqual(read(`02${fields}`), [{ controllerEpoch: 2, command: { ...registration, walId: "", ...unknown } }]);
+  deepEqual(read(`0f${fields}${"036334"}`), [{ controllerEpoch: 2, command: { ...registration, walId: "c4", ...unknown } }]);
   const accept = encodeCommand({ controllerEpoch: 2, command: { kind: "accept-log-loss", partitionId: 7, broker: 1, brokerEpoch: 3 } });
   equal(hex(accept), `10${"0000000000000002"}${"0000000000000007"}${"00000001"}${"0000000000000003"}`);
 });
@@ -71,7 +74,7 @@ test("golden: a snapshot of a small state", async () => {
   deepEqual(
     chunks.map((chunk) => [chunk[4], chunk.byteLength]),
     [
-      [1, 155],
+      [1, 187],
       [2, 69],
       [3, 64],
       [4, 211],
@@ -109,7 +112,7 @@ test("golden: a snapshot of the first version is read", async () => {
     [...loaded.brokers.values()].map((broker) => broker.walId),
     ["", ""],
   );
-  for (const broker of cluster.state.brokers.values()) broker.walId = "";
+  for (const broker of cluster.state.brokers.values()) Object.assign(broker, { walId: "", registeredAt: 0 });
   equal(stateHash(loaded), stateHash(cluster.state));
 });
 
@@ -121,7 +124,10 @@ test("a batch of newer software is refused as such", () => {
 
 test("what no reader would accept is not let into a log", () => {
   const register = (host: string) =>
-    encodeCommand({ controllerEpoch: 1, command: { kind: "register-broker", broker: 1, incarnation: "a", host, rack: "", walId: "w" } });
+    encodeCommand({
+      controllerEpoch: 1,
+      command: { kind: "register-broker", broker: 1, incarnation: "a", host, rack: "", walId: "w", walIndex: 0, walDamaged: false },
+    });
   checkCommand(register("h"));
   throws(() => checkCommand(register("h".repeat(300))), { code: "INVALID_REQUEST" });
   const assignments = Array.from({ length: 10_000 }, () => Array.from({ length: 64 }, (_, broker) => broker));

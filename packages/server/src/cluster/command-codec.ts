@@ -42,15 +42,17 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
     read: (r) => ({ kind: "claim-controller", holder: readText(r), controllerEpoch: 0 }),
   },
   "register-broker": {
-    number: 15,
+    number: 17,
     write(w, c) {
       w.int32(c.broker);
       writeText(w, c.incarnation);
       writeText(w, c.host);
       writeText(w, c.rack);
       writeText(w, c.walId);
+      w.int64(c.walIndex);
+      w.bool(c.walDamaged);
     },
-    read: (r) => ({ ...readRegistration(r), walId: readText(r) }),
+    read: (r) => ({ ...readRegistration(r), walId: readText(r), walIndex: readNatural(r), walDamaged: r.bool() }),
   },
   "elect-leaders": {
     number: 3,
@@ -175,8 +177,13 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
 
 type Reader = Readonly<{ read(reader: ByteReader): Command }>;
 
+const INDEX_UNKNOWN = { walIndex: -1, walDamaged: false };
+
 /** What was written once, but is no more. */
-const EARLIER: readonly (readonly [number, Reader])[] = [[2, { read: (r) => ({ ...readRegistration(r), walId: "" }) }]];
+const EARLIER: readonly (readonly [number, Reader])[] = [
+  [2, { read: (r) => ({ ...readRegistration(r), walId: "", ...INDEX_UNKNOWN }) }],
+  [15, { read: (r) => ({ ...readRegistration(r), walId: readText(r), ...INDEX_UNKNOWN }) }],
+];
 
 const BY_NUMBER = new Map<number, Reader>([...EARLIER, ...Object.values(CODECS).map((codec): [number, Reader] => [codec.number, codec])]);
 
@@ -250,7 +257,7 @@ function decodeCommand(reader: ByteReader): LoggedCommand {
   return { controllerEpoch, command: command.kind === "claim-controller" ? { ...command, controllerEpoch } : command };
 }
 
-function readRegistration(reader: ByteReader): Omit<RegisterBroker, "walId"> {
+function readRegistration(reader: ByteReader): Omit<RegisterBroker, "walId" | "walIndex" | "walDamaged"> {
   return {
     kind: "register-broker",
     broker: readBroker(reader),

@@ -7,8 +7,9 @@ export type ClaimController = Readonly<{ kind: "claim-controller"; holder: strin
 
 /**
  * A process of a broker begins: a new broker epoch, and it leads nothing. The same incarnation again gets the same answer.
- * `walId`: of its write-ahead log. Another one than before: what the broker held is lost, and it leaves every in-sync set;
- * where it was the last member, the partition has no leader until that log is back or a person accepts the loss.
+ * `walId`: of its write-ahead log. Another one than before, or an older copy of it: what the broker held is lost, and it leaves
+ * every in-sync set; where it was the last member, the partition has no leader until that log is back or a person accepts the
+ * loss. Before it leads, the log names, durably, the index of this command.
  */
 export type RegisterBroker = Readonly<{
   kind: "register-broker";
@@ -18,6 +19,10 @@ export type RegisterBroker = Readonly<{
   rack: string;
   /** Empty: from software that did not say so yet. */
   walId: string;
+  /** Newest metadata index that the log names; −1: from software that did not say so yet. */
+  walIndex: number;
+  /** The log has lost something, and may have named a later index. */
+  walDamaged: boolean;
 }>;
 
 /** The broker takes over, in a new leader epoch each, the partitions without a leader in whose in-sync set it is. */

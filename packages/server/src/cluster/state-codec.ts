@@ -129,7 +129,7 @@ export function readPartition(
   if (topic === undefined) throw reader.malformed(`partition ${id} of an unknown topic`);
   const partition = newPartition({ id, topicId, topic, index: reader.uvarint(), replicas: readBrokers(reader), savedIn: 0 });
   partition.inSync = readList(reader, REPLICAS_MAX, readBroker);
-  if (version >= 2) partition.lastInSync = readOptional(reader, readLogHolder);
+  if (version >= 2) partition.lastInSync = readOptional(reader, (r) => readLogHolder(r, version));
   partition.leader = reader.int32();
   partition.leaderEpoch = reader.int32();
   if (partition.leader < NO_LEADER || partition.leaderEpoch < 0) throw reader.malformed(`leader of partition ${id}`);
@@ -173,6 +173,8 @@ function writeBrokerState(writer: ByteWriter, broker: BrokerState): void {
   writeText(writer, broker.host);
   writeText(writer, broker.rack);
   writeText(writer, broker.walId);
+  writer.int64(broker.registeredAt);
+  writer.int64(broker.walIndex);
 }
 
 function readBrokerState(reader: ByteReader, version: number): BrokerState {
@@ -183,16 +185,22 @@ function readBrokerState(reader: ByteReader, version: number): BrokerState {
     host: readText(reader),
     rack: readText(reader),
     walId: version >= 2 ? readText(reader) : "",
+    registeredAt: version >= 3 ? readNatural(reader) : 0,
+    walIndex: version >= 3 ? readNatural(reader) : 0,
   };
 }
 
 function writeLogHolder(writer: ByteWriter, holder: LogHolder): void {
   writer.int32(holder.broker);
   writeText(writer, holder.walId);
+  writer.int64(holder.from);
+  writer.int64(holder.before);
 }
 
-function readLogHolder(reader: ByteReader): LogHolder {
-  return { broker: readBroker(reader), walId: readText(reader) };
+function readLogHolder(reader: ByteReader, version: number): LogHolder {
+  const log = { broker: readBroker(reader), walId: readText(reader) };
+  if (version < 3) return { ...log, from: 0, before: Number.MAX_SAFE_INTEGER };
+  return { ...log, from: readNatural(reader), before: readNatural(reader) };
 }
 
 function writeBrokerConfigs(writer: ByteWriter, [broker, configs]: readonly [number, BrokerConfigs]): void {

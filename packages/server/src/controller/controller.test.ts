@@ -56,7 +56,7 @@ class Machine {
     const effects: Effect[] = [];
     controller.onApplied((more) => effects.push(...more));
     await controller.claim();
-    await controller.registerBroker({ id: 1, host: "host", rack: "", walId: "log" });
+    await controller.registerBroker({ id: 1, host: "host", rack: "", walId: "log", walIndex: controller.state.index, walDamaged: false });
     await controller.electLeaders(1);
     return { process, controller, log, effects };
   }

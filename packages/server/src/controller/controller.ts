@@ -109,13 +109,13 @@ export class Controller {
 
   /**
    * A new process of the broker begins, with this write-ahead log. Resolves with its broker epoch, and how many partitions
-   * are offline from now on because the log is another one than before.
+   * are offline from now on because the log is another one than before, or an older copy of it.
    */
   registerBroker(
-    broker: Readonly<{ id: number; host: string; rack: string; walId: string }>,
+    broker: Readonly<{ id: number; host: string; rack: string; walId: string; walIndex: number; walDamaged: boolean }>,
   ): Promise<Readonly<{ brokerEpoch: number; offline: number }>> {
-    const { id, host, rack, walId } = broker;
-    return this.#ask({ kind: "register-broker", broker: id, incarnation: hex(this.#random.bytes(16)), host, rack, walId });
+    const { id, ...rest } = broker;
+    return this.#ask({ kind: "register-broker", broker: id, incarnation: hex(this.#random.bytes(16)), ...rest });
   }
 
   /** Makes the registered broker leader, in a new leader epoch, of what nobody leads. Resolves with the number of partitions. */

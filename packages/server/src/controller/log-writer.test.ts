@@ -48,7 +48,9 @@ test("appends whose outcome is unknown are done once", async () => {
     const cluster = new Cluster(seed, 0.5);
     const controller = await cluster.open("one");
     await cluster.run(controller.claim());
-    await cluster.run(controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log" }));
+    await cluster.run(
+      controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: controller.state.index, walDamaged: false }),
+    );
     const blocks = [];
     for (let n = 0; n < 10; n += 1) blocks.push(await cluster.run(controller.allocateProducerIds(1, 10)));
     deepEqual(
@@ -64,7 +66,7 @@ test("an earlier controller is refused, and follows what the later one did", asy
   const cluster = new Cluster(1, 0);
   const [first, second] = [await cluster.open("first"), await cluster.open("second")];
   await cluster.run(first.claim());
-  await cluster.run(first.registerBroker({ id: 1, host: "h", rack: "", walId: "log" }));
+  await cluster.run(first.registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: first.state.index, walDamaged: false }));
   await rejects(cluster.run(second.claim()), { code: "NOT_CONTROLLER" }, "it did not know that somebody had claimed");
   await cluster.run(second.claim());
   await rejects(cluster.run(first.allocateProducerIds(1, 1)), { code: "NOT_CONTROLLER" });
@@ -82,7 +84,9 @@ test("controllers that fight leave one history", async () => {
     const fight = async (controller: Controller, name: string): Promise<void> => {
       for (let round = 0; round < 8; round += 1) {
         await controller.claim().catch(() => {});
-        await controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log" }).catch(() => 0);
+        await controller
+          .registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: controller.state.index, walDamaged: false })
+          .catch(() => 0);
         const topic = `${name}-${round}`;
         const [result] = await controller.createTopics([request(topic)], false);
         if (result?.error === undefined) created.push(topic);

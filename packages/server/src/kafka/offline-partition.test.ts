@@ -45,7 +45,11 @@ test("a topic whose log was lost is not listed, and clients are told to look for
   const client = fixture.connect();
   await fixture.createTopic("lost");
   const walId = "another log";
-  equal((await fixture.settle(fixture.controller.registerBroker({ id: 1, host: "h", rack: "", walId }))).offline, 1);
+  equal(
+    (await fixture.settle(fixture.controller.registerBroker({ id: 1, host: "h", rack: "", walId, walIndex: 0, walDamaged: false })))
+      .offline,
+    1,
+  );
   await fixture.createTopic("later");
   deepEqual(await listedTopics(client), ["later"]);
   const { NOT_LEADER_OR_FOLLOWER, LEADER_NOT_AVAILABLE, NONE } = ErrorCode;

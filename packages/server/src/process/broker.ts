@@ -107,8 +107,11 @@ export class Broker {
     tellRecovery(logger, opened.report);
     metadataLog.checkReaches(opened.newestMetadataIndex);
     await controller.claim();
-    const { brokerEpoch, offline } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", walId: opened.wal.id });
+    const log = { walId: opened.wal.id, walIndex: opened.newestMetadataIndex, walDamaged: opened.report.damage.length > 0 };
+    const { brokerEpoch, offline } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", ...log });
     if (offline > 0) logger.error("the write-ahead log was lost: put it back, or see `tidemq cluster health`", { partitions: offline });
+    // Before anything is led: so the next start knows this log from an older copy of it.
+    await opened.wal.nameMetadataIndex(controller.state.index);
     await controller.electLeaders(NODE_ID);
     const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch, sizes, bucket });
     await broker.#restore(opened, wiring);

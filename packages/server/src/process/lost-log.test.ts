@@ -270,3 +270,57 @@ test("without its metadata a log is not used: the start is refused and names the
   await world.settle(node.start());
   equal(the.partition().logEnd, 170);
 });
+
+/** The folder as it was, over the one that is there. */
+async function putBack(the: Node, files: ReadonlyMap<string, Uint8Array>): Promise<void> {
+  await the.byHand(async (disk) => {
+    for (const name of await disk.list("wal")) await disk.remove(`wal/${name}`);
+    for (const [name, bytes] of files) {
+      const file = await disk.open(`wal/${name}`, "create");
+      await file.write(0, [bytes], true);
+      await file.close();
+    }
+  });
+}
+
+test("an older copy of the log is noticed: offline until the newer one is back, or given up", async () => {
+  for (const ends of ["stop", "kill", "losePower"] as const) {
+    const the = await nodeWithData();
+    const { world, node, up, partition, fill } = the;
+    await world.settle(node.stop());
+    const older = await world.settle(copyOf(the, "wal"));
+    await world.settle(node.start());
+    await fill(UPLOADED + LATER, UPLOADED + LATER + 1);
+    await world.settle(Promise.resolve(node[ends]()));
+    const newer = await world.settle(copyOf(the, "wal"));
+    await putBack(the, older);
+    for (let starts = 0; starts < 3; starts++) {
+      await world.settle(node.start());
+      equal(up().partitions.count, 0, "nothing is served that lacks acknowledged records");
+      equal(healthOf(up()).partitions.lost.length, 2);
+      await world.settle(node.stop());
+    }
+    await putBack(the, newer);
+    await world.settle(node.start());
+    deepEqual([partition(0).logEnd, partition(1).logEnd], [180, 170]);
+    equal(healthOf(up()).status, "ok");
+
+    await world.settle(node.stop());
+    await putBack(the, older);
+    await world.settle(node.start());
+    await world.settle(up().acceptLoss("t", 0));
+    await checkAccepted(the);
+  }
+});
+
+test("no crash within starts makes a log look like an older copy of itself", async () => {
+  for (let seed = 1; seed <= 60; seed++) {
+    const the = await nodeWithData(seed);
+    const { world, node, up, partition } = the;
+    node.kill();
+    node.disk.faults.syncMs = [0.1, 10];
+    for (let crashes = 1 + (seed % 4); crashes > 0; crashes--) await crashWithin(the, 60, node.start());
+    await world.settle(node.start());
+    deepEqual([up().partitions.count, partition(0).logEnd, partition(1).logEnd], [2, 170, 170], `seed ${seed}`);
+  }
+});

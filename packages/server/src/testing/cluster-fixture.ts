@@ -77,9 +77,16 @@ export class ClusterFixture {
     return answer.verdicts.map((verdict) => verdict.refusal ?? "ok");
   }
 
-  /** @param walId Of the log that the broker comes with. */
-  register(broker: number, incarnation: string, walId = `log-${broker}`): Answers["register-broker"] {
-    return this.answer({ kind: "register-broker", broker, incarnation, host: `h${broker}`, rack: "", walId });
+  /** Newest metadata index that each write-ahead log names. */
+  readonly logs = new Map<string, number>();
+
+  /** @param walId Of the log that the broker comes with; it names the registration's index then. */
+  register(broker: number, incarnation: string, walId = `log-${broker}`, walDamaged = false): Answers["register-broker"] {
+    const walIndex = this.logs.get(walId) ?? 0;
+    const life = { broker, incarnation, host: `h${broker}`, rack: "" };
+    const answer = this.answer({ kind: "register-broker", ...life, walId, walIndex, walDamaged });
+    this.logs.set(walId, this.state.index);
+    return answer;
   }
 
   /** A new process of the broker, which takes over what it may. */

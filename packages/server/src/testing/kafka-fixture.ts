@@ -59,7 +59,7 @@ export class KafkaFixture {
     const opened = Controller.open(controllerOptions, { log, clock, random, logger, fatal });
     const controller = await run(clock, opened);
     await run(clock, controller.claim());
-    await run(clock, controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log" }));
+    await run(clock, controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: 0, walDamaged: false }));
     return new KafkaFixture(clock, controller, random, options, net);
   }
 

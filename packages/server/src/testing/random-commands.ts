@@ -24,7 +24,7 @@ export const commandSteps = (lengthMax: number): fc.Arbitrary<CommandStep[]> =>
 /** The first commands of every history: without a controller and brokers nothing happens. */
 export const OPENING: readonly LoggedCommand[] = [
   { controllerEpoch: 1, command: { kind: "claim-controller", holder: "first", controllerEpoch: 1 } },
-  ...[1, 2, 3].map((broker) => ({ controllerEpoch: 1, command: registration(broker, "at-start", 0) })),
+  ...[1, 2, 3].map((broker) => ({ controllerEpoch: 1, command: registration(0, broker, "at-start", 0) })),
   { controllerEpoch: 1, command: creation("opening", "opening.topic", [[1], [2, 1]]) },
 ];
 
@@ -47,7 +47,7 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
     case 0:
       return { kind: "claim-controller", holder: `holder-${a}`, controllerEpoch: state.controllerEpoch + (wrong ? 0 : 1) };
     case 1:
-      return registration(broker, `incarnation-${b % 4}`, c);
+      return registration(state.index, broker, `incarnation-${b % 4}`, c);
     case 2:
       return { kind: "elect-leaders", ...life };
     case 3:
@@ -93,10 +93,20 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
   }
 }
 
-/** Mostly with the same log as before, sometimes with one of two others. */
-function registration(broker: number, incarnation: string, chance: number): Command {
+/** Mostly with the same log as before, sometimes with one of two others, or with an older copy. */
+function registration(index: number, broker: number, incarnation: string, chance: number): Command {
+  const walIndex = chance % 5 === 2 ? Math.floor(index / 2) : index;
   const walId = `log-${broker}-${chance % 4 === 3 ? 1 + (chance % 3) : 0}`;
-  return { kind: "register-broker", broker, incarnation, host: `host-${broker}`, rack: "r", walId };
+  return {
+    kind: "register-broker",
+    broker,
+    incarnation,
+    host: `host-${broker}`,
+    rack: "r",
+    walId,
+    walIndex,
+    walDamaged: chance % 11 === 0,
+  };
 }
 
 function offlinePartition(state: ClusterState, chance: number): number | undefined {

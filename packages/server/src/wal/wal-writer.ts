@@ -104,6 +104,13 @@ export class WalWriter {
     this.#mark(0);
   }
 
+  /** Two empty groups; resolves when they are synced. */
+  markTwice(): Promise<void> {
+    this.#mark(0);
+    this.#mark(0);
+    return this.allSynced();
+  }
+
   /** Appends one batch and notes it in the partition's index. */
   append(
     partition: WalPartition,

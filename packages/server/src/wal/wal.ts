@@ -183,6 +183,12 @@ export class Wal {
     this.#log.writer.assembly.metadataIndex = Math.max(this.#log.writer.assembly.metadataIndex, index);
   }
 
+  /** The same, and resolves when group headers on the disk name it: two, so that no single damaged one can hide it. */
+  nameMetadataIndex(index: number): Promise<void> {
+    this.setMetadataIndex(index);
+    return this.#log.writer.markTwice();
+  }
+
   /**
    * Whether `append` of so many bytes may be called for a partition led here.
    *
