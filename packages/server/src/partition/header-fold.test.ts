@@ -2,9 +2,11 @@ import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { QueueError } from "../base/errors.ts";
+import { MiB } from "../base/units.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { decodeHeaderFold, encodeHeaderFold } from "./header-fold-codec.ts";
-import { PRODUCER_BATCHES_MAX, PRODUCER_EXPIRY_MS, PRODUCERS_MAX } from "./limits.ts";
+import { PRODUCER_BATCHES_MAX, PRODUCER_EXPIRY_MS, PRODUCERS_MAX, PRODUCERS_MIN } from "./limits.ts";
+import { ProducerLimit } from "./producer-limit.ts";
 import { addSequence } from "./producer-state.ts";
 
 type Batch = Readonly<{
@@ -82,6 +84,27 @@ test("producers expire by append time and by number, in order of last use", () =
   equal(fold.producers.size, PRODUCERS_MAX, "exactly one day old is not expired");
   fold.apply(header({ offset: PRODUCERS_MAX + 3 }), 0, 2 + PRODUCER_EXPIRY_MS);
   equal(fold.producers.size, 0);
+});
+
+test("the partitions of a small log share what it has room for; who was used last is remembered", () => {
+  const limit = new ProducerLimit(16 * MiB);
+  limit.sharedBy(1);
+  equal(limit.max, PRODUCERS_MAX);
+  limit.sharedBy(100);
+  equal(limit.max, Math.floor(MiB / 100 / 140));
+  limit.sharedBy(100_000);
+  equal(limit.max, PRODUCERS_MIN);
+  const fold = folded(Array.from({ length: 50 }, (_, n) => ({ offset: n, producer: n, sequence: 0 })));
+  fold.limit = limit;
+  fold.apply(header({ offset: 50, producer: 3, sequence: 1 }), 0, 5);
+  const kept = [...Array.from({ length: PRODUCERS_MIN - 1 }, (_, n) => 50 - PRODUCERS_MIN + 1 + n), 3];
+  deepEqual([...fold.producers.keys()], kept);
+  const copy = fold.copy();
+  copy.apply(header({ offset: 51, producer: 99, sequence: 0 }), 0, 5);
+  equal(copy.producers.size, PRODUCERS_MIN);
+  fold.limit = { max: 2 };
+  fold.keepToLimit();
+  deepEqual([...fold.producers.keys()], kept.slice(-2));
 });
 
 test("epochs: where one ended, which one an offset was written in, what the start of the log drops", () => {

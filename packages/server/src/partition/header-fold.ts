@@ -22,6 +22,8 @@ export class HeaderFold {
   readonly epochStarts: number[] = [];
   /** By producer id, in order of last use. */
   readonly producers = new Map<number, ProducerState>();
+  /** Of producers; the partitions of a broker share it. */
+  limit: Readonly<{ max: number }> = { max: PRODUCERS_MAX };
   #newestProducerId = -1;
 
   constructor(nextOffset: number) {
@@ -52,6 +54,7 @@ export class HeaderFold {
   /** An independent fold of the same content. */
   copy(): HeaderFold {
     const copy = new HeaderFold(this.nextOffset);
+    copy.limit = this.limit;
     copy.incomplete = this.incomplete;
     copy.lastAppendTimeMs = this.lastAppendTimeMs;
     copy.maxTimestampMs = this.maxTimestampMs;
@@ -159,10 +162,15 @@ export class HeaderFold {
   #expire(appendTimeMs: number): void {
     for (const [producerId, producer] of this.producers) {
       const expired = producer.lastAppendTimeMs < appendTimeMs - PRODUCER_EXPIRY_MS;
-      if (!expired && this.producers.size <= PRODUCERS_MAX) return;
+      if (!expired && this.producers.size <= this.limit.max) return;
       this.producers.delete(producerId);
       if (producerId === this.#newestProducerId) this.#newestProducerId = -1;
     }
+  }
+
+  /** Keeps no more producers than the limit is now. */
+  keepToLimit(): void {
+    this.#expire(this.lastAppendTimeMs);
   }
 }
 

@@ -1,8 +1,14 @@
 /** Batches remembered per producer, as many as a producer keeps in flight. */
 export const PRODUCER_BATCHES_MAX = 5;
 
-/** Idempotent producers remembered per partition; the least recently used is forgotten first. */
+/** Idempotent producers remembered per partition at most; the least recently used is forgotten first. */
 export const PRODUCERS_MAX = 5_000;
+
+/** So many are remembered however small the write-ahead log is and however many partitions share it. */
+export const PRODUCERS_MIN = 10;
+
+/** What one takes in a base. */
+export const PRODUCER_BYTES_MAX = 20 + PRODUCER_BATCHES_MAX * 24;
 
 /** A producer that appended nothing for this long is forgotten. Measured in append times, never on a clock. */
 export const PRODUCER_EXPIRY_MS = 24 * 60 * 60 * 1000;

@@ -9,8 +9,10 @@ import type { RemoteReader } from "../tier/remote-reader.ts";
 import type { Wal, WalPartition } from "../wal/wal.ts";
 import { AppendTime } from "./append-time.ts";
 import { applyBehind, type HeaderFold } from "./header-fold.ts";
+import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { BASES_AHEAD_MAX, WAITERS_MAX } from "./limits.ts";
 import { type MarkWaiter, MarkWaiters } from "./mark-waiters.ts";
+import type { ProducerLimit } from "./producer-limit.ts";
 
 /** What never changes of a partition. */
 export type PartitionIdentity = Readonly<{ id: number; topic: string; topicId: string; index: number }>;
@@ -220,6 +222,18 @@ export class Partition {
       if (this.#basesAhead.size <= BASES_AHEAD_MAX) return;
       this.#basesAhead.delete(oldest);
     }
+  }
+
+  /** The base's bytes for the log, which has room for so many producers. */
+  baseForLog(): Uint8Array {
+    this.base.keepToLimit();
+    return encodeHeaderFold(this.base);
+  }
+
+  /** How many producers are remembered from now on. */
+  limitProducers(limit: ProducerLimit): void {
+    this.base.limit = limit;
+    this.live.limit = limit;
   }
 
   /** uploadedEnd was moved here by an applied command. Without `foldAt` before it, what lies between was all hole. */

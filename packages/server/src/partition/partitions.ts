@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts";
 import type { Partition } from "./partition.ts";
+import type { ProducerLimit } from "./producer-limit.ts";
 
 /** The partitions that are led here. Changed only when a change of the metadata has been applied. */
 export class Partitions {
@@ -7,6 +8,11 @@ export class Partitions {
   readonly #byTopicId = new Map<string, (Partition | undefined)[]>();
   /** The live topic of a name; a deleted and recreated topic has another id. */
   readonly #topicIds = new Map<string, string>();
+  readonly #producerLimit: ProducerLimit;
+
+  constructor(producerLimit: ProducerLimit) {
+    this.#producerLimit = producerLimit;
+  }
 
   get count(): number {
     return this.#byId.size;
@@ -33,6 +39,8 @@ export class Partitions {
     const { id, topic, topicId, index } = partition.identity;
     assert(!this.#byId.has(id), `partition ${id} is led here already`);
     this.#byId.set(id, partition);
+    this.#producerLimit.sharedBy(this.count);
+    partition.limitProducers(this.#producerLimit);
     this.#topicIds.set(topic, topicId);
     const siblings = this.#byTopicId.get(topicId) ?? [];
     siblings[index] = partition;
@@ -44,6 +52,7 @@ export class Partitions {
     if (partition === undefined) return undefined;
     const { topic, topicId, index } = partition.identity;
     this.#byId.delete(partitionId);
+    this.#producerLimit.sharedBy(this.count);
     const siblings = this.#byTopicId.get(topicId) ?? [];
     siblings[index] = undefined;
     if (siblings.every((sibling) => sibling === undefined)) {

@@ -13,11 +13,11 @@ import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
 import { RequestCounters } from "../kafka/request-counters.ts";
 import { LocalMetadataLog } from "../metadata-log/local.ts";
-import { encodeHeaderFold } from "../partition/header-fold-codec.ts";
 import { Hosting } from "../partition/hosting.ts";
 import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
+import { ProducerLimit } from "../partition/producer-limit.ts";
 import type { Log } from "../telemetry/log.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
@@ -79,7 +79,7 @@ export class Broker {
   readonly controller: Controller;
   readonly wal: Wal;
   readonly recovery: RecoveryReport;
-  readonly partitions = new Partitions();
+  readonly partitions: Partitions;
   readonly tierMetrics = new TierMetrics();
   readonly requestCounters = new RequestCounters();
   readonly bucket: BucketWatch;
@@ -133,6 +133,7 @@ export class Broker {
     const { clock, random, log, objectStore: store } = world;
     const { wal, report } = parts.opened;
     this.config = config;
+    this.partitions = new Partitions(new ProducerLimit(config.walCapacityBytes));
     this.world = world;
     this.#openedMs = clock.monotonicMs();
     this.metadataLog = parts.metadataLog;
@@ -272,7 +273,7 @@ class Wiring {
     this.#broker = broker;
   }
 
-  readonly baseOf = (partition: WalPartition): Uint8Array => encodeHeaderFold(ownerOf(partition).base);
+  readonly baseOf = (partition: WalPartition): Uint8Array => ownerOf(partition).baseForLog();
 
   readonly durable = (partition: WalPartition): void => ownerOf(partition).durableMoved();
 
