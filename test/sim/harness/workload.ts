@@ -33,12 +33,12 @@ const USUAL: WorkloadOptions = {
   plainProducers: 1,
   tailers: 1,
   scanners: 1,
-  bytes: [12, 1_500],
-  pauseMs: [0, 20],
+  bytes: [12, 3_000],
+  pauseMs: [0, 40],
   deliveryTimeoutMs: 60_000,
 };
 
-const COMPRESSIONS: readonly Compression[] = ["none", "none", "none", "lz4", "gzip", "zstd", "snappy"];
+const COMPRESSIONS: readonly Compression[] = [...Array<Compression>(8).fill("none"), "lz4", "gzip", "zstd", "snappy"];
 
 /** Topics, producers and readers of a run. */
 export class Workload {

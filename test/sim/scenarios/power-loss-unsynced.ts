@@ -18,7 +18,7 @@ export const scenario: Scenario = {
     await sim.load.begin();
     const lossesMs: number[] = [];
     for (let losses = sim.random.between(1, 4); losses > 0; losses--) {
-      await sim.rest(1, 4_000);
+      await sim.rest(1, 2_500);
       lossesMs.push(sim.world.nowMs);
       await losePower(sim);
     }

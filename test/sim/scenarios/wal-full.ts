@@ -6,7 +6,7 @@ export const scenario: Scenario = {
   async run(sim) {
     const { bucket } = sim.node;
     await sim.start();
-    await sim.load.begin({ bytes: [500, 6_000], producers: 4, pauseMs: [0, 5], deliveryTimeoutMs: 300_000, compression: "none" });
+    await sim.load.begin({ bytes: [1_000, 12_000], producers: 4, pauseMs: [0, 5], deliveryTimeoutMs: 300_000, compression: "none" });
     await sim.rest(0, 500);
     bucket.faults.outage = sim.random.pick(["fails", "hangs"] as const);
     sim.note(`the bucket ${bucket.faults.outage}`);

@@ -164,17 +164,28 @@ export class SimConnection implements Connection {
   #send(): void {
     const peer = this.#link.otherEnd(this);
     while (this.#outgoing.length > 0 && peer.#incomingBytes < this.#link.network.faults.windowBytes) {
-      const piece = must(this.#outgoing[0], "outgoing piece");
-      const count = Math.min(piece.byteLength, this.#link.network.faults.windowBytes - peer.#incomingBytes);
-      this.#pendingBytes -= count;
-      if (count === piece.byteLength) this.#outgoing.shift();
-      else this.#outgoing[0] = piece.subarray(count);
-      peer.#arrive(Uint8Array.from(piece.subarray(0, count)), false);
+      const segment = this.#takeOutgoing(this.#link.network.faults.windowBytes - peer.#incomingBytes);
+      this.#pendingBytes -= segment.byteLength;
+      peer.#arrive(segment, false);
     }
     if (!this.#ending || this.#pendingBytes > 0 || this.#endSent) return;
     this.#endSent = true;
     peer.#arrive(new Uint8Array(0), true);
     if (this.#endReceived) this.process.after(0, () => this.close(undefined));
+  }
+
+  /** As many bytes as there are, at most `room`: a copy, in one segment as a gathering write makes it. */
+  #takeOutgoing(room: number): Uint8Array {
+    const segment = new Uint8Array(Math.min(this.#pendingBytes, room));
+    for (let filled = 0; filled < segment.byteLength; ) {
+      const piece = must(this.#outgoing[0], "outgoing piece");
+      const count = Math.min(piece.byteLength, segment.byteLength - filled);
+      segment.set(piece.subarray(0, count), filled);
+      filled += count;
+      if (count === piece.byteLength) this.#outgoing.shift();
+      else this.#outgoing[0] = piece.subarray(count);
+    }
+    return segment;
   }
 
   #arrive(bytes: Uint8Array, isEnd: boolean): void {
@@ -219,7 +230,7 @@ export class SimConnection implements Connection {
     if (segment.read === segment.bytes.byteLength) this.#incoming.shift();
     network.world.trace.number(count);
     reader.bytes(target.subarray(0, count));
-    if (target === this.#shared) this.#shared.fill(0xee); // the contents were valid within `bytes` only
+    if (target === this.#shared) this.#shared.fill(0xee, 0, count); // the contents were valid within `bytes` only
     const peer = this.#link.otherEnd(this);
     if (peer.#pendingBytes > 0) peer.process.after(network.random.withinMs(network.faults.delayMs), () => peer.#sendOn());
   }
