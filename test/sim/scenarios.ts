@@ -15,6 +15,7 @@ import { scenario as duplicates } from "./scenarios/duplicates.ts";
 import { scenario as kill } from "./scenarios/kill.ts";
 import { scenario as killThenPowerLoss } from "./scenarios/kill-then-power-loss.ts";
 import { scenario as killUnsynced } from "./scenarios/kill-unsynced.ts";
+import { scenario as lateCommits } from "./scenarios/late-commits.ts";
 import { scenario as manifests } from "./scenarios/manifests.ts";
 import { scenario as manyPartitions } from "./scenarios/many-partitions.ts";
 import { scenario as metadataFlip } from "./scenarios/metadata-flip.ts";
@@ -23,8 +24,10 @@ import { scenario as networkFaults } from "./scenarios/network-faults.ts";
 import { scenario as newestFlip } from "./scenarios/newest-flip.ts";
 import { scenario as objectFlip } from "./scenarios/object-flip.ts";
 import { scenario as objectMissing } from "./scenarios/object-missing.ts";
+import { scenario as oldestFlip } from "./scenarios/oldest-flip.ts";
 import { scenario as pauses } from "./scenarios/pauses.ts";
 import { scenario as powerLoss } from "./scenarios/power-loss.ts";
+import { scenario as powerLossAtTrim } from "./scenarios/power-loss-at-trim.ts";
 import { scenario as powerLossUnsynced } from "./scenarios/power-loss-unsynced.ts";
 import { scenario as readErrors } from "./scenarios/read-errors.ts";
 import { scenario as refusals } from "./scenarios/refusals.ts";
@@ -54,6 +57,7 @@ export const SCENARIOS: readonly Scenario[] = [
   kill,
   killThenPowerLoss,
   killUnsynced,
+  lateCommits,
   manifests,
   manyPartitions,
   metadataFlip,
@@ -62,8 +66,10 @@ export const SCENARIOS: readonly Scenario[] = [
   newestFlip,
   objectFlip,
   objectMissing,
+  oldestFlip,
   pauses,
   powerLoss,
+  powerLossAtTrim,
   powerLossUnsynced,
   readErrors,
   refusals,

@@ -1,4 +1,4 @@
-import type { DiskEntry } from "@tidemq/server/testing/sim-io/disk-names.ts";
+import { untilFilesChange } from "../harness/files-changed.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -20,7 +20,7 @@ export const scenario: Scenario = {
       if (!begun)
         await sim.rest(0, sim.random.pick([20, 200])); // its files are still being made
       else if (sim.random.chance(0.5)) await sim.rest(0, 600);
-      else await untilNamesChange(sim);
+      else await untilFilesChange(sim, () => allFiles(sim), 3_000); // and hardly anybody has had the time to sync the folder
       sim.note("kill");
       sim.node.kill();
       await sim.start();
@@ -36,15 +36,6 @@ export const scenario: Scenario = {
   },
 };
 
-/** Somebody made, renamed or removed a file, and has hardly had the time to sync the folder. */
-async function untilNamesChange(sim: Sim): Promise<void> {
-  const { names } = sim.node.disk;
-  const now = (): string =>
-    ["meta", "wal"].flatMap((folder) => names.list(folder).map((name) => fileId(names.get(`${folder}/${name}`)))).join();
-  const before = now();
-  for (let ms = 0; ms < 3_000 && now() === before; ms++) await sim.sleep(1);
-}
-
-function fileId(entry: DiskEntry | undefined): number {
-  return entry === undefined || entry === "folder" ? -1 : entry.id;
+function allFiles(sim: Sim): string[] {
+  return ["meta", "wal"].flatMap((folder) => sim.node.disk.names.list(folder).map((name) => `${folder}/${name}`));
 }
