@@ -20,6 +20,8 @@ export class Bystander {
   readonly #troubles: string[] = [];
   readonly #work: Promise<void>;
   #isStopping = false;
+  /** Nothing is on its way any more. */
+  #isWritten = false;
   #written = 0;
   #read = 0;
   #slowestMs = 0;
@@ -27,7 +29,10 @@ export class Bystander {
   private constructor(client: Client, topic: string) {
     this.client = client;
     this.#topic = topic;
-    this.#work = Promise.all([this.#writeAll(), this.#readAll()]).then(() => undefined);
+    const writing = this.#writeAll().finally(() => {
+      this.#isWritten = true;
+    });
+    this.#work = Promise.all([writing, this.#readAll()]).then(() => undefined);
     this.#work.catch(() => undefined);
   }
 
@@ -87,7 +92,7 @@ export class Bystander {
     const consumer = this.client.consumer({ onRetry: (error) => this.#troubles.push(`consumer: ${error.message}`), waitMsMax: 50 });
     consumer.assign([{ topic: this.#topic, partition: 0, from: "earliest" }]);
     let next = consumer.next();
-    while (!(this.#isStopping && this.#read === this.#written)) {
+    while (!(this.#isWritten && this.#read === this.#written)) {
       const batch = await Promise.race([next, pause(100)]);
       if (batch === undefined) continue;
       for (const { offset, value } of batch.records()) {
