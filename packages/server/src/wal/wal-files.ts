@@ -133,7 +133,8 @@ export class WalFiles {
       fileBytes: this.fileBytes,
       firstGroup: file.firstGroup,
       startDurable: this.startDurable,
-      slotCount: this.slots.filter((slot) => slot.state !== "absent").length,
+      // A power failure may take the name of one that is still being made: nothing would be missing then.
+      slotCount: this.slots.filter(({ state }) => state !== "absent" && state !== "filling").length,
       offsetsBefore: file.offsetsBefore,
       needed: file.needed,
     });

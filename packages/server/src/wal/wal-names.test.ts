@@ -17,3 +17,18 @@ test("the last file that a killed process made is still there after a power fail
   await w.start();
   deepEqual(w.report?.damage, []);
 });
+
+test("a file whose name was not synced yet when the power failed is not taken for a lost one", async () => {
+  const w = new WalWorld(1, {}, { namesKeptRatio: 0, nameMs: [40, 40] });
+  await w.start();
+  w.open.ready();
+  w.host(1);
+  // The second file is begun, and more than half full, while the fifth or so is being made.
+  for (let count = 0; count < 14; count++) {
+    w.append(1, 60_000, 1);
+    await w.run(3);
+  }
+  w.losePower();
+  await w.start();
+  deepEqual(w.report?.damage, []);
+});
