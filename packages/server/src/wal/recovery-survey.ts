@@ -27,8 +27,7 @@ export type Survey = {
   readonly scans: readonly Readonly<{ scan: FileScan; lastListed: number | undefined }>[];
   /** Named by the newest readable list, but not there. */
   readonly absent: readonly NeededFile[];
-  /** Files of starts that were never finished. */
-  readonly unfinished: readonly WalFile[];
+  /** Starts that were never finished, of which something is still there. */
   readonly unfinishedRuns: number;
   /** Highest numbers ever seen, also where nothing counts. */
   readonly runNewest: number;
@@ -120,9 +119,9 @@ class Surveyor {
   readonly #scanner: FileScanner;
   readonly #scans = new Map<number, FileScan>();
   readonly #headers: { header: FileHeader; file: WalFile }[] = [];
-  readonly #unfinished: FileScan[] = [];
   readonly #finished: FileScan[] = [];
   #newest: FileScan | undefined;
+  #unfinishedRuns = 0;
 
   constructor(files: WalFiles, found: readonly FoundFile[], keep: DirectoryKeeper) {
     this.#found = found;
@@ -145,21 +144,39 @@ class Surveyor {
 
   /** From the newest run down: unfinished starts fall away, until a finished run has a readable header. */
   async #judgeRuns(): Promise<void> {
-    const headerless = [...this.#scans.values()];
-    const runs = [...new Set([...this.#headers.map(({ header }) => header.run), ...headerless.map((scan) => scan.run)])].sort(
-      (a, b) => b - a,
-    );
-    for (const run of runs) {
-      for (const { header, file } of this.#headers) if (header.run === run) await this.#scan(file, header, Number.MAX_SAFE_INTEGER);
+    const runs = new Set([...this.#headers.map(({ header }) => header.run), ...[...this.#scans.values()].map((scan) => scan.run)]);
+    for (const run of [...runs].sort((a, b) => b - a)) {
+      await this.#scanFilesOf((one) => one === run);
       const scans = [...this.#scans.values()].filter((scan) => scan.run === run);
-      if (!isFinished(run, scans, headerless)) {
-        this.#unfinished.push(...scans);
+      if (!(await this.#isFinished(run, scans))) {
+        this.#unfinishedRuns += 1;
         continue;
       }
       this.#finished.push(...scans);
       this.#newest = scans.filter((scan) => scan.header !== undefined).sort((a, b) => b.incarnation - a.incarnation)[0];
       if (this.#newest !== undefined) return;
     }
+  }
+
+  /**
+   * A finished run has a start entry, or names a durable group above the D that it began with: then its start entry was
+   * synced, and is damaged now.
+   */
+  async #isFinished(run: number, scans: readonly FileScan[]): Promise<boolean> {
+    if (scans.some((scan) => scan.noted.some((noted) => noted.kind === EntryKind.start && startedRun(noted.entry) === run))) return true;
+    const header = scans.find((scan) => scan.header !== undefined)?.header;
+    const before = header?.startDurable ?? (await this.#durableBefore(run));
+    return scans.some((scan) => scan.durableMax > before);
+  }
+
+  /** The D that a run without any readable header began with, or less: what older ones name. */
+  async #durableBefore(run: number): Promise<number> {
+    await this.#scanFilesOf((one) => one < run);
+    return [...this.#scans.values()].reduce((max, scan) => (scan.run < run ? Math.max(max, scan.durableMax) : max), 0);
+  }
+
+  async #scanFilesOf(isWanted: (run: number) => boolean): Promise<void> {
+    for (const { header, file } of this.#headers) if (isWanted(header.run)) await this.#scan(file, header, Number.MAX_SAFE_INTEGER);
   }
 
   async #scan(file: WalFile, header: FileHeader, lastExpected: number): Promise<FileScan> {
@@ -192,8 +209,7 @@ class Surveyor {
       found: this.#found,
       scans,
       absent,
-      unfinished: this.#unfinished.map((scan) => scan.file),
-      unfinishedRuns: new Set(this.#unfinished.map((scan) => scan.run)).size,
+      unfinishedRuns: this.#unfinishedRuns,
       runNewest: all.reduce((max, { run }) => Math.max(max, run), 0),
       incarnationNewest: all.reduce((max, { incarnation }) => Math.max(max, incarnation), 0),
       slotCount: newest?.header?.slotCount ?? 0,
@@ -211,18 +227,6 @@ class Surveyor {
     const scan = there === undefined ? undefined : await this.#scanner.scanHeaderless(there.file);
     return scan?.incarnation === needed.incarnation ? scan : undefined;
   }
-}
-
-/**
- * A finished run has a start entry, or names a durable group above the D that it began with: then its start entry was
- * synced, and is damaged now. Without any readable header, D is what headerless older groups name.
- */
-function isFinished(run: number, scans: readonly FileScan[], headerless: readonly FileScan[]): boolean {
-  if (scans.some((scan) => scan.noted.some((noted) => noted.kind === EntryKind.start && startedRun(noted.entry) === run))) return true;
-  const durable = Math.max(...scans.map((scan) => scan.durableMax));
-  const header = scans.find((scan) => scan.header !== undefined)?.header;
-  if (header !== undefined) return durable > header.startDurable;
-  return durable > headerless.reduce((max, scan) => (scan.run < run ? Math.max(max, scan.durableMax) : max), 0);
 }
 
 function startedRun(entry: Buffer): number {

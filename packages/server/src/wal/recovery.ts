@@ -94,7 +94,7 @@ class Recoverer {
     };
   }
 
-  /** Files get their states: what counts, what is free, what has to be erased or made whole. */
+  /** Files get their states: what counts, what is free, what has to be made whole. */
   async #settleFiles(survey: Survey, cut: Cut): Promise<void> {
     const { files } = this.#log;
     files.run = survey.runNewest + 1;
@@ -107,7 +107,6 @@ class Recoverer {
     for (const { scan } of survey.scans) {
       if (scan.header === undefined) this.#damage.push(`both headers of the WAL file in slot ${scan.file.slot} are unreadable`);
     }
-    for (const file of survey.unfinished) await files.erase(file);
     for (const { file, size } of survey.found) {
       if (file.state === "absent") file.state = "free";
       if (size < files.fileBytes) await files.complete(file, size);

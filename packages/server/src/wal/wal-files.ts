@@ -2,8 +2,8 @@ import { assert, must } from "../base/assert.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
 import type { Log } from "../telemetry/log.ts";
-import { encodeFileHeader, FIRST_GROUP_POSITION, type NeededFile, WAL_FORMAT_VERSION } from "./file-header-codec.ts";
-import { BLOCK_BYTES, FILL_PAUSE_MS, FILL_STEP_BYTES, FILL_STEPS_PER_SYNC } from "./limits.ts";
+import { encodeFileHeader, type NeededFile, WAL_FORMAT_VERSION } from "./file-header-codec.ts";
+import { FILL_PAUSE_MS, FILL_STEP_BYTES, FILL_STEPS_PER_SYNC } from "./limits.ts";
 import { WalFile, walFilePath } from "./wal-file.ts";
 
 export type WalFilesOptions = Readonly<{ folder: string; fileBytes: number; fileCount: number }>;
@@ -225,14 +225,6 @@ export class WalFiles {
       changed();
       if (this.#cannotGrow) return;
     }
-  }
-
-  /** Erases the headers of an incarnation that never counted (an unfinished start), and its first group. */
-  async erase(file: WalFile): Promise<void> {
-    await file.disk.fill(0, FIRST_GROUP_POSITION + BLOCK_BYTES);
-    await file.disk.sync();
-    file.reset();
-    this.recount();
   }
 
   async close(): Promise<void> {

@@ -1,14 +1,15 @@
-import { ok } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { WalWorld } from "../testing/wal/wal-world.ts";
 
 // Goal: no point in time is special. Method: one short life of a log with everything in it (file changes, emptied files,
 // truncation, forgetting, bases, a second start); it is ended after its 1st, 2nd, 3rd, … event, by a kill or by a power loss.
 const SEED = 5;
+const SMALL = { fileBytes: 256 * 1024, capacityBytes: 6 * 256 * 1024, slabBytes: 64 * 1024, slabBudgetBytes: 512 * 1024 };
 const STEP = Number(process.env["KILL_STEP"] ?? 1);
 
 function life(): { w: WalWorld; steps: number } {
-  const w = new WalWorld(SEED, { fileBytes: 256 * 1024, capacityBytes: 8 * 256 * 1024, slabBytes: 64 * 1024, slabBudgetBytes: 512 * 1024 });
+  const w = new WalWorld(SEED, { ...SMALL, capacityBytes: 8 * SMALL.fileBytes });
   const steps: (() => void)[] = [];
   steps.push(() => {
     w.open.ready();
@@ -63,13 +64,7 @@ test("a log that ends at any event is a state of its own past", async () => {
 
 /** A log whose newest groups are known to be synced by nobody but the one who was told: a start has to rescue them. */
 async function killed(seed: number, sync: boolean): Promise<WalWorld> {
-  const w = new WalWorld(seed, {
-    sync,
-    fileBytes: 256 * 1024,
-    capacityBytes: 6 * 256 * 1024,
-    slabBytes: 64 * 1024,
-    slabBudgetBytes: 512 * 1024,
-  });
+  const w = new WalWorld(seed, { ...SMALL, sync });
   await w.start();
   for (let id = 1; id <= 3; id++) w.host(id);
   for (let round = 0; round < 3; round++) {
@@ -99,4 +94,54 @@ test("a start that ends at any event leaves what it found", async () => {
       }
     }
   }
+});
+
+/** Above D lie an idle mark and, behind it, a batch that was acknowledged. */
+async function killedBehindMark(): Promise<WalWorld> {
+  const w = new WalWorld(1, SMALL);
+  await w.start();
+  w.host(1);
+  w.append(1, 500, 1);
+  await w.run(300);
+  w.append(1, 500, 1);
+  await w.run(3);
+  equal(w.partition(1).durableEnd, 2);
+  w.crash();
+  return w;
+}
+
+/** A start that the power fails in behind so many of its events. */
+async function startAndLosePower(w: WalWorld, events: number): Promise<void> {
+  const first = w.world.eventsRun;
+  void w.opening();
+  await w.world.run(10_000, () => w.world.eventsRun >= first + events);
+  w.losePower();
+}
+
+test("a start that ends behind an unfinished one, at any event, leaves what it found", async () => {
+  const whole = await killedBehindMark();
+  const before = whole.world.eventsRun;
+  await whole.start();
+  const events = whole.world.eventsRun - before;
+  equal(whole.report?.groupsRescued, 2);
+  let unfinished = 0;
+  for (let first = 1; first <= events; first++) {
+    const w = await killedBehindMark();
+    await startAndLosePower(w, first);
+    await w.start();
+    if (w.report?.unfinishedStarts === 0) continue;
+    unfinished += 1;
+    for (let second = 1; second <= events; second++) {
+      const again = await killedBehindMark();
+      await startAndLosePower(again, first);
+      await startAndLosePower(again, second);
+      try {
+        await again.start();
+        deepEqual(again.report?.damage, []);
+      } catch (error) {
+        throw new Error(`the starts ended after their events ${first} and ${second}`, { cause: error });
+      }
+    }
+  }
+  ok(unfinished > 0, "some start was interrupted between its file header and its start entry");
 });
