@@ -115,6 +115,22 @@ test("power loss: sizes and cuts that were not synced", async () => {
   );
 });
 
+test("kill -9 finds what waits for its sync written, and a power loss then takes it", async () => {
+  const { world, device, process, file } = await setup(1, { writeMs: [1, 1], syncMs: [50, 50], powerLoss: { keptRatio: 0, tornRatio: 0 } });
+  void file.write(0, [whole(2)], true);
+  await world.run(world.nowMs + 2);
+  deepEqual(sectors(device.contents("a")), sectors(whole(2)));
+  process.crash();
+  const taken = await overSeeds(40, async (seed) => {
+    const other = await setup(seed, { writeMs: [1, 1], syncMs: [50, 50], powerLoss: { keptRatio: 0, tornRatio: 0 } });
+    void other.file.write(0, [whole(2)], true);
+    await other.world.run(other.world.nowMs + 2);
+    other.device.losePower();
+    return sectors(other.device.contents("a"))[0] === 1;
+  });
+  ok(taken.includes(true) && taken.includes(false), "unless the sync was done");
+});
+
 test("kill -9 keeps completed writes, and of those in flight a front, the last perhaps in part", async () => {
   const results = await overSeeds(200, async (seed) => {
     const { world, device, process, file } = await setup(seed);

@@ -46,24 +46,33 @@ export class SimDiskFile implements DiskFile {
     });
   }
 
-  write(position: number, slices: readonly Uint8Array[], sync: boolean): Promise<void> {
+  /** One call behind the other: what waits for its sync has been written, and a crash finds it in the kernel's memory. */
+  async write(position: number, slices: readonly Uint8Array[], sync: boolean): Promise<void> {
     this.#assertOpen();
     assert(Number.isSafeInteger(position) && position >= 0, "a position in a file is a whole number");
     const checksum = checksumOf(slices);
     const { faults, random } = this.#disk;
-    const latencyMs = random.withinMs(faults.writeMs) + (sync ? random.withinMs(faults.syncMs) : 0);
     const change = (): Extract<FileChange, { kind: "write" }> => {
       assert(checksumOf(slices) === checksum, `slices changed while they were being written to ${this.path}`);
       return { kind: "write", position, bytes: concatenate(slices) };
     };
-    return this.#enqueue(
-      latencyMs,
+    const writeMs = random.withinMs(faults.writeMs);
+    let isWritten = false;
+    const written = this.#enqueue(
+      writeMs,
       () => {
         this.#write(change());
-        if (sync) this.#sync();
+        isWritten = true;
       },
       () => this.#state.apply(randomFront(change(), random)),
     );
+    if (!sync) return written;
+    const synced = this.#enqueue(
+      writeMs + random.withinMs(faults.syncMs),
+      () => (isWritten ? this.#sync() : undefined),
+      () => {},
+    );
+    await Promise.all([written, synced]);
   }
 
   sync(): Promise<void> {
