@@ -1,5 +1,6 @@
 import type { Scenario } from "./scenario.ts";
 import { scenario as badClients } from "./scenarios/bad-clients.ts";
+import { scenario as batchFlip } from "./scenarios/batch-flip.ts";
 import { scenario as bucketAwayAtStart } from "./scenarios/bucket-away-at-start.ts";
 import { scenario as bucketErrors } from "./scenarios/bucket-errors.ts";
 import { scenario as bucketFull } from "./scenarios/bucket-full.ts";
@@ -35,6 +36,7 @@ import { scenario as slowDisk } from "./scenarios/slow-disk.ts";
 import { scenario as slowReads } from "./scenarios/slow-reads.ts";
 import { scenario as snapshotFlip } from "./scenarios/snapshot-flip.ts";
 import { scenario as topicChurn } from "./scenarios/topic-churn.ts";
+import { scenario as unsyncedCrashes } from "./scenarios/unsynced-crashes.ts";
 import { scenario as walFlip } from "./scenarios/wal-flip.ts";
 import { scenario as walFull } from "./scenarios/wal-full.ts";
 import { scenario as walRollback } from "./scenarios/wal-rollback.ts";
@@ -42,6 +44,7 @@ import { scenario as walRollback } from "./scenarios/wal-rollback.ts";
 /** Every scenario. A seed belongs to one of them, unless one is asked for. */
 export const SCENARIOS: readonly Scenario[] = [
   badClients,
+  batchFlip,
   bucketAwayAtStart,
   bucketErrors,
   bucketFull,
@@ -77,6 +80,7 @@ export const SCENARIOS: readonly Scenario[] = [
   slowReads,
   snapshotFlip,
   topicChurn,
+  unsyncedCrashes,
   walFlip,
   walFull,
   walRollback,

@@ -28,16 +28,17 @@ type Reading = {
 /**
  * Reads one partition from its start to its mark, request by request, and looks at every byte of it.
  *
+ * @param from Where to begin instead.
  * @param lossAccepted Somebody gave up what is damaged: readers pass over it, and nothing is answered as damaged any more.
  * @throws {CheckFailure} ClientError
  */
-export async function readStoredLog(client: Client, target: Target, lossAccepted = false): Promise<StoredLog> {
+export async function readStoredLog(client: Client, target: Target, lossAccepted = false, from?: number): Promise<StoredLog> {
   const partition = partitionKey(target.topic, target.partition);
   const [earliest, latest] = await client.admin.listOffsets([
     { ...target, at: "earliest" },
     { ...target, at: "latest" },
   ]);
-  const [first, end] = [earliest?.offset ?? -1, latest?.offset ?? -1];
+  const [first, end] = [from ?? earliest?.offset ?? -1, latest?.offset ?? -1];
   check(first >= 0 && end >= first, "reads", `${partition}: offsets [${first}, ${end})`);
   const reading: Reading = { key: partition, lossAccepted, ids: [], holes: [], at: first };
   let failures = 0;

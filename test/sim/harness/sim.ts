@@ -2,7 +2,7 @@ import { Client } from "@tidemq/client/client.ts";
 import type { StartConfig } from "@tidemq/server/config/start-options.ts";
 import type { Broker } from "@tidemq/server/process/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
-import { CheckFailure } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { CheckFailure, check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { History } from "@tidemq/server/testing/checkers/history.ts";
 import { BROKER_ADDRESS, type Death, SIM_SIZES, SimBroker } from "@tidemq/server/testing/sim-broker.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
@@ -28,6 +28,8 @@ export class Sim {
   readonly load: Workload;
   /** Damage was done on purpose: offsets may be answered as damaged, and readers skip them. */
   gapsAllowed = false;
+  /** Files of the log were damaged on purpose: a start names that. Else it has nothing to name. */
+  damageAllowed = false;
   /** How often unsynced records were lost with leave: what was told before does not count any more. */
   lossesAllowed = 0;
   /** Whether a process may end itself at the moment; the reason decides. */
@@ -83,8 +85,10 @@ export class Sim {
   /** Starts the broker; it must come up. */
   async start(): Promise<Broker> {
     const broker = await this.node.start();
+    const { damage } = broker.recovery;
     this.watch.restarted();
     this.say(`up: ${JSON.stringify(broker.recovery)}`);
+    check(this.damageAllowed || damage.length === 0, "damage", () => `a start names damage that nobody did: ${damage.join("; ")}`);
     return broker;
   }
 

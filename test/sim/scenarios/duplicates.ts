@@ -67,6 +67,7 @@ async function maybeCrash(sim: Sim): Promise<void> {
 
 /** Damages what the log remembers of producers. */
 function flipBases(sim: Sim): void {
+  sim.damageAllowed = true;
   const { disk } = sim.node;
   for (const name of disk.names.list("wal")) {
     const path = `wal/${name}`;

@@ -17,6 +17,7 @@ export const scenario: Scenario = {
     await sim.start();
     await sim.load.begin({ producers: 2, plainProducers: 0 });
     sim.gapsAllowed = true;
+    sim.damageAllowed = true;
     await sim.rest(100, 600);
     await sim.sleep(COVERED_MS);
     const { path, position } = sim.random.pick(oldestGroups(sim));

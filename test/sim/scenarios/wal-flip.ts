@@ -1,5 +1,6 @@
-import { type DamagedOffsets, offsetsInGroupAt } from "@tidemq/server/testing/checkers/wal-group-at.ts";
+import { offsetsInGroupAt } from "@tidemq/server/testing/checkers/wal-group-at.ts";
 import type { Sim } from "../harness/sim.ts";
+import { WalHarm } from "../harness/wal-harm.ts";
 import type { Scenario } from "../scenario.ts";
 
 /** After so long a later group, or the idle mark, says of every group that it was synced. */
@@ -12,12 +13,11 @@ export const scenario: Scenario = {
     const { bucket } = sim.node;
     await sim.start();
     await sim.load.begin({ bytes: [12, 3_000] });
-    sim.gapsAllowed = true;
-    const harmed: DamagedOffsets[] = [];
+    const harm = new WalHarm(sim);
     for (let rounds = sim.random.between(1, 3); rounds > 0; rounds--) {
       await sim.rest(200, 1_000);
       bucket.faults.outage = sim.random.pick(["none", "fails"] as const);
-      for (let flips = sim.random.between(1, 4); flips > 0; flips--) harmed.push(...flip(sim));
+      for (let flips = sim.random.between(1, 4); flips > 0; flips--) flip(sim, harm);
       await sim.sleep(COVERED_MS);
       bucket.faults.outage = "none";
       if (sim.random.chance(0.7)) {
@@ -26,33 +26,19 @@ export const scenario: Scenario = {
         await sim.start();
       }
     }
-    await sim.finish({
-      mayBeDamaged: (partition, offset) => isHarmed(sim, harmed, partition, offset),
-      acceptLoss: sim.random.chance(0.5),
-    });
+    await sim.finish({ mayBeDamaged: harm.mayBeDamaged, acceptLoss: sim.random.chance(0.5) });
   },
 };
 
-function flip(sim: Sim): DamagedOffsets[] {
+/** Anywhere. */
+function flip(sim: Sim, harm: WalHarm): void {
   const { disk } = sim.node;
   const path = `wal/${sim.random.pick(disk.names.list("wal"))}`;
   const bytes = disk.contents(path);
-  if (bytes.byteLength === 0) return [];
+  if (bytes.byteLength === 0) return;
   let position = sim.random.between(0, bytes.byteLength - 1);
-  // What is uploaded is whole in the bucket, and served from there.
-  const harmed = offsetsInGroupAt(bytes, position).filter(({ partitionId, to }) => to > uploadedEnd(sim, partitionId));
+  const live = offsetsInGroupAt(bytes, position).filter((batch) => harm.isLive(batch));
   // Its first bytes are in no checksum of the batch itself.
-  if (harmed.length > 0 && sim.random.chance(0.3)) position = sim.random.pick(harmed).position + sim.random.between(0, 20);
-  sim.note(`flip in ${path} at ${position}, group of ${JSON.stringify(harmed)}`);
-  disk.flipBits(path, position, position + 1);
-  return harmed;
-}
-
-function uploadedEnd(sim: Sim, partitionId: number): number {
-  return sim.broker.controller.state.partitions.get(partitionId)?.uploadedEnd ?? 0;
-}
-
-function isHarmed(sim: Sim, harmed: readonly DamagedOffsets[], partition: string, offset: number): boolean {
-  const ids = [...sim.broker.controller.state.partitions.values()].filter((one) => `${one.topic}-${one.index}` === partition);
-  return harmed.some(({ partitionId, from, to }) => ids[0]?.id === partitionId && offset >= from && offset < to);
+  if (live.length > 0 && sim.random.chance(0.3)) position = sim.random.pick(live).position + sim.random.between(0, 20);
+  harm.flip(path, position, live);
 }
