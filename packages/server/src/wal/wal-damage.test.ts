@@ -285,13 +285,6 @@ describe("files", () => {
       holes.reduce((sum, count) => sum + count, 0),
       lost.length * 4,
     );
-    console.log(
-      w.report,
-      lost.length,
-      lost,
-      holes,
-      w.recovered.map((r) => r.holes),
-    );
     ok(w.report?.damage.some((line) => /is missing/.test(line)));
     for (const { partition } of w.recovered) equal(partition.logEnd, w.model(partition.id).logEnd);
     await w.run(500);
