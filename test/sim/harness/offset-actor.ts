@@ -1,10 +1,15 @@
 import type { Client } from "@tidemq/client/client.ts";
 import { ClientError } from "@tidemq/client/errors.ts";
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
+import { fetch } from "./read-log.ts";
 import type { Sim } from "./sim.ts";
 import type { Target } from "./target.ts";
+
+/** How often what was told is compared with what may be read. */
+const FETCH_RATIO = 0.3;
 
 /** Asks where partitions begin and end, again and again: neither ever goes back, and what was told as the end is readable. */
 export class OffsetActor {
@@ -41,6 +46,10 @@ export class OffsetActor {
       if (earliest === undefined || latest === undefined || powerLosses !== this.#sim.lossesAllowed) return;
       check(latest.offset >= earliest.offset, "marks", () => `${key}: offsets [${earliest.offset}, ${latest.offset})`);
       this.#sim.history.sawMarks("offsets", key, latest.offset, earliest.offset);
+      if (!this.#random.chance(FETCH_RATIO)) return;
+      const { errorCode, highWatermark } = await fetch(this.#client, target, latest.offset, 0);
+      if (errorCode !== ErrorCode.NONE || powerLosses !== this.#sim.lossesAllowed) return;
+      check(highWatermark >= latest.offset, "marks", () => `${key}: ends at ${latest.offset}, but may be read up to ${highWatermark}`);
     } catch (error) {
       if (!(error instanceof ClientError) || error.kind === "internal") throw error;
     }

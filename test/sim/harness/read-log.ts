@@ -64,12 +64,13 @@ export async function readStoredLog(client: Client, target: Target, lossAccepted
   return { partition, first, end, ids: reading.ids, holes: reading.holes };
 }
 
-async function fetch(client: Client, { topic, partition }: Target, fetchOffset: number): Promise<Answer> {
+/** One request for one partition. */
+export async function fetch(client: Client, { topic, partition }: Target, fetchOffset: number, maxWaitMs = 100): Promise<Answer> {
   const response = await client.admin.request(
     API.fetch,
     VERSION_WITH_NAMES,
     {
-      maxWaitMs: 100,
+      maxWaitMs,
       minBytes: 1,
       maxBytes: FETCH_BYTES,
       topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: FETCH_BYTES }] }],

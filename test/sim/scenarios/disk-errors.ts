@@ -21,6 +21,7 @@ export const scenario: Scenario = {
       await sim.rest(1, 500);
       sim.note("disk errors");
       sim.mayDie = () => true;
+      faults.errorsIn = sim.random.pick(["", "", "meta/"]);
       if (sim.random.chance(0.5)) faults.writeErrorRatio = sim.random.pick([0.01, 0.1, 1]);
       else faults.syncErrorRatio = sim.random.pick([0.01, 0.1, 1]);
       await untilDead(sim);

@@ -123,7 +123,7 @@ export class SimDiskFile implements DiskFile {
   #write(change: FileChange): void {
     const { counts, faults, random, world } = this.#disk;
     this.#disk.mayChange(this.path);
-    if (random.chance(faults.writeErrorRatio)) {
+    if (this.#disk.isFaulty(this.path, faults.writeErrorRatio)) {
       this.#state.apply(randomFront(change, random));
       this.#disk.mayFail(1, `write ${this.path}`);
     }
@@ -141,7 +141,7 @@ export class SimDiskFile implements DiskFile {
   #sync(mark = Number.POSITIVE_INFINITY): void {
     const { counts, faults, random, world } = this.#disk;
     this.#disk.mayChange(this.path);
-    if (random.chance(faults.syncErrorRatio)) {
+    if (this.#disk.isFaulty(this.path, faults.syncErrorRatio)) {
       this.#state.forgetUnsynced();
       this.#disk.mayFail(1, `sync ${this.path}`);
     }

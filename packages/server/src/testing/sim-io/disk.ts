@@ -18,6 +18,8 @@ export type SimDiskFaults = {
   /** Probability that a call fails with `io`; a failed write has written any front of itself. */
   writeErrorRatio: number;
   syncErrorRatio: number;
+  /** Those two happen in files whose paths begin so. */
+  errorsIn: string;
   readErrorRatio: number;
   /** Sum of all file sizes; beyond it `no-space`. */
   capacityBytes: number;
@@ -41,6 +43,7 @@ export const HEALTHY_DISK: SimDiskFaults = {
   nameMs: [0.02, 0.2],
   writeErrorRatio: 0,
   syncErrorRatio: 0,
+  errorsIn: "",
   readErrorRatio: 0,
   capacityBytes: Number.POSITIVE_INFINITY,
   readOnly: false,
@@ -128,6 +131,11 @@ export class SimDisk {
     if (!this.random.chance(ratio)) return;
     this.counts.faults += 1;
     throw new DiskError("io", `${what}: simulated input/output error, disk=${this.name}`);
+  }
+
+  /** Whether a write or sync of this file fails, with such a probability. */
+  isFaulty(path: string, ratio: number): boolean {
+    return path.startsWith(this.faults.errorsIn) && this.random.chance(ratio);
   }
 
   mayChange(what: string): void {
