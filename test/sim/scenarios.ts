@@ -13,6 +13,7 @@ import { scenario as diskErrors } from "./scenarios/disk-errors.ts";
 import { scenario as diskFull } from "./scenarios/disk-full.ts";
 import { scenario as duplicateInFlight } from "./scenarios/duplicate-in-flight.ts";
 import { scenario as duplicates } from "./scenarios/duplicates.ts";
+import { scenario as foreignBucket } from "./scenarios/foreign-bucket.ts";
 import { scenario as kill } from "./scenarios/kill.ts";
 import { scenario as killThenPowerLoss } from "./scenarios/kill-then-power-loss.ts";
 import { scenario as killUnsynced } from "./scenarios/kill-unsynced.ts";
@@ -57,6 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   diskFull,
   duplicateInFlight,
   duplicates,
+  foreignBucket,
   kill,
   killThenPowerLoss,
   killUnsynced,
