@@ -13,8 +13,8 @@ export type FinishOptions = Allowances &
     restart?: "none" | "stop" | "kill" | "power";
     /** False: something in the bucket was destroyed on purpose. */
     audit?: boolean;
-    /** A person gives up what is damaged before the last reading. */
-    acceptLoss?: boolean;
+    /** A person gives up what is damaged before the last reading; `before`: has done so. */
+    acceptLoss?: boolean | "before";
   }>;
 
 /** Bounds of liveness, in virtual time: how long after the last fault something may still fail or wait. */
@@ -110,7 +110,7 @@ async function restart(sim: Sim, how: NonNullable<FinishOptions["restart"]>): Pr
 async function readAll(sim: Sim, { acceptLoss = false }: FinishOptions): Promise<StoredLog[]> {
   const client = sim.load.client();
   const logs: StoredLog[] = [];
-  for (const target of sim.load.targets) logs.push(await readStoredLog(client, target, acceptLoss));
+  for (const target of sim.load.targets) logs.push(await readStoredLog(client, target, acceptLoss !== false));
   return logs;
 }
 

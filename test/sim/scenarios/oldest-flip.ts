@@ -1,5 +1,9 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { type Damage, damageOf } from "@tidemq/server/process/health.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
-import { offsetsInGroupAt } from "@tidemq/server/testing/checkers/wal-group-at.ts";
+import { type DamagedOffsets, offsetsInGroupAt } from "@tidemq/server/testing/checkers/wal-group-at.ts";
+import { fetch, readStoredLog } from "../harness/read-log.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
 
@@ -8,7 +12,10 @@ const COVERED_MS = 300;
 const BLOCK_BYTES = 4096;
 const HEADER_BYTES = 128;
 
-/** The very first records of a partition are lost before anything of it was uploaded: the loss is named, and what is behind it goes on. */
+/**
+ * The very first records of a partition are lost before anything of it was uploaded: the loss is named, and what is behind it
+ * goes on. A person may give it up while the bucket is still away: it stays given up.
+ */
 export const scenario: Scenario = {
   name: "oldest-flip",
   async run(sim) {
@@ -26,16 +33,47 @@ export const scenario: Scenario = {
     sim.node.kill();
     disk.flipBits(path, position, position + HEADER_BYTES);
     await sim.start();
+    const lost = await named(sim, harmed);
+    const isGivenUp = sim.random.chance(0.5);
+    if (isGivenUp) await giveUp(sim, lost);
     bucket.faults.outage = "none";
     await sim.rest(0, 500);
     const { partitions } = sim.broker.controller.state;
     const ids = new Map([...partitions.values()].map(({ id, topic, index }) => [partitionKey(topic, index), id]));
     await sim.finish({
+      acceptLoss: isGivenUp ? "before" : false,
       mayBeDamaged: (partition, offset) =>
         harmed.some(({ partitionId, from, to }) => ids.get(partition) === partitionId && offset >= from && offset < to),
     });
   },
 };
+
+/** What is lost is told, to operators and to readers. */
+async function named(sim: Sim, harmed: readonly DamagedOffsets[]): Promise<Damage[]> {
+  const lost = damageOf(sim.broker);
+  check(lost.length > 0, "damage", () => `nothing is named of ${JSON.stringify(harmed)}`);
+  for (const { topic, partition, from } of lost) {
+    const { errorCode } = await fetch(sim.load.client(), { topic, partition }, from);
+    check(errorCode === ErrorCode.CORRUPT_MESSAGE, "damage", () => `${topic}-${partition}@${from} is lost, and answered with ${errorCode}`);
+  }
+  return lost;
+}
+
+/** Readers pass over it from now on, and after a crash. */
+async function giveUp(sim: Sim, lost: readonly Damage[]): Promise<void> {
+  sim.note(`given up: ${JSON.stringify(lost)}`);
+  for (const { topic, partition } of lost) await sim.broker.acceptLoss(topic, partition);
+  if (sim.random.chance(0.7)) {
+    sim.node.kill();
+    await sim.start();
+  }
+  check(damageOf(sim.broker).length === 0, "damage", () => `given up, and named again: ${JSON.stringify(damageOf(sim.broker))}`);
+  for (const { topic, partition } of lost) {
+    const end = sim.broker.partitions.byName(topic, partition)?.highWatermark ?? 0;
+    if (lost.every((one) => one.topic !== topic || one.partition !== partition || one.to < end))
+      await readStoredLog(sim.load.client(), { topic, partition }, true);
+  }
+}
 
 /** Where the groups begin that hold the first batch of some partition. */
 function oldestGroups(sim: Sim): { path: string; position: number }[] {

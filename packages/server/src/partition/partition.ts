@@ -145,8 +145,13 @@ export class Partition {
       throw new QueueError("OFFSET_OUT_OF_RANGE", `offset out of range. partition=${this.name} requested=${offset} log=${range}`);
     }
     if (offset >= this.highWatermark) return NO_RECORDS;
-    if (offset >= this.wal.firstOffset) return this.#readLocal(offset, bytesMax, atLeastOne);
+    if (offset >= this.#localStart) return this.#readLocal(offset, bytesMax, atLeastOne);
     return this.#readRemote(offset, bytesMax, atLeastOne);
+  }
+
+  /** What is not uploaded is nowhere else, even where the log has lost it. */
+  get #localStart(): number {
+    return Math.min(this.wal.firstOffset, this.uploadedEnd);
   }
 
   #readLocal(offset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
@@ -166,7 +171,7 @@ export class Partition {
   async #readRemote(offset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
     const slices = await this.#parts.remote.read(this.identity.id, offset, this.uploadedEnd, bytesMax, atLeastOne);
     const isEmpty = slices.pieces.length === 0 && slices.nextOffset > offset;
-    const isBehind = isEmpty && slices.nextOffset >= this.wal.firstOffset;
+    const isBehind = isEmpty && slices.nextOffset >= this.#localStart;
     return isBehind ? this.read(slices.nextOffset, bytesMax, atLeastOne) : slices;
   }
 

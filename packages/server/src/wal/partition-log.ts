@@ -131,13 +131,12 @@ export class WalPartitionLog implements PartitionLog {
 
   /** Where a read from `offset` has to stop: durable end, next hole, next loss that is passed over. */
   #readableEnd(p: WalPartition, offset: number, endOffset: number): number {
+    const hole = p.holeAt(offset);
+    if (hole !== undefined && hole.from <= offset) throw corruptRecord(p.id, hole.from, hole.to, "they were lost from the WAL", undefined);
     if (offset < p.firstOffset)
       throw new QueueError("OFFSET_OUT_OF_RANGE", `offset is not in the WAL. requested=${offset} first=${p.firstOffset}`);
     const end = Math.min(endOffset, p.durableEnd, p.nextAccepted(offset));
-    const hole = p.holeAt(offset);
-    if (hole === undefined) return end;
-    if (hole.from <= offset) throw corruptRecord(p.id, hole.from, hole.to, "they were lost from the WAL", undefined);
-    return Math.min(end, hole.from);
+    return hole === undefined ? end : Math.min(end, hole.from);
   }
 
   scanHeaders(p: WalPartition, from: number, to: number, visit: HeaderVisitor): void | Promise<void> {
