@@ -92,16 +92,16 @@ export const CASES: readonly Case[] = [
     ],
     run: async (target, topic) => {
       await raw(target, { kind: "produce", topic: `${topic}-hot`, mib: 128 });
+      const before = cpuSeconds(target.processId);
       let mib = 0;
       let seconds = 0;
-      let cpu = 0;
       for (let pass = 0; pass < 8; pass++) {
-        const figures = await raw(target, { kind: "fetch", topic: `${topic}-hot`, mib: 128 });
-        mib += 128;
-        seconds += 128 / (figures["MiB/s"] as number);
-        cpu += ((figures["broker CPU s/GiB"] as number) * 128) / 1024;
+        const result = await runRaw(target, { kind: "fetch", topic: `${topic}-hot`, mib: 128 });
+        mib += result.mib;
+        seconds += result.seconds;
       }
-      return { "MiB/s": mib / seconds, "broker CPU s/GiB": cpu / (mib / 1024) };
+      await untilQuiet(target.processId);
+      return { "MiB/s": mib / seconds, "broker CPU s/GiB": (cpuSeconds(target.processId) - before) / (mib / 1024) };
     },
   },
   {

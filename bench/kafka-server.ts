@@ -110,7 +110,7 @@ function showProgress(maven: ChildProcess): string[] {
     said.push(chunk.toString());
     for (const match of chunk.toString().matchAll(/(?:Copying|Downloaded from \S+) (\S+\.jar)/g)) {
       jars += 1;
-      process.stderr.write(`\r\u001b[K  ${jars} jars · ${match[1]?.split("/").at(-1) ?? ""}`);
+      if (process.stderr.isTTY) process.stderr.write(`\r\u001b[K  ${jars} jars · ${match[1]?.split("/").at(-1) ?? ""}`);
     }
   };
   maven.stdout?.on("data", listen);

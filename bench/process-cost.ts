@@ -3,8 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 const QUIET_STEP_MS = 250;
 const QUIET_STEPS = 4;
-/** A JVM that does nothing uses about 1 % of a core. */
-const QUIET_CORES_MAX = 0.03;
+/** A JVM that does nothing uses 1 to 4 % of a core. */
+const QUIET_CORES_MAX = 0.05;
 const QUIET_WAIT_MS_MAX = 90_000;
 
 /** CPU seconds, user and kernel, of a process and its children, all their live threads (`schedstat`, nanoseconds). Linux only. */

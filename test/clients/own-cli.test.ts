@@ -166,6 +166,6 @@ describe("produce and consume", () => {
     const result = await tidemq(["topic", "produce", name], `fine\n${"x".repeat(1_000)}\n`);
     equal(result.code, 1);
     match(result.err, /MESSAGE_TOO_LARGE.*\n.*max\.message\.bytes/);
-    ok(result.out.includes("1 records failed"), result.out);
+    ok(result.out.includes("1 record failed"), result.out);
   });
 });

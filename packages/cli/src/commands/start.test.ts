@@ -58,7 +58,7 @@ test("start, the three commands it names, health, Ctrl-C, start again: the recor
     const commands = [...banner.matchAll(/\.\/tidemq (topic .*)$/gm)].map((found) => (found[1] ?? "").split(" "));
     equal(commands.length, 3);
     equal((await tidemq(commands[0] ?? [])).code, 0);
-    match((await tidemq(commands[1] ?? [], "hello\n")).out, /1 records/);
+    match((await tidemq(commands[1] ?? [], "hello\n")).out, /1 record /);
     deepEqual(await tidemq([...(commands[2] ?? []), "--until-end"]), { code: 0, out: "hello\n", err: "" });
     equal((await tidemq(["topic", "list", "--bootstrap", kafka])).code, 0);
     match((await tidemq(["cluster", "health", "--http", http])).out, /^status +ok$[\s\S]*^partitions +3$/m);

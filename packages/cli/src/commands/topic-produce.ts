@@ -108,8 +108,8 @@ class ProduceRun {
 
   #summary(seconds: number, partitions: readonly Readonly<{ partition: number; lastOffset: number }>[]): string {
     const rate = `${countText(Math.round(this.#delivered / Math.max(seconds, 0.001)))} records/s`;
-    const head = `${countText(this.#delivered)} records (${bytesText(this.#bytes)}) in ${seconds.toFixed(2)} s, ${rate}\n`;
-    const failed = this.#failed > 0 ? `${countText(this.#failed)} records failed\n` : "";
+    const head = `${recordsText(this.#delivered)} (${bytesText(this.#bytes)}) in ${seconds.toFixed(2)} s, ${rate}\n`;
+    const failed = this.#failed > 0 ? `${recordsText(this.#failed)} failed\n` : "";
     const ends = partitions.map(
       ({ partition, lastOffset }) => `${this.#name}[${partition}] ${lastOffset < 0 ? "offset not known" : `up to offset ${lastOffset}`}\n`,
     );
@@ -173,4 +173,8 @@ function sizeOf(file: string): number {
     if (error instanceof CommandError) throw error;
     throw new CommandError(`cannot read ${file}: ${(error as Error).message}`, "Check --file.", { cause: error });
   }
+}
+
+function recordsText(count: number): string {
+  return count === 1 ? "1 record" : `${countText(count)} records`;
 }

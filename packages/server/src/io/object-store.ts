@@ -10,7 +10,7 @@ export interface ObjectStore {
    * `bytes` and `crc32c` of what it stored; `crc32c` is undefined when the store cannot confirm one (the caller
    * then reads it back).
    */
-  put(key: string, pieces: readonly Uint8Array[]): Promise<StoredObject>;
+  put(key: string, pieces: readonly Uint8Array[], pace?: PutPace): Promise<StoredObject>;
   /**
    * Bytes [start, end), exactly; `not-found` when the object is absent, `range` when it is shorter. With `target`, shared
    * memory of that length, they are put there and it is what is returned; after a failure it may still change.
@@ -22,6 +22,9 @@ export interface ObjectStore {
   /** No error when it does not exist. */
   remove(key: string): Promise<void>;
 }
+
+/** `relaxed`: nobody waits for it, so that it may take a small part of what the store can do. Else `urgent`. */
+export type PutPace = "relaxed" | "urgent";
 
 export type StoredObject = Readonly<{ bytes: number; crc32c: number | undefined }>;
 

@@ -110,7 +110,7 @@ export class ManifestRoll {
     const bytes = encodeManifest(manifest);
     const crc = crc32c(bytes);
     const key = objectKey(clusterId, object, "manifest");
-    const put = new PutObject(this.#parts, { key, pieces: [bytes], bytes: bytes.byteLength, crc });
+    const put = new PutObject(this.#parts, { key, pieces: [bytes], bytes: bytes.byteLength, crc, pace: "urgent" });
     if ((await put.run(this.#watch)) !== "verified") throw new ObjectStoreError("unavailable", `the store holds other bytes. key=${key}`);
     this.#watch.stored();
     return { ...manifestSummary(manifest), object, objectBytes: bytes.byteLength, objectCrc: crc };

@@ -1,6 +1,6 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { type Clock, sleep } from "../io/clock.ts";
-import { type ObjectStore, ObjectStoreError, type StoredObject } from "../io/object-store.ts";
+import { type ObjectStore, ObjectStoreError, type PutPace, type StoredObject } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
 import { Backoff, withinTime } from "./backoff.ts";
 import { PUT_TRIES_MAX, STORE_READ_WAIT_MS, STORE_WRITE_WAIT_MS, VERIFY_READ_BYTES } from "./limits.ts";
@@ -9,7 +9,7 @@ import type { TierMetrics } from "./tier-metrics.ts";
 export type PutParts = Readonly<{ store: ObjectStore; clock: Clock; random: Random; metrics: TierMetrics }>;
 
 /** Bytes to be stored under a key that was never used before. */
-export type PutRequest = Readonly<{ key: string; pieces: readonly Uint8Array[]; bytes: number; crc: number }>;
+export type PutRequest = Readonly<{ key: string; pieces: readonly Uint8Array[]; bytes: number; crc: number; pace: PutPace }>;
 
 /** How the store behaves, told to whoever decides about the next upload. */
 export interface StoreWatch {
@@ -76,7 +76,8 @@ export class PutObject {
 
   #put(): Promise<StoredObject> {
     const { store, clock } = this.#parts;
-    const write = store.put(this.#request.key, this.#request.pieces);
+    const { key, pieces, pace } = this.#request;
+    const write = store.put(key, pieces, pace);
     this.#writes.push(write);
     return withinTime(clock, write, STORE_WRITE_WAIT_MS, () => new ObjectStoreError("unknown", "no answer to a write"));
   }

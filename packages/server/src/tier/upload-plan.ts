@@ -1,4 +1,5 @@
 import { MiB } from "../base/units.ts";
+import type { PutPace } from "../io/object-store.ts";
 
 /** When uploads are due. Changeable while running. */
 export type UploadTriggers = Readonly<{
@@ -43,6 +44,14 @@ export function dueReason(
   for (const candidate of candidates) bytes += candidate.pendingBytes;
   if (bytes >= triggers.bytes) return "bytes";
   return candidates.some((candidate) => candidate.ageMs >= triggers.ageMs) ? "age" : undefined;
+}
+
+/** An upload has time while the log is used by less than this part of what makes uploads due. */
+const RELAXED_RATIO = 0.5;
+
+/** Whether uploads may leave the disk and the network to those who wait for an answer. */
+export function paceUnder(pressure: WalPressure, triggers: UploadTriggers): PutPace {
+  return pressure.indexFull || pressure.usedRatio >= triggers.walUsedRatio * RELAXED_RATIO ? "urgent" : "relaxed";
 }
 
 /** Bytes of one partition that the next object takes. */

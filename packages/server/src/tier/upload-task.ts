@@ -1,6 +1,6 @@
 import { QueueError } from "../base/errors.ts";
 import { type Clock, sleep } from "../io/clock.ts";
-import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
+import { type ObjectStore, ObjectStoreError, type PutPace } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
 import { type ObjectId, objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
@@ -32,6 +32,7 @@ export type UploadParts = Readonly<{
 export async function storeSections(
   parts: UploadParts,
   drafts: readonly SectionDraft[],
+  pace: PutPace,
   watch: StoreWatch,
   puts: PutObject[],
 ): Promise<BuiltObject> {
@@ -39,7 +40,7 @@ export async function storeSections(
     const identity = { clusterId: parts.ids.clusterId, object: parts.ids.next() };
     const built = buildObject(identity, drafts);
     const key = objectKey(identity.clusterId, identity.object, "records");
-    const put = new PutObject(parts, { key, pieces: built.pieces, bytes: built.bytes, crc: built.crc });
+    const put = new PutObject(parts, { key, pieces: built.pieces, bytes: built.bytes, crc: built.crc, pace });
     puts.push(put);
     if ((await put.run(watch)) === "verified") {
       watch.stored();

@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { Timer } from "../io/clock.ts";
-import { ObjectStoreError } from "../io/object-store.ts";
+import { ObjectStoreError, type PutPace } from "../io/object-store.ts";
 import { AGE_CHECK_MAX_MS, AGE_CHECK_MIN_MS, SECTIONS_MAX } from "./limits.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import type { SectionDraft } from "./object-builder.ts";
@@ -12,6 +12,7 @@ import { StoreHealth, type StoreState } from "./store-health.ts";
 import {
   type Candidate,
   dueReason,
+  paceUnder,
   planObject,
   type Share,
   type UploadReason,
@@ -292,7 +293,7 @@ export class Uploader {
 
   async #storeAndCommit(drafts: readonly SectionDraft[], puts: PutObject[], startMs: number): Promise<void> {
     try {
-      const built = await storeSections(this.#parts, drafts, this.#watch, puts);
+      const built = await storeSections(this.#parts, drafts, this.#pace(), this.#watch, puts);
       this.#parts.metrics.objectsUploaded += 1;
       this.#parts.metrics.objectBytesUploaded += built.bytes;
       await this.#commit({ object: built.identity.object, ranges: built.ranges }, built.bytes, startMs);
@@ -301,6 +302,10 @@ export class Uploader {
       this.#parts.metrics.uploadFailures += 1;
       this.#health.giveUp();
     }
+  }
+
+  #pace(): PutPace {
+    return this.#draining ? "urgent" : paceUnder(this.#parts.pressure(), this.#triggers);
   }
 
   async #commit(request: CommitRequest, objectBytes: number, startMs: number): Promise<void> {

@@ -34,6 +34,10 @@ export const LOG_BYTES_MAX = 1024 * 1024;
 /** Bytes of an object that are written before a cold read may come in between. */
 export const OBJECT_WRITE_STEP_BYTES = 1024 * 1024;
 
+/** After each step of a write that has time, a pause of so many times its duration. */
+export const OBJECT_RELAXED_PAUSES = 3;
+export const OBJECT_PAUSE_MS_MAX = 50;
+
 /** Bytes of an object that are written before they are synced: a sync of all at the end would hold up cold reads for long. */
 export const OBJECT_SYNC_STEP_BYTES = 4 * 1024 * 1024;
 

@@ -1,5 +1,5 @@
 import { must } from "../../base/assert.ts";
-import type { ObjectStoreErrorCode, StoredObject } from "../object-store.ts";
+import type { ObjectStoreErrorCode, PutPace, StoredObject } from "../object-store.ts";
 
 /**
  * From the main thread to the thread of objects. The pieces of a put are told as triples of number, position and length in
@@ -7,7 +7,7 @@ import type { ObjectStoreErrorCode, StoredObject } from "../object-store.ts";
  */
 export type ObjectCall = Readonly<{ id: number }> &
   (
-    | (Readonly<{ kind: "put"; key: string }> & PackedPieces)
+    | (Readonly<{ kind: "put"; key: string; pace: PutPace }> & PackedPieces)
     | Readonly<{ kind: "read"; key: string; start: number; end: number; target: Uint8Array | undefined }>
     | Readonly<{ kind: "head"; key: string }>
     | Readonly<{ kind: "list"; prefix: string; after: string; countMax: number }>

@@ -32,6 +32,17 @@ test("the key is the path, and nothing else is left behind", async (t) => {
   deepEqual(await readdir(join(root, ".temporary")), []);
 });
 
+test("a write that has time and those behind it are made all the same", async (t) => {
+  const { store, root } = await openStore(t);
+  const large = Buffer.alloc(3 * 1024 * 1024, "relaxed ");
+  const paces = ["relaxed", "urgent", "relaxed"] as const;
+  const stored = await Promise.all(paces.map((pace, n) => store.put(`c/${n}`, [large], pace)));
+  for (const [n, { crc32c: sum }] of stored.entries()) {
+    equal(sum, crc32c(large));
+    ok((await readFile(join(root, `c/${n}`))).equals(large));
+  }
+});
+
 test("a directory that is gone is unavailable, not empty, and nothing is written in its place", async (t) => {
   const { store, root } = await openStore(t);
   await store.put("c/1", [Buffer.from("hello")]);

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { Worker } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
 import { isObjectKey, isObjectKeyPrefix } from "../object-key.ts";
-import { type ObjectStore, ObjectStoreError, type StoredObject } from "../object-store.ts";
+import { type ObjectStore, ObjectStoreError, type PutPace, type StoredObject } from "../object-store.ts";
 import { OBJECT_READ_BYTES_MAX } from "./limits.ts";
 import { type ObjectAnswer, type ObjectCall, type ObjectResult, type ObjectThreadData, packPieces } from "./object-messages.ts";
 
@@ -33,9 +33,9 @@ export class DirectoryObjectStore implements ObjectStore {
     this.#data = { root: resolve(root), create };
   }
 
-  async put(key: string, pieces: readonly Uint8Array[]): Promise<StoredObject> {
+  async put(key: string, pieces: readonly Uint8Array[], pace: PutPace = "urgent"): Promise<StoredObject> {
     checkKey(key);
-    return (await this.#call({ kind: "put", key, ...packPieces(pieces) })) as StoredObject;
+    return (await this.#call({ kind: "put", key, pace, ...packPieces(pieces) })) as StoredObject;
   }
 
   async read(key: string, start: number, end: number, target?: Uint8Array): Promise<Uint8Array> {

@@ -2,15 +2,16 @@
 // Reads are served at once, between two steps of the put in progress; puts one after the other.
 import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../../base/assert.ts";
-import { ObjectStoreError, type StoredObject } from "../object-store.ts";
+import { ObjectStoreError, type PutPace, type StoredObject } from "../object-store.ts";
 import { messageOf } from "./disk-errors.ts";
+import { OBJECT_PAUSE_MS_MAX, OBJECT_RELAXED_PAUSES } from "./limits.ts";
 import { ObjectDirectory } from "./object-directory.ts";
 import { type ObjectAnswer, type ObjectCall, type ObjectResult, type ObjectThreadData, unpackPieces } from "./object-messages.ts";
 
 const { root, create } = workerData as ObjectThreadData;
 const port = must(parentPort, "the port of the thread of objects");
 const directory = new ObjectDirectory(root);
-const puts: { readonly id: number; readonly steps: Generator<void, StoredObject> }[] = [];
+const puts: { readonly id: number; readonly pace: PutPace; readonly steps: Generator<void, StoredObject> }[] = [];
 
 /** Until it worked once: the directory may be away when the broker starts. */
 let isPrepared = false;
@@ -24,7 +25,7 @@ function prepare(): void {
 
 function perform(call: ObjectCall): void {
   if (call.kind === "put") {
-    puts.push({ id: call.id, steps: directory.put(call.key, unpackPieces(call)) });
+    puts.push({ id: call.id, pace: call.pace, steps: directory.put(call.key, unpackPieces(call)) });
     if (puts.length === 1) setImmediate(stepPut);
     return;
   }
@@ -46,6 +47,7 @@ function read({ key, start, end, target }: Extract<ObjectCall, { kind: "read" }>
 function stepPut(): void {
   const [put] = puts;
   if (put === undefined) return;
+  const startMs = performance.now();
   let finished = true;
   answer(put.id, () => {
     prepare();
@@ -54,7 +56,11 @@ function stepPut(): void {
     return finished ? (step.value as StoredObject) : NOT_YET;
   });
   if (finished) puts.shift();
-  if (puts.length > 0) setImmediate(stepPut);
+  if (puts.length === 0) return;
+  // The log lies on the same disk: a sync of an append must not wait behind one write of an object after the other.
+  const pauseMs = Math.min(OBJECT_PAUSE_MS_MAX, (performance.now() - startMs) * OBJECT_RELAXED_PAUSES);
+  if (puts.every(({ pace }) => pace === "relaxed")) setTimeout(stepPut, pauseMs);
+  else setImmediate(stepPut);
 }
 
 const NOT_YET = Symbol("not yet");
