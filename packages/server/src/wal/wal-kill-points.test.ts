@@ -145,3 +145,20 @@ test("a start that ends behind an unfinished one, at any event, leaves what it f
   }
   ok(unfinished > 0, "some start was interrupted between its file header and its start entry");
 });
+
+test("what a finished start found outlives a power loss, though its writer never synced it", async () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const w = new WalWorld(seed, SMALL, { syncMs: [5, 5], powerLoss: { keptRatio: 0, tornRatio: 0 } });
+    await w.start();
+    w.host(1);
+    await w.run(100);
+    w.append(1, 500, 1);
+    await w.run(1); // written, and waiting for its sync
+    w.crash();
+    await w.start();
+    equal(w.partition(1).logEnd, 1);
+    w.losePower();
+    await w.start();
+    equal(w.partition(1).logEnd, 1, `seed ${seed}`);
+  }
+});
