@@ -68,7 +68,7 @@ export class SimDiskFile implements DiskFile {
     );
     if (!sync) return written;
     const synced = this.#enqueue(
-      writeMs + random.withinMs(faults.syncMs),
+      writeMs + this.#syncMs(),
       () => (isWritten ? this.#sync() : undefined),
       () => {},
     );
@@ -78,7 +78,7 @@ export class SimDiskFile implements DiskFile {
   sync(): Promise<void> {
     this.#assertOpen();
     return this.#enqueue(
-      this.#disk.random.withinMs(this.#disk.faults.syncMs),
+      this.#syncMs(),
       () => this.#sync(),
       () => {},
     );
@@ -87,7 +87,7 @@ export class SimDiskFile implements DiskFile {
   syncBeside(): Promise<void> {
     this.#assertOpen();
     const mark = this.#state.changeCount;
-    return this.#process.call(this.#disk.random.withinMs(this.#disk.faults.syncMs), () => this.#sync(mark));
+    return this.#process.call(this.#syncMs(), () => this.#sync(mark));
   }
 
   fill(from: number, to: number): Promise<void> {
@@ -118,6 +118,12 @@ export class SimDiskFile implements DiskFile {
       () => {},
       () => {},
     );
+  }
+
+  #syncMs(): number {
+    const { faults, random } = this.#disk;
+    const isSlow = faults.slowFolder !== "" && this.path.startsWith(`${faults.slowFolder}/`);
+    return random.withinMs(isSlow ? faults.slowSyncMs : faults.syncMs);
   }
 
   #write(change: FileChange): void {

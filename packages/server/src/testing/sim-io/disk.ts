@@ -12,6 +12,9 @@ import type { SimWorld } from "./sim-world.ts";
 export type SimDiskFaults = {
   writeMs: MsRange;
   syncMs: MsRange;
+  /** Another device is mounted in this folder, with syncs of its own; empty: none. */
+  slowFolder: string;
+  slowSyncMs: MsRange;
   readMs: MsRange;
   /** Open, list, rename, remove, sync of a folder. */
   nameMs: MsRange;
@@ -39,6 +42,8 @@ export type SimDiskFaults = {
 export const HEALTHY_DISK: SimDiskFaults = {
   writeMs: [0.02, 0.1],
   syncMs: [0.1, 1],
+  slowFolder: "",
+  slowSyncMs: [0.1, 1],
   readMs: [0.02, 0.2],
   nameMs: [0.02, 0.2],
   writeErrorRatio: 0,
