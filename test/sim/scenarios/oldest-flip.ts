@@ -5,12 +5,14 @@ import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { type DamagedOffsets, offsetsInGroupAt } from "@tidemq/server/testing/checkers/wal-group-at.ts";
 import { fetch, readStoredLog } from "../harness/read-log.ts";
 import type { Sim } from "../harness/sim.ts";
+import type { Target } from "../harness/target.ts";
 import type { Scenario } from "../scenario.ts";
 
 /** After so long a later group, or the idle mark, says of every group that it was synced. */
 const COVERED_MS = 300;
 const BLOCK_BYTES = 4096;
 const HEADER_BYTES = 128;
+const WAIT_MS = 100;
 
 /**
  * The very first records of a partition are lost before anything of it was uploaded: the loss is named, and what is behind it
@@ -68,11 +70,26 @@ async function giveUp(sim: Sim, lost: readonly Damage[]): Promise<void> {
     await sim.start();
   }
   check(damageOf(sim.broker).length === 0, "damage", () => `given up, and named again: ${JSON.stringify(damageOf(sim.broker))}`);
-  for (const { topic, partition } of lost) {
+  for (const { topic, partition, from } of lost) {
     const end = sim.broker.partitions.byName(topic, partition)?.highWatermark ?? 0;
-    if (lost.every((one) => one.topic !== topic || one.partition !== partition || one.to < end))
-      await readStoredLog(sim.load.client(), { topic, partition }, true);
+    const isEnd = lost.some((one) => one.topic === topic && one.partition === partition && one.to >= end);
+    if (isEnd) await waits(sim, { topic, partition }, from);
+    else await readStoredLog(sim.load.client(), { topic, partition }, true);
   }
+}
+
+/** Whoever stands where nothing is left is answered when something comes, not again and again. */
+async function waits(sim: Sim, target: Target, offset: number): Promise<void> {
+  const client = sim.load.client();
+  await client.admin.listOffsets([{ ...target, at: "latest" }]); // connected
+  const fromMs = sim.world.nowMs;
+  const { records } = await fetch(client, target, offset, WAIT_MS);
+  const isNothing = records === null || records.byteLength === 0;
+  check(
+    !isNothing || sim.world.nowMs >= fromMs + WAIT_MS,
+    "liveness",
+    () => `${target.topic}-${target.partition}@${offset}: nothing, at once`,
+  );
 }
 
 /** Where the groups begin that hold the first batch of some partition. */

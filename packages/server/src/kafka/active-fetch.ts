@@ -295,7 +295,7 @@ function emptyPart(position: FetchPosition, partition: Partition): FetchPart {
 
 /** Roughly; what lies in object storage counts as much as was asked for. */
 function readableBytes(partition: Partition, position: FetchPosition): number {
-  if (position.offset >= partition.highWatermark) return 0;
+  if (!partition.hasRecordsFrom(position.offset)) return 0;
   if (position.offset < partition.wal.firstOffset) return position.bytesMax;
   return Math.min(Math.max(partition.bytesReadable(position.offset), 1), Math.max(position.bytesMax, 1));
 }

@@ -175,6 +175,11 @@ export class Partition {
     return isBehind ? this.read(slices.nextOffset, bytesMax, atLeastOne) : slices;
   }
 
+  /** Not when everything from there to the mark was given up as lost. */
+  hasRecordsFrom(offset: number): boolean {
+    return this.wal.behindAccepted(offset) < this.highWatermark;
+  }
+
   /** Roughly, from the sparse index: enough to decide whether a fetch has gathered its minimum. */
   bytesReadable(offset: number): number {
     return this.wal.bytesBetween(Math.max(offset, this.wal.firstOffset), this.highWatermark);

@@ -123,6 +123,11 @@ class MemoryWalPartition {
     return this.#wal.isSlow ? this.#wal.later(act) : act();
   }
 
+  /** Nothing is ever lost here. */
+  behindAccepted(offset: number): number {
+    return offset;
+  }
+
   bytesBetween(from: number, to: number): number {
     return this.#batches.filter(({ base, end }) => end > from && base < to).reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
   }
