@@ -16,7 +16,7 @@ export const scenario: Scenario = {
       bucket.faults.unknownRatio = sim.random.pick([0, 0, 0.1]);
       bucket.faults.unknownAfterMs = [10, 100];
       bucket.faults.lateMs = [10, 1_000];
-      bucket.faults.corruptPutRatio = sim.random.pick([0, 0, 0.1]);
+      bucket.faults.corruptPutRatio = sim.random.pick([0, 0, 0.3]);
       if (!sim.random.chance(0.1)) continue;
       sim.note("kill");
       sim.node.kill();
