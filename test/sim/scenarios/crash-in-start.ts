@@ -4,8 +4,8 @@ import type { Scenario } from "../scenario.ts";
 
 /** What a start takes beside its syncs, about. */
 const START_MS = 20;
-/** Its syncs, one after the other: a third of them are the log's. */
-const START_SYNCS = 9;
+/** Syncs of the log in it, one after the other. */
+const START_SYNCS = 4;
 
 /** The process is killed, or the power fails, while it starts: again and again, before it gets as far as listening. */
 export const scenario: Scenario = {
@@ -13,7 +13,7 @@ export const scenario: Scenario = {
   async run(sim) {
     const { faults } = sim.node.disk;
     const syncMs = sim.random.pick([1, 20, 20]);
-    faults.syncMs = [syncMs / 10, syncMs];
+    Object.assign(faults, { slowFolder: "wal", slowSyncMs: [syncMs / 10, syncMs] });
     const keptRatio = sim.random.float() * 0.9;
     faults.powerLoss = { keptRatio, tornRatio: sim.random.float() * (1 - keptRatio) };
     await crashStarts(sim, sim.random.pick([0, 1, 6])); // the very first start
@@ -49,7 +49,7 @@ async function startAndCrash(sim: Sim): Promise<void> {
       if (!(error instanceof ProcessEnded)) throw error;
     },
   );
-  const [, syncMs] = sim.node.disk.faults.syncMs;
+  const [, syncMs] = sim.node.disk.faults.slowSyncMs;
   await sim.rest(0, START_MS + (START_SYNCS * syncMs) / 2);
   crash(sim);
   await starting;

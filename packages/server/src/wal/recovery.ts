@@ -104,8 +104,10 @@ class Recoverer {
       if (range.scan !== undefined) adopt(range.scan, range.first, range.last, files.adopt.bind(files));
       else this.#damage.push(`WAL file of slot ${range.slot} is missing: groups ${range.first} to ${range.last}`);
     }
-    for (const { scan } of survey.scans) {
-      if (scan.header === undefined) this.#damage.push(`both headers of the WAL file in slot ${scan.file.slot} are unreadable`);
+    // One that was freed is being prepared for its next use.
+    for (const { scan } of [...cut.ranges, ...cut.emptied]) {
+      if (scan !== undefined && scan.header === undefined)
+        this.#damage.push(`both headers of the WAL file in slot ${scan.file.slot} are unreadable`);
     }
     for (const { file, size } of survey.found) {
       if (file.state === "absent") file.state = "free";
