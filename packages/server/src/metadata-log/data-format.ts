@@ -16,7 +16,9 @@ const FORMAT_BYTES_MAX = 512;
 export const DATA_VERSION = 1;
 
 const FIRST_LINE = /^tidemq data ([1-9][0-9]{0,8})\n/;
-const WHOLE = /^(tidemq data 1\ncluster ([A-Za-z0-9_-]{1,64})\n)crc ([0-9a-f]{8})\n$/;
+/** Any version that still ends in a checksum of what stands before. */
+const CHECKED = /^([^]*\n)crc ([0-9a-f]{8})\n$/;
+const WHOLE = /^tidemq data 1\ncluster ([A-Za-z0-9_-]{1,64})\ncrc [0-9a-f]{8}\n$/;
 
 /**
  * The cluster id of the data folder; undefined when it holds no data yet.
@@ -25,15 +27,17 @@ const WHOLE = /^(tidemq data 1\ncluster ([A-Za-z0-9_-]{1,64})\n)crc ([0-9a-f]{8}
 export async function readDataFormat(disk: Disk): Promise<string | undefined> {
   const text = await readSmallFile(disk, FORMAT_FILE);
   if (text === undefined) return undefined;
+  const [, lines, sum] = CHECKED.exec(text) ?? [];
+  const isDamaged = lines !== undefined && checksum(lines) !== sum;
   const version = Number(FIRST_LINE.exec(text)?.[1] ?? 0);
-  if (version > DATA_VERSION)
+  if (version > DATA_VERSION && !isDamaged)
     throw new QueueError(
       "NEWER_FORMAT",
-      `the data folder was written by newer software: start that version again. version=${version} known=${DATA_VERSION}`,
+      `meta/format: the data folder was written by newer software: start that version again. version=${version} known=${DATA_VERSION}`,
     );
   const match = WHOLE.exec(text);
-  if (match === null || checksum(match[1] ?? "") !== match[3]) throw damaged("meta/format is not readable");
-  return match[2];
+  if (match === null || isDamaged) throw damaged("meta/format is not readable");
+  return match[1];
 }
 
 /** Durable on return. From now on the folder holds data. */

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { asyncOf } from "../testing/async-of.ts";
@@ -324,7 +325,14 @@ test("data of a newer version is refused, naming the remedy", async () => {
   const newer = (error: unknown): boolean =>
     error instanceof QueueError && error.code === "NEWER_FORMAT" && error.message.includes("start that version again");
   machine.overwrite("meta/format", (bytes) => bytes.write("2", 12, "latin1"));
+  await rejects(machine.open(), corrupt(/meta\/format is not readable/), "its checksum says that this is damage");
+  machine.overwrite("meta/format", (bytes) => {
+    const lines = bytes.subarray(0, bytes.lastIndexOf("crc "));
+    bytes.write(crc32c(lines).toString(16).padStart(8, "0"), lines.byteLength + 4, "latin1");
+  });
   await rejects(machine.open(), newer);
+  machine.overwrite("meta/format", (bytes) => bytes.write("sum", bytes.lastIndexOf("crc "), "latin1"));
+  await rejects(machine.open(), newer, "a version that ends in no such line");
 });
 
 test("files of another cluster are refused", async () => {
