@@ -55,7 +55,10 @@ async function maybeCrash(sim: Sim): Promise<void> {
   const how = sim.random.pick(["kill", "power", "stop", "none"] as const);
   sim.note(how);
   if (how === "none") return;
-  const before = sim.random.pick(["outage", "outage", "damage", "nothing"] as const);
+  // A damaged base is read from its object: without the bucket, whom it named is not known.
+  const before = sim.random.pick(
+    sim.damageAllowed ? (["damage", "nothing"] as const) : (["outage", "outage", "damage", "nothing"] as const),
+  );
   if (before === "outage") faults.outage = "fails";
   if (before === "damage") flipBases(sim); // objects carry the same
   if (how === "kill") sim.node.kill();
