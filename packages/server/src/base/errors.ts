@@ -192,6 +192,12 @@ export const ERROR_CODES = {
     http: 400,
     doc: "This version of the request is not served.",
   },
+  SECURITY_DISABLED: {
+    kind: "invalid",
+    kafka: Kafka.SECURITY_DISABLED,
+    http: 501,
+    doc: "There are no permissions: nothing restricts anybody.",
+  },
   NOT_IMPLEMENTED: { kind: "invalid", kafka: Kafka.UNSUPPORTED_VERSION, http: 501, doc: "Not built yet." },
 
   // Data at rest that is not a batch: refused at start, or by the part that reads it.

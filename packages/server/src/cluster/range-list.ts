@@ -43,6 +43,13 @@ export class RangeList {
     return this.#objects.length;
   }
 
+  /** Of all ranges together. */
+  get dataBytes(): number {
+    let bytes = 0;
+    for (let at = 0; at < this.count; at++) bytes += this.#number(at, DATA_BYTES);
+    return bytes;
+  }
+
   startOffset(at: number): number {
     return this.#number(at, START);
   }

@@ -13,10 +13,11 @@ import { assertRange, type ManifestPointer, type ObjectRange } from "../model/ob
 import type { Log } from "../telemetry/log.ts";
 import { REPLANS_MAX } from "./limits.ts";
 import { LogWriter } from "./log-writer.ts";
-import { planTopicConfigChanges } from "./plan-configs.ts";
+import { planTopicConfigChanges, planTopicConfigReplacement } from "./plan-configs.ts";
 import { planCreatePartitions, planCreateTopic, refusalError } from "./plan-topics.ts";
 import { decodeEntry, type Replayed, replay } from "./replay.ts";
 import type {
+  ConfigEntry,
   ConfigOperation,
   CreatePartitionsRequest,
   CreatePartitionsResult,
@@ -177,6 +178,15 @@ export class Controller {
     await this.#replan(validateOnly, () => {
       const topic = this.#topic(name);
       const changes = planTopicConfigChanges(topic.configs, operations);
+      return { kind: "set-topic-configs", topicId: topic.id, versionBefore: topic.configVersion, changes };
+    });
+  }
+
+  /** These options and no others. */
+  async replaceTopicConfigs(name: string, entries: readonly ConfigEntry[], validateOnly: boolean): Promise<void> {
+    await this.#replan(validateOnly, () => {
+      const topic = this.#topic(name);
+      const changes = planTopicConfigReplacement(topic.configs, entries);
       return { kind: "set-topic-configs", topicId: topic.id, versionBefore: topic.configVersion, changes };
     });
   }

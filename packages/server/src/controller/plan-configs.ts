@@ -37,6 +37,19 @@ export function planTopicConfigChanges(current: ReadonlyMap<string, string>, ope
   return changes;
 }
 
+/**
+ * The same for options that replace all that are set: what is not among them is unset.
+ * @throws {QueueError} INVALID_CONFIG, INVALID_REQUEST
+ */
+export function planTopicConfigReplacement(current: ReadonlyMap<string, string>, entries: readonly ConfigEntry[]): ConfigChange[] {
+  const given = new Set(entries.map(({ name }) => name));
+  const unset = [...current.keys()].filter((name) => !given.has(name));
+  return planTopicConfigChanges(current, [
+    ...entries.map((entry) => ({ ...entry, operation: "set" as const })),
+    ...unset.map((name) => ({ name, operation: "delete" as const, value: null })),
+  ]);
+}
+
 function change(current: ReadonlyMap<string, string>, { name, operation, value }: ConfigOperation): ConfigChange {
   if (operation === "delete") return { name: checkedLength(name), value: undefined };
   if (value === null) throw new QueueError("INVALID_REQUEST", `Null value not supported for : ${name}`);

@@ -14,6 +14,8 @@ export type KafkaOptions = Readonly<{
   /** What clients are told to connect to; undefined: the address that the client reached. */
   advertise: HostPort | undefined;
   autoCreateTopics: boolean;
+  /** Named in DescribeLogDirs. */
+  dataFolder: string;
 }>;
 
 /** What the handlers work with. */

@@ -56,3 +56,6 @@ export const DAMAGE_LOG_MS_MIN = 10 * 60 * 1000;
 
 /** Damages that are known to have been told. */
 export const DAMAGE_LINES_MAX = 1000;
+
+/** Partitions of one page of DescribeTopicPartitions, as with Kafka. */
+export const DESCRIBED_PARTITIONS_MAX = 2_000;

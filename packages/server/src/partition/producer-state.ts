@@ -38,6 +38,10 @@ export class ProducerState {
     return addSequence(this.firstSequences[newest] ?? 0, this.lastDeltas[newest] ?? 0);
   }
 
+  get lastTimestampMs(): number {
+    return this.maxTimestampsMs[this.batchCount - 1] ?? -1;
+  }
+
   remember(firstSequence: number, lastDelta: number, baseOffset: number, maxTimestampMs: number): void {
     if (this.batchCount === PRODUCER_BATCHES_MAX) {
       this.firstSequences.copyWithin(0, 1);

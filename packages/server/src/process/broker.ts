@@ -210,9 +210,9 @@ export class Broker {
 
   #serveKafka(): ClientListener {
     const { clock, random, log, network } = this.world;
-    const { advertise, autoCreateTopics } = this.config;
+    const { advertise, autoCreateTopics, data: dataFolder } = this.config;
     const parts: KafkaParts = {
-      options: { brokerId: NODE_ID, advertise, autoCreateTopics },
+      options: { brokerId: NODE_ID, advertise, autoCreateTopics, dataFolder },
       clock,
       random,
       log,

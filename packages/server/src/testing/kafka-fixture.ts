@@ -91,7 +91,7 @@ export class KafkaFixture {
     });
     controller.onApplied((effects) => hosting.applied(effects));
     const parts: KafkaParts = {
-      options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, ...options },
+      options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, dataFolder: "/data", ...options },
       clock,
       random,
       log,

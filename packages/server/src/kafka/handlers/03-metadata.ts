@@ -1,7 +1,7 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type MetadataRequest, metadataRequest, metadataResponse } from "@tidemq/protocol/messages/03-metadata.ts";
 import { type MessageInput, ZERO_UUID } from "@tidemq/protocol/schema.ts";
-import { NO_LEADER, type PartitionState, type TopicState } from "../../cluster/cluster-state.ts";
+import { NO_LEADER, type TopicState } from "../../cluster/cluster-state.ts";
 import type { Effect } from "../../cluster/effects.ts";
 import { topicNameProblem } from "../../controller/topic-names.ts";
 import { AnswerCache } from "../answer-cache.ts";
@@ -10,6 +10,7 @@ import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "../a
 import { brokerAddress } from "../broker-address.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { AUTO_CREATED_TOPICS_MAX } from "../limits.ts";
+import { topologyOf } from "../partition-topology.ts";
 
 /*
  * Behaviour
@@ -130,20 +131,7 @@ function failedTopic(name: string | null, topicId: string, errorCode: number): T
 function topicAnswer(parts: KafkaParts, topic: TopicState): TopicAnswer {
   const partitions = parts.state.partitionsOf(topic);
   if (partitions.every(({ leader }) => leader === NO_LEADER)) return failedTopic(topic.name, topic.id, ErrorCode.LEADER_NOT_AVAILABLE);
-  return { errorCode: ErrorCode.NONE, name: topic.name, topicId: topic.id, partitions: partitions.map(partitionAnswer) };
-}
-
-function partitionAnswer(partition: PartitionState): TopicAnswer["partitions"][number] {
-  const isLed = partition.leader !== NO_LEADER;
-  return {
-    errorCode: isLed ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
-    partitionIndex: partition.index,
-    leaderId: partition.leader,
-    leaderEpoch: partition.leaderEpoch,
-    replicaNodes: partition.replicas,
-    isrNodes: partition.inSync,
-    offlineReplicas: isLed ? [] : partition.replicas,
-  };
+  return { errorCode: ErrorCode.NONE, name: topic.name, topicId: topic.id, partitions: partitions.map(topologyOf) };
 }
 
 function namesToCreate(parts: KafkaParts, request: MetadataRequest): string[] {

@@ -8,8 +8,8 @@ import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
 import type { ConfigOperation } from "../../controller/requests.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
+import { configTopicOf, keyOfResource, resourcesTwice } from "../config-resources.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
-import { RESOURCE } from "../resources.ts";
 
 /*
  * Behaviour
@@ -32,7 +32,7 @@ export function incrementalAlterConfigsHandler(parts: KafkaParts): ApiHandler {
     request: incrementalAlterConfigsRequest,
     response: incrementalAlterConfigsResponse,
     async handle(request) {
-      const twice = resourcesTwice(request);
+      const twice = resourcesTwice(request.resources);
       const responses: Answer[] = [];
       for (const resource of request.resources) responses.push(await alter(parts, resource, twice, request.validateOnly));
       return { throttleTimeMs: 0, responses };
@@ -46,18 +46,12 @@ export function incrementalAlterConfigsHandler(parts: KafkaParts): ApiHandler {
 
 async function alter(parts: KafkaParts, resource: Resource, twice: ReadonlySet<string>, validateOnly: boolean): Promise<Answer> {
   try {
-    if (twice.has(keyOf(resource))) throw new QueueError("INVALID_REQUEST", "Each resource must appear at most once.");
-    await parts.controller.alterTopicConfigs(topicOf(resource), operationsOf(resource), validateOnly);
+    if (twice.has(keyOfResource(resource))) throw new QueueError("INVALID_REQUEST", "Each resource must appear at most once.");
+    await parts.controller.alterTopicConfigs(configTopicOf(resource), operationsOf(resource), validateOnly);
     return answer(resource, ErrorCode.NONE, null);
   } catch (thrown) {
     return answer(resource, ...failureOf(parts, thrown, "IncrementalAlterConfigs"));
   }
-}
-
-function topicOf({ resourceType, resourceName }: Resource): string {
-  if (resourceType === RESOURCE.topic) return resourceName;
-  if (resourceType === RESOURCE.broker) throw new QueueError("INVALID_REQUEST", "The options of a broker cannot be changed while it runs.");
-  throw new QueueError("INVALID_REQUEST", `Unsupported resource type: ${resourceType}`);
 }
 
 function operationsOf({ configs }: Resource): ConfigOperation[] {
@@ -66,17 +60,6 @@ function operationsOf({ configs }: Resource): ConfigOperation[] {
     if (operation === undefined) throw new QueueError("INVALID_REQUEST", `Unknown operation type ${configOperation}`);
     return { name, operation, value };
   });
-}
-
-function resourcesTwice({ resources }: IncrementalAlterConfigsRequest): ReadonlySet<string> {
-  const seen = new Set<string>();
-  const twice = new Set<string>();
-  for (const resource of resources) (seen.has(keyOf(resource)) ? twice : seen).add(keyOf(resource));
-  return twice;
-}
-
-function keyOf({ resourceType, resourceName }: Resource): string {
-  return `${resourceType}/${resourceName}`;
 }
 
 function answer({ resourceType, resourceName }: Resource, errorCode: number, errorMessage: string | null): Answer {

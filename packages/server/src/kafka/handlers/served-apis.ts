@@ -10,10 +10,18 @@ import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./23-offset-for-leader-epoch.ts";
+import { describeAclsHandler } from "./29-describe-acls.ts";
+import { createAclsHandler } from "./30-create-acls.ts";
+import { deleteAclsHandler } from "./31-delete-acls.ts";
 import { describeConfigsHandler } from "./32-describe-configs.ts";
+import { alterConfigsHandler } from "./33-alter-configs.ts";
+import { describeLogDirsHandler } from "./35-describe-log-dirs.ts";
 import { createPartitionsHandler } from "./37-create-partitions.ts";
 import { incrementalAlterConfigsHandler } from "./44-incremental-alter-configs.ts";
 import { describeClusterHandler } from "./60-describe-cluster.ts";
+import { describeProducersHandler } from "./61-describe-producers.ts";
+import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
+import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
 
 /** Every API that is served: this list is what ApiVersions answers. */
 export function servedApis(parts: KafkaParts): readonly ApiHandler[] {
@@ -28,10 +36,18 @@ export function servedApis(parts: KafkaParts): readonly ApiHandler[] {
     deleteTopicsHandler(parts),
     initProducerIdHandler(parts),
     offsetForLeaderEpochHandler(parts),
+    describeAclsHandler(parts),
+    createAclsHandler(parts),
+    deleteAclsHandler(parts),
     describeConfigsHandler(parts),
+    alterConfigsHandler(parts),
+    describeLogDirsHandler(parts),
     createPartitionsHandler(parts),
     incrementalAlterConfigsHandler(parts),
     describeClusterHandler(parts),
+    describeProducersHandler(parts),
+    listConfigResourcesHandler(parts),
+    describeTopicPartitionsHandler(parts),
   ];
   return handlers;
 }
