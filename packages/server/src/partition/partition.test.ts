@@ -4,6 +4,7 @@ import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { append, oneNode, readAll, records } from "../testing/partition-fixture.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
+import { FOLDED_BATCHES_PER_TURN } from "./limits.ts";
 import { OffsetLookup } from "./offset-lookup.ts";
 
 test("offsets are dense, nothing is visible before it is durable, readers see what was appended", async () => {
@@ -40,6 +41,23 @@ test("the retry of a batch that is not durable yet waits for it, and gets the sa
   equal(await world.settle(late.committed), 4, "durable long ago: told at once");
   equal(append(partition(), records(1, { producerId: 9, producerEpoch: 0, baseSequence: 9 })).code, "OUT_OF_ORDER_SEQUENCE");
   equal(partition().logEnd, 4);
+});
+
+test("a fold over many batches is taken in steps, and is that of all", async () => {
+  const { world, node, partition } = await oneNode();
+  const batches = FOLDED_BATCHES_PER_TURN * 2 + 1;
+  for (let n = 0; n < batches; n++) append(partition(), records(1, { producerId: n, producerEpoch: 0, baseSequence: 0 }));
+  await world.settle(append(partition(), records(1)).committed);
+  const { clock } = must(node.process, "the process");
+  const { nextTurn } = clock;
+  let turns = 0;
+  clock.nextTurn = (run) => {
+    turns += 1;
+    nextTurn.call(clock, run);
+  };
+  const fold = await world.settle(partition().foldAt(batches));
+  ok(turns >= 2, `the loop was given back ${turns} times`);
+  deepEqual([fold.nextOffset, fold.producers.size, fold.incomplete], [batches, batches, false]);
 });
 
 test("uploads, a clean stop and a crash change nothing of what is remembered", async () => {

@@ -10,7 +10,7 @@ import type { Wal, WalPartition } from "../wal/wal.ts";
 import { AppendTime } from "./append-time.ts";
 import { applyBehind, type HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
-import { BASES_AHEAD_MAX, WAITERS_MAX } from "./limits.ts";
+import { BASES_AHEAD_MAX, FOLDED_BATCHES_PER_TURN, WAITERS_MAX } from "./limits.ts";
 import { type MarkWaiter, MarkWaiters } from "./mark-waiters.ts";
 import type { ProducerLimit } from "./producer-limit.ts";
 
@@ -214,7 +214,7 @@ export class Partition {
     for (;;) {
       const start = this.base.nextOffset;
       const fold = this.base.copy();
-      await this.wal.scanHeaders(start, endOffset, (header, _address, appendTimeMs) => applyBehind(fold, header, appendTimeMs));
+      while (await this.#foldSome(fold, endOffset)) await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
       // uploadedEnd moved meanwhile: some of the batches may have gone before they were read.
       if (start < this.base.nextOffset && this.base.nextOffset <= endOffset) continue;
       if (fold.nextOffset < endOffset) fold.skipTo(endOffset);
@@ -222,6 +222,17 @@ export class Partition {
       this.#keepAhead(fold);
       return fold;
     }
+  }
+
+  /** Applies the next batches below `endOffset`; false when these were all. */
+  async #foldSome(fold: HeaderFold, endOffset: number): Promise<boolean> {
+    let left = FOLDED_BATCHES_PER_TURN;
+    await this.wal.scanHeaders(fold.nextOffset, endOffset, (header, _address, appendTimeMs) => {
+      applyBehind(fold, header, appendTimeMs);
+      left -= 1;
+      return left > 0;
+    });
+    return left === 0;
   }
 
   #keepAhead(fold: HeaderFold): void {

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import type { Clock } from "../io/clock.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import type { Hold, RecordSlices } from "../model/record-slices.ts";
-import { UPLOAD_READ_BYTES } from "./limits.ts";
+import { UPLOAD_READ_BYTES_MAX, UPLOAD_READ_BYTES_MIN, UPLOAD_READ_OFFSETS } from "./limits.ts";
 import { emptyRange, type SectionDraft } from "./object-builder.ts";
 import { SectionBuilder } from "./section-builder.ts";
 import type { OffsetSpan } from "./section-index-codec.ts";
@@ -65,7 +65,7 @@ class SourceReading {
     let at = from;
     while (at < to) {
       if (builder.dataBytes >= this.#bytesMax) return true;
-      const room = Math.min(UPLOAD_READ_BYTES, this.#bytesMax - builder.dataBytes);
+      const room = Math.min(this.#readBytes(builder), this.#bytesMax - builder.dataBytes);
       const slices = await this.#source.readForUpload(at, to, room);
       if (slices.pieces.length === 0) return false;
       this.#take(builder, slices);
@@ -73,6 +73,14 @@ class SourceReading {
       await this.#yield();
     }
     return false;
+  }
+
+  /** Small batches take time by their number, which is at most that of the offsets. */
+  #readBytes(builder: SectionBuilder): number {
+    const offsets = builder.endOffset - this.#start;
+    if (offsets === 0) return UPLOAD_READ_BYTES_MIN;
+    const bytes = (builder.dataBytes / offsets) * UPLOAD_READ_OFFSETS;
+    return Math.max(UPLOAD_READ_BYTES_MIN, Math.min(UPLOAD_READ_BYTES_MAX, bytes));
   }
 
   #take(builder: SectionBuilder, slices: RecordSlices): void {
