@@ -1,11 +1,13 @@
 // Goal: Kafka's own command line tools of version 4.3 work as with Kafka.
 // Method: each tool as its script would call it. What they wrote is looked at as it is stored.
 import { deepEqual, equal, match, ok } from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { COMPRESSIONS } from "@tidemq/protocol/compression.ts";
 import { downloadKafka, kafkaProblem, libraryFolder } from "../../bench/kafka-server.ts";
-import { LATEST, newTopic, offsetAt, storedBatches, storedRecords, whenLed } from "./calls.ts";
+import { EARLIEST, LATEST, newTopic, offsetAt, storedBatches, storedRecords, whenLed } from "./calls.ts";
 import { output, runProgram } from "./run-program.ts";
 import { suite } from "./suite.ts";
 import { freshName, startTarget, type Target } from "./target.ts";
@@ -20,6 +22,9 @@ const TOOLS = {
   "producer-perf-test": "org.apache.kafka.tools.ProducerPerformance",
   "broker-api-versions": "org.apache.kafka.tools.BrokerApiVersionsCommand",
   cluster: "org.apache.kafka.tools.ClusterTool",
+  "delete-records": "org.apache.kafka.tools.DeleteRecordsCommand",
+  "log-dirs": "org.apache.kafka.tools.LogDirsCommand",
+  acls: "org.apache.kafka.tools.AclCommand",
 } as const;
 /** The tools do little: what counts is how soon they begin. */
 const JAVA_FLAGS = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"];
@@ -27,8 +32,10 @@ const JAVA_FLAGS = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simp
 suite("Kafka's tools", kafkaProblem(), () => {
   let target: Target;
   let wire: Wire;
+  let folder: string;
 
   before(async () => {
+    folder = mkdtempSync(join(tmpdir(), "kafka-tools-"));
     await downloadKafka();
     target = await startTarget();
     wire = await Wire.connect(target);
@@ -36,6 +43,7 @@ suite("Kafka's tools", kafkaProblem(), () => {
   after(async () => {
     wire?.close();
     await target?.stop();
+    rmSync(folder, { recursive: true, force: true });
   });
 
   const java = (main: string, args: readonly string[]) => [...JAVA_FLAGS, "-cp", join(libraryFolder(), "*"), main, ...args];
@@ -132,6 +140,27 @@ suite("Kafka's tools", kafkaProblem(), () => {
       (await storedBatches(wire, topic)).every((one) => one.producerId >= 0),
       "idempotent by default",
     );
+  });
+
+  test("kafka-delete-records and kafka-log-dirs", async () => {
+    const topic = await newTopic(wire, "gone");
+    await tool("console-producer", ["--topic", topic.name], "1\n2\n3\n4\n");
+    const file = join(folder, "offsets.json");
+    const deleteBelow = (offset: number) => {
+      writeFileSync(file, JSON.stringify({ partitions: [{ topic: topic.name, partition: 0, offset }], version: 1 }));
+      return tool("delete-records", ["--offset-json-file", file]);
+    };
+    match(await deleteBelow(3), new RegExp(`${topic.name}-0\\s+low_watermark: 3`));
+    equal((await offsetAt(wire, topic.name, 0, EARLIEST)).offset, 3);
+    const from = ["--partition", "0", "--offset", "earliest", "--max-messages", "1"];
+    equal(await tool("console-consumer", ["--topic", topic.name, ...from]), "4\n");
+    match(await tool("log-dirs", ["--describe", "--topic-list", topic.name]), new RegExp(`"partition":"${topic.name}-0","size":\\d+`));
+    match(await deleteBelow(-1), /low_watermark: 4/);
+    match(await deleteBelow(9), /OffsetOutOfRangeException/);
+  });
+
+  test("kafka-acls: nothing restricts anybody", async () => {
+    match(await failing("acls", ["--list"]), /SecurityDisabledException/);
   });
 
   test("kafka-broker-api-versions and kafka-cluster", async () => {

@@ -95,6 +95,7 @@ test("settings: own values count, else defaults", () => {
     timestampType: "CreateTime",
     timestampBeforeMsMax: Number.POSITIVE_INFINITY,
     timestampAfterMsMax: 3_600_000,
+    isDeletable: true,
   });
   const own = new Map([
     ["max.message.bytes", " 2000 "],

@@ -211,6 +211,8 @@ export type TopicSettings = Readonly<{
   /** Milliseconds; Infinity = no limit. */
   timestampBeforeMsMax: number;
   timestampAfterMsMax: number;
+  /** Whether records may go because of their age or at somebody's wish: not when the topic is only compacted. */
+  isDeletable: boolean;
 }>;
 
 export function topicSettings(own: ReadonlyMap<string, string>): TopicSettings {
@@ -219,6 +221,7 @@ export function topicSettings(own: ReadonlyMap<string, string>): TopicSettings {
     timestampType: effectiveValue(own, "message.timestamp.type") === "LogAppendTime" ? "LogAppendTime" : "CreateTime",
     timestampBeforeMsMax: milliseconds(effectiveValue(own, "message.timestamp.before.max.ms")),
     timestampAfterMsMax: milliseconds(effectiveValue(own, "message.timestamp.after.max.ms")),
+    isDeletable: effectiveValue(own, "cleanup.policy").includes("delete"),
   };
 }
 

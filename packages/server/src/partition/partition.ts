@@ -251,6 +251,15 @@ export class Partition {
     return encodeHeaderFold(this.base);
   }
 
+  /** First offset of the batch in the log that holds this one; the offset itself where none does. */
+  async batchStart(offset: number): Promise<number> {
+    let start = offset;
+    await this.wal.scanHeaders(offset, offset + 1, (header) => {
+      if (batch.baseOffset(header, 0) <= offset && offset < batch.endOffset(header, 0)) start = batch.baseOffset(header, 0);
+    });
+    return start;
+  }
+
   /** How many producers are remembered from now on. */
   limitProducers(limit: ProducerLimit): void {
     this.base.limit = limit;

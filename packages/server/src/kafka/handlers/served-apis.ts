@@ -8,6 +8,7 @@ import { findCoordinatorHandler } from "./10-find-coordinator.ts";
 import { apiVersionsHandler } from "./18-api-versions.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
+import { deleteRecordsHandler } from "./21-delete-records.ts";
 import { initProducerIdHandler } from "./22-init-producer-id.ts";
 import { offsetForLeaderEpochHandler } from "./23-offset-for-leader-epoch.ts";
 import { describeAclsHandler } from "./29-describe-acls.ts";
@@ -34,6 +35,7 @@ export function servedApis(parts: KafkaParts): readonly ApiHandler[] {
     apiVersionsHandler(parts, () => handlers),
     createTopicsHandler(parts),
     deleteTopicsHandler(parts),
+    deleteRecordsHandler(parts),
     initProducerIdHandler(parts),
     offsetForLeaderEpochHandler(parts),
     describeAclsHandler(parts),

@@ -2,6 +2,8 @@ import { deepEqual, equal } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { beforeEach, describe, test } from "node:test";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { listOffsetsRequest, listOffsetsResponse } from "@tidemq/protocol/messages/02-list-offsets.ts";
+import { deleteRecordsRequest, deleteRecordsResponse } from "@tidemq/protocol/messages/21-delete-records.ts";
 import { describeAclsRequest, describeAclsResponse } from "@tidemq/protocol/messages/29-describe-acls.ts";
 import { createAclsRequest, createAclsResponse } from "@tidemq/protocol/messages/30-create-acls.ts";
 import { deleteAclsRequest, deleteAclsResponse } from "@tidemq/protocol/messages/31-delete-acls.ts";
@@ -14,6 +16,8 @@ import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
 import { type KafkaClient, KafkaFixture } from "../../testing/kafka-fixture.ts";
 
 const API = {
+  listOffsets: { request: listOffsetsRequest, response: listOffsetsResponse },
+  deleteRecords: { request: deleteRecordsRequest, response: deleteRecordsResponse },
   describeAcls: { request: describeAclsRequest, response: describeAclsResponse },
   createAcls: { request: createAclsRequest, response: createAclsResponse },
   deleteAcls: { request: deleteAclsRequest, response: deleteAclsResponse },
@@ -213,5 +217,53 @@ describe("DescribeTopicPartitions", () => {
   test("a cursor that is none is refused", async () => {
     const { codes } = await ask(["t"], 10, { topicName: "t", partitionIndex: -1 });
     deepEqual(codes, [ErrorCode.INVALID_REQUEST]);
+  });
+});
+
+describe("DeleteRecords", () => {
+  const append = (topic: string, count: number): void => {
+    const records = Array.from({ length: count }, () => ({ timestampMs: 1, value: Buffer.from("v") }));
+    const bytes = Buffer.from(buildBatch(records));
+    equal(fixture.partition(topic).append(bytes, 0, bytes.byteLength, undefined).code, undefined);
+    fixture.sync();
+  };
+  const deleteBelow = async (topic: string, offset: number, version = 2, partitionIndex = 0) => {
+    const topics = [{ name: topic, partitions: [{ partitionIndex, offset }] }];
+    const answer = await client.ask(API.deleteRecords, version, { topics, timeoutMs: 1000 });
+    const [partition] = answer.topics[0]?.partitions ?? [];
+    return [partition?.errorCode, partition?.lowWatermark];
+  };
+  const earliest = async (topic: string) => {
+    const topics = [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: -2 }] }];
+    return (await client.ask(API.listOffsets, 7, { replicaId: -1, topics })).topics[0]?.partitions[0]?.offset;
+  };
+
+  test("moves the start up, also into a batch, never down, and to the end", async () => {
+    await fixture.createTopic("t");
+    for (let n = 0; n < 4; n++) append("t", 5);
+    deepEqual(await deleteBelow("t", 3, 0), [ErrorCode.NONE, 3]);
+    equal(await earliest("t"), 3);
+    deepEqual(await deleteBelow("t", 2, 1), [ErrorCode.NONE, 3]);
+    deepEqual(await deleteBelow("t", 10), [ErrorCode.NONE, 10]);
+    deepEqual(await deleteBelow("t", 17), [ErrorCode.NONE, 17]);
+    const { uploadedEnd, logStart } = fixture.partition("t");
+    deepEqual([uploadedEnd, logStart], [15, 17], "the batch that holds the start stays whole");
+    deepEqual(await deleteBelow("t", -1), [ErrorCode.NONE, 20]);
+    equal(await earliest("t"), 20);
+    append("t", 5);
+    deepEqual(await deleteBelow("t", 22), [ErrorCode.NONE, 22]);
+  });
+
+  test("refuses what lies outside, what is not there, and topics that are only compacted", async () => {
+    await fixture.createTopic("t");
+    await fixture.createTopic("compacted", 1, { "cleanup.policy": "compact" });
+    await fixture.createTopic("both", 1, { "cleanup.policy": "compact,delete" });
+    for (const topic of ["t", "compacted", "both"]) append(topic, 5);
+    deepEqual(await deleteBelow("t", 6), [ErrorCode.OFFSET_OUT_OF_RANGE, -1]);
+    deepEqual(await deleteBelow("t", -2), [ErrorCode.OFFSET_OUT_OF_RANGE, -1]);
+    deepEqual(await deleteBelow("t", 1, 2, 7), [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1]);
+    deepEqual(await deleteBelow("gone", 1), [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1]);
+    deepEqual(await deleteBelow("compacted", 1), [ErrorCode.POLICY_VIOLATION, -1]);
+    deepEqual(await deleteBelow("both", 1), [ErrorCode.NONE, 1]);
   });
 });
