@@ -3,10 +3,8 @@ import { DEFAULT_BOOTSTRAP } from "./cluster-client.ts";
 import { type Attempt, describeFailure } from "./command-error.ts";
 import { ExitCode } from "./exit-codes.ts";
 import { DEFAULT_HTTP } from "./http-request.ts";
-import { endWhenReaderLeaves, type OutputForm } from "./output.ts";
+import { endWhenReaderLeaves } from "./output.ts";
 import { VERSION } from "./version.ts";
-
-export type ClusterOptions = Readonly<{ bootstrap: string; output: OutputForm }>;
 
 const EXAMPLES_ROOT = [
   "tidemq start                                     a server in ./data on 127.0.0.1:9092",

@@ -1,5 +1,5 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { type Damage, damageOf } from "@tidemq/server/process/health.ts";
+import type { Damage } from "@tidemq/server/process/damage.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { type DamagedOffsets, offsetsInGroupAt } from "@tidemq/server/testing/checkers/wal-group-at.ts";
@@ -51,8 +51,8 @@ export const scenario: Scenario = {
 };
 
 /** What is lost is told, to operators and to readers. */
-async function named(sim: Sim, harmed: readonly DamagedOffsets[]): Promise<Damage[]> {
-  const lost = damageOf(sim.broker);
+async function named(sim: Sim, harmed: readonly DamagedOffsets[]): Promise<readonly Damage[]> {
+  const lost = sim.broker.damage;
   check(lost.length > 0, "damage", () => `nothing is named of ${JSON.stringify(harmed)}`);
   for (const { topic, partition, from } of lost) {
     const { errorCode } = await fetch(sim.load.client(), { topic, partition }, from);
@@ -69,7 +69,7 @@ async function giveUp(sim: Sim, lost: readonly Damage[]): Promise<void> {
     sim.node.kill();
     await sim.start();
   }
-  check(damageOf(sim.broker).length === 0, "damage", () => `given up, and named again: ${JSON.stringify(damageOf(sim.broker))}`);
+  check(sim.broker.damage.length === 0, "damage", () => `given up, and named again: ${JSON.stringify(sim.broker.damage)}`);
   for (const { topic, partition, from } of lost) {
     const end = sim.broker.partitions.byName(topic, partition)?.highWatermark ?? 0;
     const isEnd = lost.some((one) => one.topic === topic && one.partition === partition && one.to >= end);

@@ -5,9 +5,9 @@ import type { Position } from "@tidemq/client/consumer-partition.ts";
 import type { ClientError } from "@tidemq/client/errors.ts";
 import type { FetchedBatch } from "@tidemq/client/fetched-batch.ts";
 import { withClient } from "../cluster-client.ts";
+import type { ClusterOptions } from "../cluster-options.ts";
 import { CommandError, UsageError } from "../command-error.ts";
 import { write } from "../output.ts";
-import type { ClusterOptions } from "../program.ts";
 import { parseFormat, type RecordFormat, VALUE_LINES } from "../record-format.ts";
 
 type Options = ClusterOptions &

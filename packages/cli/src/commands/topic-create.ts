@@ -1,7 +1,7 @@
 import { withClient } from "../cluster-client.ts";
+import type { ClusterOptions } from "../cluster-options.ts";
 import { UsageError } from "../command-error.ts";
 import { printJson, write } from "../output.ts";
-import type { ClusterOptions } from "../program.ts";
 
 type Options = ClusterOptions & Readonly<{ partitions?: number; replicationFactor?: number; config: readonly string[] }>;
 

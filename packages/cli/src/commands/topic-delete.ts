@@ -1,6 +1,6 @@
 import { withClient } from "../cluster-client.ts";
+import type { ClusterOptions } from "../cluster-options.ts";
 import { printJson, write } from "../output.ts";
-import type { ClusterOptions } from "../program.ts";
 
 export async function deleteTopic(name: string, options: ClusterOptions): Promise<void> {
   await withClient(options.bootstrap, (client) => client.admin.deleteTopic(name));

@@ -2,8 +2,8 @@ import type { DescribedTopic } from "@tidemq/client/admin.ts";
 import type { Client } from "@tidemq/client/client.ts";
 import { ClientError } from "@tidemq/client/errors.ts";
 import { withClient } from "../cluster-client.ts";
+import type { ClusterOptions } from "../cluster-options.ts";
 import { printJson, printPairs, printTable, write } from "../output.ts";
-import type { ClusterOptions } from "../program.ts";
 
 type Options = ClusterOptions & Readonly<{ allConfigs: boolean }>;
 

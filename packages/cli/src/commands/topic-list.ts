@@ -1,7 +1,7 @@
 import { errorInfo } from "@tidemq/protocol/error-codes.ts";
 import { withClient } from "../cluster-client.ts";
+import type { ClusterOptions } from "../cluster-options.ts";
 import { printJson, printTable } from "../output.ts";
-import type { ClusterOptions } from "../program.ts";
 
 export async function listTopics(options: ClusterOptions & Readonly<{ internal: boolean }>): Promise<void> {
   const all = await withClient(options.bootstrap, (client) => client.admin.listTopics());

@@ -6,10 +6,10 @@ import type { Producer } from "@tidemq/client/producer.ts";
 import type { BatchReport, ProducerRecord } from "@tidemq/client/producer-batch.ts";
 import type { Compression } from "@tidemq/protocol/compression.ts";
 import { withClient } from "../cluster-client.ts";
+import type { ClusterOptions } from "../cluster-options.ts";
 import { CommandError, UsageError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { bytesText, countText, printJson, write } from "../output.ts";
-import type { ClusterOptions } from "../program.ts";
 import { type Progress, startProgress } from "../progress.ts";
 import { readLines } from "../read-lines.ts";
 

@@ -1,27 +1,60 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { QueueError } from "../base/errors.ts";
+import { failureOf } from "./api-handler.ts";
+import type { KafkaParts } from "./kafka-parts.ts";
 import { RESOURCE } from "./resources.ts";
 
 /** What options belong to, as requests name it. */
-export type ConfigResource = Readonly<{ resourceType: number; resourceName: string }>;
+type ConfigResource = Readonly<{ resourceType: number; resourceName: string }>;
+
+/** Of AlterConfigs and IncrementalAlterConfigs alike. */
+type Answer = Readonly<{ errorCode: number; errorMessage: string | null }> & ConfigResource;
 
 /**
- * The topic whose options are to be changed.
- * @throws {QueueError} INVALID_REQUEST when it is no topic.
+ * Changes the options of one topic after the other, each by itself. Brokers, other kinds, and what stands twice in the
+ * request are INVALID_REQUEST.
  */
-export function configTopicOf({ resourceType, resourceName }: ConfigResource): string {
+export async function alterResources<R extends ConfigResource>(
+  parts: KafkaParts,
+  api: string,
+  resources: readonly R[],
+  alter: (topic: string, resource: R) => Promise<void>,
+): Promise<Answer[]> {
+  const twice = keysTwice(resources);
+  const answers: Answer[] = [];
+  for (const resource of resources) {
+    try {
+      if (twice.has(keyOf(resource))) throw new QueueError("INVALID_REQUEST", "Each resource must appear at most once.");
+      await alter(topicOf(resource), resource);
+      answers.push(answer(resource, ErrorCode.NONE, null));
+    } catch (thrown) {
+      answers.push(answer(resource, ...failureOf(parts, thrown, api)));
+    }
+  }
+  return answers;
+}
+
+export function refuseResources(resources: readonly ConfigResource[], code: number, message: string): Answer[] {
+  return resources.map((resource) => answer(resource, code, message));
+}
+
+function topicOf({ resourceType, resourceName }: ConfigResource): string {
   if (resourceType === RESOURCE.topic) return resourceName;
   if (resourceType === RESOURCE.broker) throw new QueueError("INVALID_REQUEST", "The options of a broker cannot be changed while it runs.");
   throw new QueueError("INVALID_REQUEST", `Unsupported resource type: ${resourceType}`);
 }
 
-/** Keys of the resources that stand more than once in a request. */
-export function resourcesTwice(resources: readonly ConfigResource[]): ReadonlySet<string> {
+function keysTwice(resources: readonly ConfigResource[]): ReadonlySet<string> {
   const seen = new Set<string>();
   const twice = new Set<string>();
-  for (const resource of resources) (seen.has(keyOfResource(resource)) ? twice : seen).add(keyOfResource(resource));
+  for (const resource of resources) (seen.has(keyOf(resource)) ? twice : seen).add(keyOf(resource));
   return twice;
 }
 
-export function keyOfResource({ resourceType, resourceName }: ConfigResource): string {
+function keyOf({ resourceType, resourceName }: ConfigResource): string {
   return `${resourceType}/${resourceName}`;
+}
+
+function answer({ resourceType, resourceName }: ConfigResource, errorCode: number, errorMessage: string | null): Answer {
+  return { errorCode, errorMessage, resourceType, resourceName };
 }

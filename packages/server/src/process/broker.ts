@@ -27,8 +27,8 @@ import { Uploader } from "../tier/upload.ts";
 import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
 import { BucketWatch } from "./bucket-watch.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
+import { type Damage, damageOf } from "./damage.ts";
 import { refuseForeignWal } from "./foreign-wal.ts";
-import { type Damage, damageOf } from "./health.ts";
 import type { World } from "./world.ts";
 
 /** `tidemq start` is one node, and this is its number. */
@@ -233,8 +233,9 @@ export class Broker {
     return this.world.clock.monotonicMs() - this.#openedMs;
   }
 
-  get damagedRanges(): number {
-    return damageOf(this).length;
+  get damage(): readonly Damage[] {
+    const { partitions, remote } = this;
+    return damageOf({ partitions, state: this.controller.state, remote });
   }
 
   /**
@@ -246,7 +247,7 @@ export class Broker {
     const state = this.controller.state.partition(topic, index);
     if (state === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `no such partition: ${topic}:${index}`);
     if (state.inSync.length === 0) return this.#acceptLogLoss(state.id);
-    const ranges = damageOf(this).filter((each) => each.topic === topic && each.partition === index);
+    const ranges = this.damage.filter((each) => each.topic === topic && each.partition === index);
     if (ranges.length === 0) throw new QueueError("INVALID_REQUEST", `nothing of ${topic}:${index} is damaged`);
     for (const { from, to } of ranges) await this.controller.acceptLoss(state.id, from, to);
     return { kind: "ranges", ranges };

@@ -1,10 +1,7 @@
 import { formatBytes } from "../base/units.ts";
-import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
-import type { OffsetSpan, PartitionState } from "../cluster/cluster-state.ts";
 import type { Broker } from "./broker.ts";
+import type { Damage } from "./damage.ts";
 import { SERVER_VERSION } from "./version.ts";
-
-export type Damage = Readonly<{ topic: string; partition: number; from: number; to: number }>;
 
 /** A partition that is offline since its log was lost; `from`: what lay at and above it in the log. */
 export type LostLog = Readonly<{ topic: string; partition: number; from: number }>;
@@ -35,7 +32,7 @@ export function healthOf(broker: Broker): Health {
   const { state } = controller;
   const { usedBytes, capacityBytes, roomBytes, isShort } = wal.occupancy();
   const storeError = storeErrorOf(broker);
-  const damaged = damageOf(broker);
+  const { damage } = broker;
   const lost = lostLogsOf(broker);
   const offline = state.partitions.size - partitions.count;
   const problems: string[] = [];
@@ -45,8 +42,8 @@ export function healthOf(broker: Broker): Health {
   if (lost.length > 0)
     problems.push(`${lost.length} partitions are offline: their write-ahead log is not here; put it back and start again, or give it up`);
   if (offline > lost.length) problems.push(`${offline - lost.length} partitions are offline until object storage can be read`);
-  if (damaged.length > 0)
-    problems.push(`${damaged.length} ranges of offsets are damaged or missing; whoever reads there is answered with an error`);
+  if (damage.length > 0)
+    problems.push(`${damage.length} ranges of offsets are damaged or missing; whoever reads there is answered with an error`);
   let objectBytes = 0;
   for (const object of state.objects.values()) objectBytes += object.objectBytes;
   return {
@@ -65,7 +62,7 @@ export function healthOf(broker: Broker): Health {
       error: storeError ?? null,
       pendingBytes: uploader.pendingBytes,
     },
-    partitions: { total: state.partitions.size, online: partitions.count, offline, damaged, lost },
+    partitions: { total: state.partitions.size, online: partitions.count, offline, damaged: damage, lost },
   };
 }
 
@@ -73,30 +70,6 @@ export function healthOf(broker: Broker): Health {
 function storeErrorOf({ uploader, bucket }: Broker): string | undefined {
   const { failingSinceMs, lastError } = uploader.storeState;
   return failingSinceMs === undefined ? bucket.problem : (lastError ?? "no reason given");
-}
-
-/** Damage that nobody has accepted, of the partitions served here: in objects as far as somebody read it since the start. */
-export function damageOf(broker: Broker): Damage[] {
-  const damage: Damage[] = [];
-  for (const partition of broker.partitions.all()) {
-    const { id, topic, index } = partition.identity;
-    const state = broker.controller.state.partitions.get(id);
-    const spans = state === undefined ? [] : damageInObjects(state, broker.remote.damagedSpans(id));
-    for (const { from, to } of [...spans, ...partition.wal.holes]) damage.push({ topic, partition: index, from, to });
-  }
-  return damage;
-}
-
-function damageInObjects(state: PartitionState, met: readonly OffsetSpan[]): OffsetSpan[] {
-  const { ranges, logStart } = state;
-  const spans: OffsetSpan[] = [];
-  for (let at = 0; at < ranges.count; at++) if (ranges.isHole(at)) spans.push({ from: ranges.startOffset(at), to: ranges.endOffset(at) });
-  for (const { from, to } of met) {
-    const at = ranges.indexOf(from);
-    const isListed = at < ranges.count && ranges.isHole(at);
-    if (!isListed && to > logStart && !isAcceptedLoss(state, from, to)) spans.push({ from, to });
-  }
-  return spans;
 }
 
 /** Partitions whose log was lost, until it is back or somebody accepts the loss. */

@@ -95,7 +95,7 @@ function readState(metrics: Metrics, broker: Broker): void {
   metrics.read("tidemq_topics", () => state.topicsById.size);
   metrics.read("tidemq_partitions", () => partitions.count);
   metrics.read("tidemq_partitions_offline", () => state.partitions.size - partitions.count);
-  metrics.read("tidemq_damaged_ranges", () => broker.damagedRanges);
+  metrics.read("tidemq_damaged_ranges", () => broker.damage.length);
   metrics.read("tidemq_metadata_index", () => state.index);
   metrics.read("tidemq_metadata_log_bytes", () => metadataLog.bytes);
 }

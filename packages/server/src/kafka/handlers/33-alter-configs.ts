@@ -1,9 +1,6 @@
-import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { type AlterConfigsRequest, alterConfigsRequest, alterConfigsResponse } from "@tidemq/protocol/messages/33-alter-configs.ts";
-import type { MessageInput } from "@tidemq/protocol/schema.ts";
-import { QueueError } from "../../base/errors.ts";
-import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
-import { configTopicOf, keyOfResource, resourcesTwice } from "../config-resources.ts";
+import { alterConfigsRequest, alterConfigsResponse } from "@tidemq/protocol/messages/33-alter-configs.ts";
+import { type ApiHandler, declaredApi } from "../api-handler.ts";
+import { alterResources, refuseResources } from "../config-resources.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -16,36 +13,16 @@ import type { KafkaParts } from "../kafka-parts.ts";
  * - v2 flexible
  */
 
-type Resource = AlterConfigsRequest["resources"][number];
-type Answer = MessageInput<typeof alterConfigsResponse>["responses"][number];
-
 export function alterConfigsHandler(parts: KafkaParts): ApiHandler {
   return declaredApi(parts, {
     request: alterConfigsRequest,
     response: alterConfigsResponse,
-    async handle(request) {
-      const twice = resourcesTwice(request.resources);
-      const responses: Answer[] = [];
-      for (const resource of request.resources) responses.push(await alter(parts, resource, twice, request.validateOnly));
+    async handle({ resources, validateOnly }) {
+      const responses = await alterResources(parts, "AlterConfigs", resources, (topic, { configs }) =>
+        parts.controller.replaceTopicConfigs(topic, configs, validateOnly),
+      );
       return { throttleTimeMs: 0, responses };
     },
-    refuse: (request, code, message) => ({
-      throttleTimeMs: 0,
-      responses: request.resources.map((resource) => answer(resource, code, message)),
-    }),
+    refuse: ({ resources }, code, message) => ({ throttleTimeMs: 0, responses: refuseResources(resources, code, message) }),
   });
-}
-
-async function alter(parts: KafkaParts, resource: Resource, twice: ReadonlySet<string>, validateOnly: boolean): Promise<Answer> {
-  try {
-    if (twice.has(keyOfResource(resource))) throw new QueueError("INVALID_REQUEST", "Each resource must appear at most once.");
-    await parts.controller.replaceTopicConfigs(configTopicOf(resource), resource.configs, validateOnly);
-    return answer(resource, ErrorCode.NONE, null);
-  } catch (thrown) {
-    return answer(resource, ...failureOf(parts, thrown, "AlterConfigs"));
-  }
-}
-
-function answer({ resourceType, resourceName }: Resource, errorCode: number, errorMessage: string | null): Answer {
-  return { errorCode, errorMessage, resourceType, resourceName };
 }
