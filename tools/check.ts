@@ -1,5 +1,6 @@
 // Everything a commit must satisfy, in parallel: `npm run check`. Names after it narrow it: `npm run check -- types lint`.
 import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { layerProblems } from "./layers.ts";
@@ -11,6 +12,7 @@ type Check = Readonly<{ name: string; run: () => Promise<{ readonly passed: bool
 
 const BIN = join(ROOT, "node_modules", ".bin");
 const CHECK_MS_MAX = 120_000;
+const PATCHES = "test/sim/mutations";
 
 const CHECKS: readonly Check[] = [
   command("types", join(BIN, "tsc"), ["-p", ROOT, "--pretty", "false"]),
@@ -20,6 +22,7 @@ const CHECKS: readonly Check[] = [
   scan("layers", layerProblems),
   scan("tidy", tidyProblems),
   command("reference", process.execPath, ["tools/generate-reference.ts", "--check"]),
+  { name: "patches", run: checkPatches },
 ];
 
 /** One tool as a process of its own; it fails when its exit code says so. */
@@ -36,6 +39,14 @@ function scan(name: string, find: (files: readonly SourceFile[]) => readonly Pro
       return Promise.resolve({ passed: problems.length === 0, output: formatProblems(problems) });
     },
   };
+}
+
+/** Whoever changes a line beside one that a mutation takes away has to mend the mutation. */
+async function checkPatches(): Promise<{ readonly passed: boolean; readonly output: string }> {
+  const files = readdirSync(join(ROOT, PATCHES)).filter((file) => file.endsWith(".patch"));
+  const results = await Promise.all(files.map((file) => runProcess("git", ["apply", "--check", `${PATCHES}/${file}`])));
+  const failed = files.filter((_, at) => results[at]?.passed === false);
+  return { passed: failed.length === 0, output: failed.map((file) => `${PATCHES}/${file}: does not apply any more`).join("\n") };
 }
 
 function runProcess(program: string, args: readonly string[]): Promise<{ readonly passed: boolean; readonly output: string }> {
