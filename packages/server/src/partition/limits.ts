@@ -25,7 +25,7 @@ export const WAITERS_MAX = 100_000;
 /** A batch whose records are looked at (lookups by time) may be so large when decompressed; beyond it the batch's own offset answers. */
 export const LOOKUP_BYTES_MAX = 64 * 1024 * 1024;
 
-/** Headers applied to a fold before the loop is given back: about half a millisecond. */
+/** Headers applied to a fold before the loop is given back. */
 export const FOLDED_BATCHES_PER_TURN = 500;
 
 /** Folds of one partition that wait for their commit: of the upload under way, one that was refused, and a raised log start. */

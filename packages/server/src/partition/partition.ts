@@ -58,6 +58,8 @@ export class Partition {
   readonly #result: AppendResult = { code: undefined, baseOffset: -1, throttleMs: 0 };
   /** By the offset at which they end; the newest last. */
   readonly #basesAhead = new Map<number, HeaderFold>();
+  /** Done when the start of the log has been raised as often as was asked for. */
+  #raised: Promise<unknown> = Promise.resolve();
   #open = true;
 
   constructor(
@@ -251,8 +253,24 @@ export class Partition {
     return encodeHeaderFold(this.base);
   }
 
+  /**
+   * Moves the start of the log up to `offset` by the command that `commit` gets done; it is given the first offset of the batch
+   * that holds `offset`, whose fold is made before. One after the other: the fold of each has to be kept until it is applied.
+   */
+  raiseLogStart<T>(offset: number, commit: (batchOffset: number) => Promise<T>): Promise<T> {
+    const raised = this.#raised.then(() => this.#raise(offset, commit));
+    this.#raised = raised.catch(() => undefined);
+    return raised;
+  }
+
+  async #raise<T>(offset: number, commit: (batchOffset: number) => Promise<T>): Promise<T> {
+    const batchOffset = offset > this.uploadedEnd ? await this.#batchStart(offset) : offset;
+    if (batchOffset > this.uploadedEnd) await this.foldAt(batchOffset);
+    return commit(batchOffset);
+  }
+
   /** First offset of the batch in the log that holds this one; the offset itself where none does. */
-  async batchStart(offset: number): Promise<number> {
+  async #batchStart(offset: number): Promise<number> {
     let start = offset;
     await this.wal.scanHeaders(offset, offset + 1, (header) => {
       if (batch.baseOffset(header, 0) <= offset && offset < batch.endOffset(header, 0)) start = batch.baseOffset(header, 0);

@@ -51,7 +51,7 @@ export const UPLOADS_MAX = 10;
 /** One read from the log on the way into an object, and checksummed before the loop is given back: from, to, */
 export const UPLOAD_READ_BYTES_MIN = 64 * KiB;
 export const UPLOAD_READ_BYTES_MAX = 1 * MiB;
-/** and about so many offsets. A millisecond at most, with one record a batch. */
+/** and about so many offsets, since small batches cost by their number. */
 export const UPLOAD_READ_OFFSETS = 512;
 
 /** Tries of one object under one key before it is given up and read anew from the log under a new key. */

@@ -75,7 +75,7 @@ class SourceReading {
     return false;
   }
 
-  /** Small batches take time by their number, which is at most that of the offsets. */
+  /** A batch has one offset at least: so many offsets are so many batches at most. */
   #readBytes(builder: SectionBuilder): number {
     const offsets = builder.endOffset - this.#start;
     if (offsets === 0) return UPLOAD_READ_BYTES_MIN;

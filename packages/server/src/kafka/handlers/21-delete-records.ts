@@ -63,10 +63,10 @@ async function raiseLogStart(parts: KafkaParts, partition: Partition, offset: nu
     throw new QueueError("OFFSET_OUT_OF_RANGE", `offset out of range. partition=${partition.name} requested=${offset}`);
   }
   if (target <= logStart) return logStart;
-  // Above uploadedEnd that moves as well, to the batch that holds the offset: the fold there has to be known before.
-  const batchOffset = target > partition.uploadedEnd ? await partition.batchStart(target) : target;
-  if (batchOffset > partition.uploadedEnd) await partition.foldAt(batchOffset);
-  const raised = await parts.controller.raiseLogStart(partition.identity.id, partition.leaderEpoch, target, batchOffset);
+  const { identity, leaderEpoch } = partition;
+  const raised = await partition.raiseLogStart(target, (batchOffset) =>
+    parts.controller.raiseLogStart(identity.id, leaderEpoch, target, batchOffset),
+  );
   return raised.logStart;
 }
 

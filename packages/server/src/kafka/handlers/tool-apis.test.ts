@@ -254,6 +254,25 @@ describe("DeleteRecords", () => {
     deepEqual(await deleteBelow("t", 22), [ErrorCode.NONE, 22]);
   });
 
+  test("many at once forget no producer", async () => {
+    await fixture.createTopic("t");
+    for (let sequence = 0; sequence < 12; sequence++) {
+      const bytes = Buffer.from(
+        buildBatch([{ timestampMs: 1, value: Buffer.from("v") }], { producerId: 5, producerEpoch: 0, baseSequence: sequence }),
+      );
+      equal(fixture.partition("t").append(bytes, 0, bytes.byteLength, undefined).code, undefined);
+    }
+    fixture.sync();
+    const partitions = Array.from({ length: 10 }, (_, n) => ({ partitionIndex: 0, offset: 10 - n }));
+    const answer = await client.ask(API.deleteRecords, 2, { topics: [{ name: "t", partitions }], timeoutMs: 1000 });
+    deepEqual(
+      answer.topics[0]?.partitions.map(({ errorCode }) => errorCode),
+      partitions.map(() => ErrorCode.NONE),
+    );
+    const { base, logStart } = fixture.partition("t");
+    deepEqual([logStart, base.nextOffset, base.incomplete, [...base.producers.keys()]], [10, 10, false, [5]]);
+  });
+
   test("refuses what lies outside, what is not there, and topics that are only compacted", async () => {
     await fixture.createTopic("t");
     await fixture.createTopic("compacted", 1, { "cleanup.policy": "compact" });
