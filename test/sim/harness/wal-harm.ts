@@ -1,3 +1,4 @@
+import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { type DamagedOffsets, type GroupInFile, groupsIn } from "@tidemq/server/testing/checkers/wal-group-at.ts";
 import { ENTRY_BYTES, GROUP_HEADER_BYTES } from "@tidemq/server/wal/group-codec.ts";
 import type { Sim } from "./sim.ts";
@@ -65,7 +66,7 @@ export class WalHarm {
     const { partitions } = this.#sim.broker.controller.state;
     return this.#harmed.some(({ partitionId, from, to }) => {
       const one = partitions.get(partitionId);
-      return one !== undefined && `${one.topic}-${one.index}` === partition && offset >= from && offset < to;
+      return one !== undefined && partitionKey(one.topic, one.index) === partition && offset >= from && offset < to;
     });
   };
 }

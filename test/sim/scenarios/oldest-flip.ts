@@ -2,7 +2,8 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import type { Damage } from "@tidemq/server/process/damage.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
-import { type DamagedOffsets, offsetsInGroupAt } from "@tidemq/server/testing/checkers/wal-group-at.ts";
+import { type DamagedOffsets, type GroupInFile, groupsIn } from "@tidemq/server/testing/checkers/wal-group-at.ts";
+import { GROUP_HEADER_BYTES } from "@tidemq/server/wal/group-codec.ts";
 import { fetch, readStoredLog } from "../harness/read-log.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Target } from "../harness/target.ts";
@@ -10,8 +11,6 @@ import type { Scenario } from "../scenario.ts";
 
 /** After so long a later group, or the idle mark, says of every group that it was synced. */
 const COVERED_MS = 300;
-const BLOCK_BYTES = 4096;
-const HEADER_BYTES = 128;
 const WAIT_MS = 100;
 
 /**
@@ -29,11 +28,11 @@ export const scenario: Scenario = {
     sim.damageAllowed = true;
     await sim.rest(100, 600);
     await sim.sleep(COVERED_MS);
-    const { path, position } = sim.random.pick(oldestGroups(sim));
-    const harmed = offsetsInGroupAt(disk.contents(path), position);
+    const { path, group } = sim.random.pick(oldestGroups(sim));
+    const { position, batches: harmed } = group;
     sim.note(`kill and flip in ${path} at ${position}: ${JSON.stringify(harmed)}`);
     sim.node.kill();
-    disk.flipBits(path, position, position + HEADER_BYTES);
+    disk.flipBits(path, position, position + GROUP_HEADER_BYTES);
     await sim.start();
     const lost = await named(sim, harmed);
     const isGivenUp = sim.random.chance(0.5);
@@ -92,16 +91,15 @@ async function waits(sim: Sim, target: Target, offset: number): Promise<void> {
   );
 }
 
-/** Where the groups begin that hold the first batch of some partition. */
-function oldestGroups(sim: Sim): { path: string; position: number }[] {
-  const groups: { path: string; position: number }[] = [];
+/** Groups that hold the first batch of some partition. */
+function oldestGroups(sim: Sim): { path: string; group: GroupInFile }[] {
+  const groups: { path: string; group: GroupInFile }[] = [];
   const found = new Set<number>();
   for (const name of sim.node.disk.names.list("wal")) {
     const path = `wal/${name}`;
-    const bytes = sim.node.disk.contents(path);
-    for (let position = 0; position < bytes.byteLength; position += BLOCK_BYTES) {
-      const first = offsetsInGroupAt(bytes, position).filter(({ partitionId, from }) => from === 0 && !found.has(partitionId));
-      if (first.length > 0) groups.push({ path, position });
+    for (const group of groupsIn(sim.node.disk.contents(path))) {
+      const first = group.batches.filter(({ partitionId, from }) => from === 0 && !found.has(partitionId));
+      if (first.length > 0) groups.push({ path, group });
       for (const { partitionId } of first) found.add(partitionId);
     }
   }
