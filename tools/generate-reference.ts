@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ERRORS } from "../packages/protocol/src/error-codes.ts";
 import { ERROR_CODES, type ErrorSpec } from "../packages/server/src/base/errors.ts";
+import { DYNAMIC_OPTIONS } from "../packages/server/src/config/dynamic-options.ts";
 import { describeValid } from "../packages/server/src/config/kafka-option.ts";
 import { START_FLAGS } from "../packages/server/src/config/load-start-config.ts";
 import type { Option } from "../packages/server/src/config/option-types.ts";
@@ -19,6 +20,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map([
     ["docs/reference/configuration.md", configuration()],
     ["docs/reference/topic-options.md", topicOptions()],
+    ["docs/reference/broker-options.md", brokerOptions()],
     ["docs/reference/metrics.md", metrics()],
     ["docs/reference/errors.md", errors()],
     ["config/start.toml", startToml()],
@@ -56,6 +58,18 @@ function topicOptions(): string {
     `Every option of Kafka 4.3 is known, checked as Kafka checks it, stored and described. ${effective} of ${TOPIC_OPTIONS.length} change something here;
 the others say so.`,
     ["option", "type", "default", "allowed", "here"],
+    rows,
+  );
+}
+
+function brokerOptions(): string {
+  const rows = DYNAMIC_OPTIONS.map((option) => [`\`${option.name}\``, option.type, option.default, describeValid(option), option.doc]);
+  return page(
+    "Broker options that change at run time",
+    `Set on one broker (\`--entity-name 1\`) or on all (\`--entity-default\`), as with Kafka: \`kafka-configs --alter --entity-type brokers
+--entity-name 1 --add-config max.connections=500\`. Checked first, in effect when the command ends, kept over restarts. What is set on the
+broker wins over what is set on all, and that over what it was started with.`,
+    ["option", "type", "default", "allowed", "meaning"],
     rows,
   );
 }

@@ -87,6 +87,20 @@ suite("Kafka's tools", kafkaProblem(), () => {
     match(await tool("configs", ["--describe", "--all", "--entity-type", "brokers", "--entity-name", "1"]), /message\.max\.bytes=1048588/);
   });
 
+  test("kafka-configs: change a running broker's options, and take that back", async () => {
+    const one = ["--entity-type", "brokers", "--entity-name", "1"];
+    const all = ["--entity-type", "brokers", "--entity-default"];
+    await tool("configs", ["--alter", ...all, "--add-config", "max.connections=5000"]);
+    await tool("configs", ["--alter", ...one, "--add-config", "max.connections=6000"]);
+    match(await tool("configs", ["--describe", ...one]), /max\.connections=6000 .*DYNAMIC_BROKER_CONFIG:max\.connections=6000/);
+    match(await tool("configs", ["--describe", ...all]), /max\.connections=5000/);
+    await tool("configs", ["--alter", ...one, "--delete-config", "max.connections"]);
+    match(await tool("configs", ["--describe", "--all", ...one]), /DYNAMIC_DEFAULT_BROKER_CONFIG:max\.connections=5000/);
+    await tool("configs", ["--alter", ...all, "--delete-config", "max.connections"]);
+    match(await failing("configs", ["--alter", ...one, "--add-config", "max.connections=many"]), /max\.connections/);
+    match(await failing("configs", ["--alter", ...one, "--add-config", "node.id=7"]), /node\.id/);
+  });
+
   for (const compression of COMPRESSIONS) {
     test(`kafka-console-producer and -consumer: ${compression}`, async () => {
       const topic = await newTopic(wire, "console");

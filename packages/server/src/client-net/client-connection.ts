@@ -48,6 +48,8 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   readonly remote: Address;
   /** The address that the client reached. */
   readonly local: Address;
+  /** What the client calls itself, in the request that was started last; set by the handler of frames. */
+  clientId = "";
   readonly #socket: Connection;
   readonly #parts: ConnectionParts;
   readonly #input: FrameInput;

@@ -42,8 +42,8 @@ export class ClientListener {
   readonly #parts: ClientListenerParts;
   readonly #turns: TurnQueue;
   readonly #connectionParts: ConnectionParts;
-  readonly #connectionsMax: number;
-  readonly #idleSweepsMax: number;
+  #connectionsMax: number;
+  #idleSweepsMax: number;
   readonly #listeners: Listener[] = [];
   readonly #connections = new Set<ClientConnection>();
   #nextId = 1;
@@ -85,6 +85,12 @@ export class ClientListener {
     const listener = await this.#parts.network.listen(host, port, (socket) => this.#accept(socket));
     this.#listeners.push(listener);
     return listener;
+  }
+
+  /** Take effect at once; connections that are open stay. */
+  setLimits({ connectionsMax, idleMsMax }: Readonly<{ connectionsMax: number; idleMsMax: number }>): void {
+    this.#connectionsMax = connectionsMax;
+    this.#idleSweepsMax = sweeps(idleMsMax);
   }
 
   get connections(): number {

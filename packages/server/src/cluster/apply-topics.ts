@@ -1,5 +1,13 @@
 import { must } from "../base/assert.ts";
-import { type ClusterState, metricNameOf, NO_LEADER, newPartition, type PartitionState, type TopicState } from "./cluster-state.ts";
+import {
+  type ClusterState,
+  isInternalTopic,
+  metricNameOf,
+  NO_LEADER,
+  newPartition,
+  type PartitionState,
+  type TopicState,
+} from "./cluster-state.ts";
 import { type CreatePartitions, type CreateTopic, type DeleteTopic, type Outcome, type Refusal, refuse } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { PARTITIONS_MAX, TOPIC_PARTITIONS_MAX, TOPICS_MAX } from "./limits.ts";
@@ -32,8 +40,11 @@ export function applyDeleteTopic(state: ClusterState, command: DeleteTopic, effe
   state.observer?.beforeTopic(topic);
   for (const id of topic.partitions) removePartition(state, must(state.partitions.get(id), "partition of a topic"));
   state.topicsById.delete(topic.id);
-  state.topicsByName.delete(topic.name);
-  state.topicsByMetricName.delete(metricNameOf(topic.name));
+  if (isInternalTopic(topic.name)) state.internalTopics.delete(topic.name);
+  else {
+    state.topicsByName.delete(topic.name);
+    state.topicsByMetricName.delete(metricNameOf(topic.name));
+  }
   const partitionIds = [...topic.partitions];
   effects.push({ kind: "topic-deleted", topicId: topic.id, name: topic.name, partitionIds });
   return { partitionIds };
@@ -52,13 +63,17 @@ export function applyCreatePartitions(state: ClusterState, command: CreatePartit
 /** Enters a topic under all its names; also for a snapshot's reader. */
 export function addTopic(state: ClusterState, topic: TopicState): void {
   state.topicsById.set(topic.id, topic);
+  if (isInternalTopic(topic.name)) {
+    state.internalTopics.set(topic.name, topic);
+    return;
+  }
   state.topicsByName.set(topic.name, topic);
   state.topicsByMetricName.set(metricNameOf(topic.name), topic);
 }
 
 /** Why a topic of this name cannot be created now; undefined = it can. Texts as in Kafka. */
 export function judgeName(state: ClusterState, name: string): Refusal | undefined {
-  if (state.topicsByName.has(name)) return refuse("TOPIC_EXISTS", `Topic '${name}' already exists.`);
+  if (state.topicsByName.has(name) || state.internalTopics.has(name)) return refuse("TOPIC_EXISTS", `Topic '${name}' already exists.`);
   const other = state.topicsByMetricName.get(metricNameOf(name));
   if (other !== undefined) return refuse("INVALID_TOPIC", `Topic '${name}' collides with existing topic: ${other.name}`);
   return undefined;

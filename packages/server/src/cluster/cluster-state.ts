@@ -75,6 +75,8 @@ export type BrokerConfigs = { readonly configs: Map<string, string>; configVersi
 /** The key of options that hold for every broker. */
 export const ALL_BROKERS = -1;
 
+const NO_CONFIGS = { configs: new Map<string, string>(), configVersion: 0 } as const;
+
 /** Told before an entity changes or goes, so that a snapshot in progress keeps what it was at the cut. */
 export interface StateObserver {
   beforeTopic(topic: TopicState): void;
@@ -104,7 +106,10 @@ export class ClusterState {
   readonly brokerConfigs = new Map<number, BrokerConfigs>();
   readonly commitBounds = new Map<number, CommitBound>();
   readonly topicsByName = new Map<string, TopicState>();
+  /** Those of clients and the internal ones. */
   readonly topicsById = new Map<string, TopicState>();
+  /** Topics of our own, by name: clients see nothing of them. */
+  readonly internalTopics = new Map<string, TopicState>();
   /** Names with `_` in the place of `.` → the topic: two such names collide in metrics. */
   readonly topicsByMetricName = new Map<string, TopicState>();
   readonly partitions = new Map<number, PartitionState>();
@@ -123,14 +128,26 @@ export class ClusterState {
     return this.topicsByName.get(name);
   }
 
+  /** A topic of clients. */
+  topicById(topicId: string): TopicState | undefined {
+    const topic = this.topicsById.get(topicId);
+    return topic === undefined || isInternalTopic(topic.name) ? undefined : topic;
+  }
+
+  /** Of an internal topic, too. */
   partition(topic: string, index: number): PartitionState | undefined {
-    const id = this.topicsByName.get(topic)?.partitions[index];
+    const id = (this.topicsByName.get(topic) ?? this.internalTopics.get(topic))?.partitions[index];
     return id === undefined ? undefined : this.partitions.get(id);
   }
 
   /** A topic's partitions in the order of their indexes. */
   partitionsOf(topic: TopicState): PartitionState[] {
     return topic.partitions.map((id) => must(this.partitions.get(id), "partition of a topic"));
+  }
+
+  /** Options that were set on a broker, or on `ALL_BROKERS`. */
+  brokerConfigsOf(broker: number): Readonly<{ configs: ReadonlyMap<string, string>; configVersion: number }> {
+    return this.brokerConfigs.get(broker) ?? NO_CONFIGS;
   }
 
   objectOf(id: ObjectId): ObjectState | undefined {
@@ -140,6 +157,11 @@ export class ClusterState {
   objectKeyOf(id: ObjectId): string {
     return objectKey(this.clusterId, id, "records");
   }
+}
+
+/** Its partitions hold entries of our own. The name is none that a client can give to a topic. */
+export function isInternalTopic(name: string): boolean {
+  return name.startsWith("@");
 }
 
 /** The name that a topic gets in metrics. */

@@ -7,7 +7,7 @@ import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { asyncOf } from "../testing/async-of.ts";
 import { ClusterFixture } from "../testing/cluster-fixture.ts";
-import { commandOf, commandSteps, OPENING } from "../testing/random-commands.ts";
+import { commandOf, commandSteps, OPENING, uuid } from "../testing/random-commands.ts";
 import { applyBatch } from "./apply.ts";
 import { ClusterState } from "./cluster-state.ts";
 import { checkCommand, decodeBatch, encodeBatch, encodeCommand } from "./command-codec.ts";
@@ -201,6 +201,25 @@ test("a snapshot of another cluster, or under another's name, is refused", async
   const read = (expected: { clusterId: string; index: number }) => loadSnapshot(asyncOf(chunks), expected);
   await rejects(read({ clusterId: "other", index: state.index }), { code: "CORRUPT_METADATA" });
   await rejects(read({ clusterId: state.clusterId, index: state.index + 1 }), { code: "CORRUPT_METADATA" });
+});
+
+test("an internal topic is in no list of clients, nor can its name be looked up by them; a snapshot keeps it so", async () => {
+  const cluster = new ClusterFixture();
+  const { partitionIds } = cluster.createTopic("@groups", [[1], [1]]);
+  const topicId = uuid("@groups");
+  equal(
+    cluster.refusal({ kind: "create-topic", topicId: uuid("again"), name: "@groups", configs: new Map(), assignments: [[1]] }),
+    "TOPIC_EXISTS",
+  );
+  const loaded = await load(snapshotOf(cluster.state), cluster.state);
+  for (const state of [cluster.state, loaded]) {
+    deepEqual([...state.topicsByName.keys()], ["orders"]);
+    deepEqual([state.topic("@groups"), state.topicById(topicId)], [undefined, undefined]);
+    deepEqual(state.internalTopics.get("@groups")?.partitions, partitionIds);
+    equal(state.partition("@groups", 1)?.id, partitionIds[1]);
+  }
+  cluster.answer({ kind: "delete-topic", topicId });
+  equal(cluster.state.internalTopics.size, 0);
 });
 
 test("a snapshot is read in pieces of any size", async () => {

@@ -75,7 +75,8 @@ function enter(
     if (object.ranges === 0) throw damagedSnapshot(`no range lies in object ${object.number}`);
     state.objects.set(state.objectKeyOf(object.id), object);
   }
-  const unique = state.partitions.size === partitions.length && state.topicsByMetricName.size === topics.length;
+  const names = state.topicsByMetricName.size + state.internalTopics.size;
+  const unique = state.partitions.size === partitions.length && names === topics.length;
   if (!unique || state.topicsById.size !== topics.length || state.objects.size !== objects.length)
     throw damagedSnapshot("an entry stands twice");
   checkTopics(state);

@@ -1,15 +1,18 @@
+import { DYNAMIC_OPTIONS, startValue } from "./dynamic-options.ts";
 import type { KafkaType } from "./kafka-option.ts";
 import { formatHostPort, type HostPort } from "./option-types.ts";
 import type { StartConfig } from "./start-options.ts";
 import { TOPIC_OPTIONS } from "./topic-options.ts";
 
-/** One line of DescribeConfigs for a broker. All are read-only: a running broker's options do not change yet. */
+/** One line of DescribeConfigs for a broker, as it was started. */
 export type BrokerConfigEntry = Readonly<{
   name: string;
   type: KafkaType;
   value: string;
   /** Whether it is what nobody set. */
   isDefault: boolean;
+  /** It can be changed while the broker runs. */
+  isDynamic: boolean;
   doc: string;
 }>;
 
@@ -45,7 +48,14 @@ export function brokerConfigEntries(config: StartConfig, facts: BrokerFacts): re
     fixed("process.roles", "list", "broker,controller", "Both in one process."),
     fixed("socket.request.max.bytes", "int", String(facts.frameBytesMax), "The largest request."),
   ];
-  return [...own, ...topicDefaults()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...own, ...dynamicOptions(config), ...topicDefaults()].sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function dynamicOptions(config: StartConfig): BrokerConfigEntry[] {
+  return DYNAMIC_OPTIONS.map(({ name, type, doc, default: byDefault }) => {
+    const value = startValue(config, name);
+    return { name, type, value, isDefault: value === byDefault, isDynamic: true, doc };
+  });
 }
 
 /** The defaults of topics, under the name that they have as a broker's option. */
@@ -57,9 +67,9 @@ function topicDefaults(): BrokerConfigEntry[] {
 }
 
 function set(name: string, type: KafkaType, value: string, doc: string): BrokerConfigEntry {
-  return { name, type, value, isDefault: false, doc };
+  return { name, type, value, isDefault: false, isDynamic: false, doc };
 }
 
 function fixed(name: string, type: KafkaType, value: string, doc: string): BrokerConfigEntry {
-  return { name, type, value, isDefault: true, doc };
+  return { name, type, value, isDefault: true, isDynamic: false, doc };
 }

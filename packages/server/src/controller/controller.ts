@@ -13,8 +13,8 @@ import { assertRange, type ManifestPointer, type ObjectRange } from "../model/ob
 import type { Log } from "../telemetry/log.ts";
 import { REPLANS_MAX } from "./limits.ts";
 import { LogWriter } from "./log-writer.ts";
-import { planTopicConfigChanges, planTopicConfigReplacement } from "./plan-configs.ts";
-import { planCreatePartitions, planCreateTopic, refusalError } from "./plan-topics.ts";
+import { brokerTable, type OptionTable, planConfigChanges, planConfigReplacement, TOPIC_TABLE } from "./plan-configs.ts";
+import { planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
 import { decodeEntry, type Replayed, replay } from "./replay.ts";
 import type {
   ConfigEntry,
@@ -141,6 +141,14 @@ export class Controller {
     );
   }
 
+  /** A topic of our own, once: asked again, or by two at once, it is there. */
+  async createInternalTopic(name: string, partitions: number): Promise<void> {
+    if (this.state.internalTopics.has(name)) return;
+    const command = planInternalTopic(this.state, name, partitions, this.#options.defaultReplicationFactor, this.#newTopicId());
+    const outcome = await this.submit(command);
+    if (isRefusal(outcome) && outcome.refused !== "TOPIC_EXISTS") throw refusalError(outcome);
+  }
+
   deleteTopics(topics: readonly TopicReference[]): Promise<DeleteTopicResult[]> {
     return Promise.all(
       topics.map(async (reference): Promise<DeleteTopicResult> => {
@@ -177,7 +185,7 @@ export class Controller {
   async alterTopicConfigs(name: string, operations: readonly ConfigOperation[], validateOnly: boolean): Promise<void> {
     await this.#replan(validateOnly, () => {
       const topic = this.#topic(name);
-      const changes = planTopicConfigChanges(topic.configs, operations);
+      const changes = planConfigChanges(TOPIC_TABLE, topic.configs, operations);
       return { kind: "set-topic-configs", topicId: topic.id, versionBefore: topic.configVersion, changes };
     });
   }
@@ -186,8 +194,36 @@ export class Controller {
   async replaceTopicConfigs(name: string, entries: readonly ConfigEntry[], validateOnly: boolean): Promise<void> {
     await this.#replan(validateOnly, () => {
       const topic = this.#topic(name);
-      const changes = planTopicConfigReplacement(topic.configs, entries);
+      const changes = planConfigReplacement(TOPIC_TABLE, topic.configs, entries);
       return { kind: "set-topic-configs", topicId: topic.id, versionBefore: topic.configVersion, changes };
+    });
+  }
+
+  /** Of one broker, or of `ALL_BROKERS`. All operations or none. @param problem Why the broker could not run with the result. */
+  async alterBrokerConfigs(
+    broker: number,
+    operations: readonly ConfigOperation[],
+    problem: OptionTable["problem"],
+    validateOnly: boolean,
+  ): Promise<void> {
+    await this.#replan(validateOnly, () => {
+      const { configs, configVersion } = this.state.brokerConfigsOf(broker);
+      const changes = planConfigChanges(brokerTable(problem), configs, operations);
+      return { kind: "set-broker-configs", broker, versionBefore: configVersion, changes };
+    });
+  }
+
+  /** These options and no others. */
+  async replaceBrokerConfigs(
+    broker: number,
+    entries: readonly ConfigEntry[],
+    problem: OptionTable["problem"],
+    validateOnly: boolean,
+  ): Promise<void> {
+    await this.#replan(validateOnly, () => {
+      const { configs, configVersion } = this.state.brokerConfigsOf(broker);
+      const changes = planConfigReplacement(brokerTable(problem), configs, entries);
+      return { kind: "set-broker-configs", broker, versionBefore: configVersion, changes };
     });
   }
 
@@ -317,7 +353,7 @@ export class Controller {
   }
 
   #find({ name, topicId }: TopicReference): TopicState | undefined {
-    return name !== undefined ? this.state.topic(name) : this.state.topicsById.get(topicId ?? "");
+    return name !== undefined ? this.state.topic(name) : this.state.topicById(topicId ?? "");
   }
 }
 

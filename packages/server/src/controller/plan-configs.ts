@@ -2,8 +2,45 @@ import { Buffer } from "node:buffer";
 import { QueueError } from "../base/errors.ts";
 import type { ConfigChange } from "../cluster/commands.ts";
 import { CONFIG_NAME_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CONFIGS_MAX } from "../cluster/limits.ts";
+import { dynamicOption, judgeDynamicOption } from "../config/dynamic-options.ts";
+import type { Judged, KafkaOption } from "../config/kafka-option.ts";
 import { effectiveValue, judgeTopicOption, topicOption, topicOptionsProblem } from "../config/topic-options.ts";
 import type { ConfigEntry, ConfigOperation } from "./requests.ts";
+
+/** What options an entity can have: those of topics, or those of brokers that change while they run. */
+export type OptionTable = Readonly<{
+  /** "topic", "broker": as texts name it. */
+  noun: string;
+  isList(name: string): boolean | undefined;
+  /** What counts where nothing else does; asked for lists only. */
+  effective(configs: ReadonlyMap<string, string>, name: string): string;
+  judge(name: string, value: string): Judged;
+  /** Why these options contradict each other. */
+  problem(configs: ReadonlyMap<string, string>): string | undefined;
+}>;
+
+export const TOPIC_TABLE: OptionTable = {
+  noun: "topic",
+  isList: (name) => isListOption(topicOption(name)),
+  effective: effectiveValue,
+  judge: judgeTopicOption,
+  problem: topicOptionsProblem,
+};
+
+/** @param problem Why the broker could not run with these options. */
+export function brokerTable(problem: OptionTable["problem"]): OptionTable {
+  return {
+    noun: "broker",
+    isList: (name) => isListOption(dynamicOption(name)),
+    effective: () => "",
+    judge: judgeDynamicOption,
+    problem,
+  };
+}
+
+function isListOption(option: KafkaOption | undefined): boolean | undefined {
+  return option === undefined ? undefined : option.type === "list";
+}
 
 /**
  * The options that a new topic is created with.
@@ -13,27 +50,31 @@ export function planTopicConfigs(entries: readonly ConfigEntry[]): Map<string, s
   const configs = new Map<string, string>();
   for (const { name, value } of entries) {
     if (value === null) throw invalid(`Null value not supported for topic configs: ${name}`);
-    configs.set(name, judged(name, value));
+    configs.set(name, judged(TOPIC_TABLE, name, value));
   }
-  checkTogether(configs);
+  checkTogether(TOPIC_TABLE, configs);
   return configs;
 }
 
 /**
- * Texts to set or unset, from a topic's present options and what was asked for. `append` and `subtract` begin at the
+ * Texts to set or unset, from the present options and what was asked for. `append` and `subtract` begin at the
  * default where nothing is set, as in Kafka.
  * @throws {QueueError} INVALID_CONFIG, INVALID_REQUEST
  */
-export function planTopicConfigChanges(current: ReadonlyMap<string, string>, operations: readonly ConfigOperation[]): ConfigChange[] {
+export function planConfigChanges(
+  table: OptionTable,
+  current: ReadonlyMap<string, string>,
+  operations: readonly ConfigOperation[],
+): ConfigChange[] {
   const names = new Set(operations.map((operation) => operation.name));
   if (names.size < operations.length) throw new QueueError("INVALID_REQUEST", "Error due to duplicate config keys");
-  const changes = operations.map((operation) => change(current, operation));
+  const changes = operations.map((operation) => change(table, current, operation));
   const after = new Map(current);
   for (const { name, value } of changes) {
     if (value === undefined) after.delete(name);
     else after.set(name, value);
   }
-  checkTogether(after);
+  checkTogether(table, after);
   return changes;
 }
 
@@ -41,27 +82,30 @@ export function planTopicConfigChanges(current: ReadonlyMap<string, string>, ope
  * The same for options that replace all that are set: what is not among them is unset.
  * @throws {QueueError} INVALID_CONFIG, INVALID_REQUEST
  */
-export function planTopicConfigReplacement(current: ReadonlyMap<string, string>, entries: readonly ConfigEntry[]): ConfigChange[] {
+export function planConfigReplacement(
+  table: OptionTable,
+  current: ReadonlyMap<string, string>,
+  entries: readonly ConfigEntry[],
+): ConfigChange[] {
   const given = new Set(entries.map(({ name }) => name));
   const unset = [...current.keys()].filter((name) => !given.has(name));
-  return planTopicConfigChanges(current, [
+  return planConfigChanges(table, current, [
     ...entries.map((entry) => ({ ...entry, operation: "set" as const })),
     ...unset.map((name) => ({ name, operation: "delete" as const, value: null })),
   ]);
 }
 
-function change(current: ReadonlyMap<string, string>, { name, operation, value }: ConfigOperation): ConfigChange {
-  if (operation === "delete") return { name: checkedLength(name), value: undefined };
+function change(table: OptionTable, current: ReadonlyMap<string, string>, { name, operation, value }: ConfigOperation): ConfigChange {
+  if (operation === "delete") return { name: checkedLength(table, name), value: undefined };
   if (value === null) throw new QueueError("INVALID_REQUEST", `Null value not supported for : ${name}`);
-  if (operation === "set") return { name, value: judged(name, value) };
-  if (topicOption(name)?.type !== "list") {
-    if (topicOption(name) !== undefined) throw invalid(`Can't ${operation.toUpperCase()} to key ${name} because its type is not LIST.`);
-    return { name, value: judged(name, value) }; // unknown: refused by name
-  }
-  const before = parts(effectiveValue(current, name));
+  const isList = table.isList(name);
+  // An unknown one is refused by name, whatever the operation.
+  if (operation === "set" || isList === undefined) return { name, value: judged(table, name, value) };
+  if (!isList) throw invalid(`Can't ${operation.toUpperCase()} to key ${name} because its type is not LIST.`);
+  const before = parts(table.effective(current, name));
   const given = parts(value);
   const after = operation === "append" ? [...new Set([...before, ...given])] : before.filter((part) => !given.includes(part));
-  return { name, value: judged(name, after.join(",")) };
+  return { name, value: judged(table, name, after.join(",")) };
 }
 
 function parts(list: string): string[] {
@@ -71,23 +115,23 @@ function parts(list: string): string[] {
     .filter((part) => part !== "");
 }
 
-function judged(name: string, value: string): string {
-  checkedLength(name);
+function judged(table: OptionTable, name: string, value: string): string {
+  checkedLength(table, name);
   if (Buffer.byteLength(value) > CONFIG_VALUE_BYTES_MAX)
     throw invalid(`The value of ${name} is longer than ${CONFIG_VALUE_BYTES_MAX} bytes`);
-  const judgement = judgeTopicOption(name, value);
+  const judgement = table.judge(name, value);
   if ("problem" in judgement) throw invalid(judgement.problem);
   return judgement.value;
 }
 
-function checkedLength(name: string): string {
-  if (Buffer.byteLength(name) > CONFIG_NAME_BYTES_MAX) throw invalid(`Unknown topic config name: ${name.slice(0, 80)}…`);
+function checkedLength({ noun }: OptionTable, name: string): string {
+  if (Buffer.byteLength(name) > CONFIG_NAME_BYTES_MAX) throw invalid(`Unknown ${noun} config name: ${name.slice(0, 80)}…`);
   return name;
 }
 
-function checkTogether(configs: ReadonlyMap<string, string>): void {
+function checkTogether(table: OptionTable, configs: ReadonlyMap<string, string>): void {
   if (configs.size > CONFIGS_MAX) throw invalid(`at most ${CONFIGS_MAX} options can be set`);
-  const problem = topicOptionsProblem(configs);
+  const problem = table.problem(configs);
   if (problem !== undefined) throw invalid(problem);
 }
 

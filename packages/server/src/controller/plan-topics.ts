@@ -1,6 +1,7 @@
+import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { judgeCount, judgeName } from "../cluster/apply-topics.ts";
-import type { ClusterState, TopicState } from "../cluster/cluster-state.ts";
+import { type ClusterState, isInternalTopic, type TopicState } from "../cluster/cluster-state.ts";
 import type { CreatePartitions, CreateTopic, Refusal } from "../cluster/commands.ts";
 import { REPLICAS_MAX } from "../cluster/limits.ts";
 import { checkAssignments, placeReplicas } from "./placement.ts";
@@ -22,6 +23,20 @@ export function planCreateTopic(state: ClusterState, request: CreateTopicRequest
   const assignments = planAssignments(state, request, defaults);
   throwRefusal(judgeCount(state, 0, assignments.length));
   return { kind: "create-topic", topicId, name: request.name, configs, assignments };
+}
+
+/** A topic whose entries are our own; its options are the defaults. */
+export function planInternalTopic(
+  state: ClusterState,
+  name: string,
+  partitions: number,
+  replicationFactor: number,
+  topicId: string,
+): CreateTopic {
+  assert(isInternalTopic(name), `the name of an internal topic is reserved: ${name}`);
+  throwRefusal(judgeCount(state, 0, partitions));
+  const assignments = placeReplicas(state, partitions, replicationFactor, state.partitionIdNext);
+  return { kind: "create-topic", topicId, name, configs: new Map(), assignments };
 }
 
 function planAssignments(state: ClusterState, request: CreateTopicRequest, defaults: TopicDefaults): readonly (readonly number[])[] {

@@ -235,7 +235,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
 
   #missing({ topic, topicId, index }: FetchPosition): number {
     const { state } = this.#parts;
-    const known = topic === "" ? state.topicsById.get(topicId) : state.topicsByName.get(topic);
+    const known = topic === "" ? state.topicById(topicId) : state.topicsByName.get(topic);
     if (known === undefined) return topic === "" ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
     return known.partitions[index] === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.NOT_LEADER_OR_FOLLOWER;
   }
@@ -272,7 +272,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
 
   #leaderOf({ topic, topicId, index }: FetchPosition): FetchPart["leader"] {
     const { state } = this.#parts;
-    const known = topic === "" ? state.topicsById.get(topicId) : state.topicsByName.get(topic);
+    const known = topic === "" ? state.topicById(topicId) : state.topicsByName.get(topic);
     const id = known?.partitions[index];
     if (id === undefined) return undefined;
     const { leader, leaderEpoch } = must(state.partitions.get(id), "partition of a topic");

@@ -1,9 +1,10 @@
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
-import { KAFKA_TYPE } from "../config/kafka-option.ts";
+import { DYNAMIC_OPTIONS } from "../config/dynamic-options.ts";
+import { KAFKA_TYPE, type KafkaType } from "../config/kafka-option.ts";
 import { effectiveValue, TOPIC_OPTIONS, type TopicOption } from "../config/topic-options.ts";
 
 /** Where a value comes from, as DescribeConfigs numbers it. */
-export const CONFIG_SOURCE = { topic: 1, staticBroker: 4, default: 5 } as const;
+export const CONFIG_SOURCE = { topic: 1, dynamicBroker: 2, dynamicAll: 3, staticBroker: 4, default: 5 } as const;
 
 /** One option as DescribeConfigs and CreateTopics answer it. */
 export type ConfigAnswer = Readonly<{
@@ -39,16 +40,49 @@ function topicConfigAnswer(option: TopicOption, own: ReadonlyMap<string, string>
   };
 }
 
-export function brokerConfigAnswer(entry: BrokerConfigEntry): ConfigAnswer {
-  const source = entry.isDefault ? CONFIG_SOURCE.default : CONFIG_SOURCE.staticBroker;
+/** Options set while brokers run: on the one that is asked about, and on all. */
+export type DynamicLayers = Readonly<{ own: ReadonlyMap<string, string> | undefined; all: ReadonlyMap<string, string> }>;
+
+/** What counts is the first of: set on this broker, on all brokers, at the start, never. */
+export function brokerConfigAnswer(entry: BrokerConfigEntry, { own, all }: DynamicLayers): ConfigAnswer {
+  const { name } = entry;
+  const synonyms = [
+    ...setIn(own, name, CONFIG_SOURCE.dynamicBroker),
+    ...setIn(all, name, CONFIG_SOURCE.dynamicAll),
+    { name, value: entry.value, source: entry.isDefault ? CONFIG_SOURCE.default : CONFIG_SOURCE.staticBroker },
+  ];
+  return answerOf(entry, synonyms, !entry.isDynamic);
+}
+
+/** What is set on all brokers, and nothing else. */
+export function setOnAll({ all }: DynamicLayers): ConfigAnswer[] {
+  return DYNAMIC_OPTIONS.flatMap((option) => {
+    const synonyms = setIn(all, option.name, CONFIG_SOURCE.dynamicAll);
+    return synonyms.length === 0 ? [] : [answerOf(option, synonyms, false)];
+  });
+}
+
+type Synonym = ConfigAnswer["synonyms"][number];
+
+function setIn(configs: ReadonlyMap<string, string> | undefined, name: string, source: number): Synonym[] {
+  const value = configs?.get(name);
+  return value === undefined ? [] : [{ name, value, source }];
+}
+
+function answerOf(
+  { name, type, doc }: Readonly<{ name: string; type: KafkaType; doc: string }>,
+  synonyms: readonly Synonym[],
+  readOnly: boolean,
+): ConfigAnswer {
+  const [counts] = synonyms;
   return {
-    name: entry.name,
-    value: entry.value,
-    readOnly: true,
-    configSource: source,
+    name,
+    value: counts?.value ?? "",
+    readOnly,
+    configSource: counts?.source ?? CONFIG_SOURCE.default,
     isSensitive: false,
-    configType: KAFKA_TYPE[entry.type],
-    documentation: entry.doc,
-    synonyms: [{ name: entry.name, value: entry.value, source }],
+    configType: KAFKA_TYPE[type],
+    documentation: doc,
+    synonyms,
   };
 }

@@ -1,5 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { QueueError } from "../base/errors.ts";
+import { ALL_BROKERS } from "../cluster/cluster-state.ts";
 import { failureOf } from "./api-handler.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
 import { RESOURCE } from "./resources.ts";
@@ -11,21 +12,22 @@ type ConfigResource = Readonly<{ resourceType: number; resourceName: string }>;
 type Answer = Readonly<{ errorCode: number; errorMessage: string | null }> & ConfigResource;
 
 /**
- * Changes the options of one topic after the other, each by itself. Brokers, other kinds, and what stands twice in the
- * request are INVALID_REQUEST.
+ * Changes the options of one topic or broker after the other, each by itself. Other kinds, and what stands twice in the request
+ * are INVALID_REQUEST.
  */
 export async function alterResources<R extends ConfigResource>(
   parts: KafkaParts,
   api: string,
   resources: readonly R[],
-  alter: (topic: string, resource: R) => Promise<void>,
+  alter: Readonly<{ topic: (name: string, resource: R) => Promise<void>; broker: (broker: number, resource: R) => Promise<void> }>,
 ): Promise<Answer[]> {
   const twice = keysTwice(resources);
   const answers: Answer[] = [];
   for (const resource of resources) {
     try {
       if (twice.has(keyOf(resource))) throw new QueueError("INVALID_REQUEST", "Each resource must appear at most once.");
-      await alter(topicOf(resource), resource);
+      if (resource.resourceType === RESOURCE.topic) await alter.topic(resource.resourceName, resource);
+      else await alter.broker(brokerOf(parts, resource), resource);
       answers.push(answer(resource, ErrorCode.NONE, null));
     } catch (thrown) {
       answers.push(answer(resource, ...failureOf(parts, thrown, api)));
@@ -38,10 +40,12 @@ export function refuseResources(resources: readonly ConfigResource[], code: numb
   return resources.map((resource) => answer(resource, code, message));
 }
 
-function topicOf({ resourceType, resourceName }: ConfigResource): string {
-  if (resourceType === RESOURCE.topic) return resourceName;
-  if (resourceType === RESOURCE.broker) throw new QueueError("INVALID_REQUEST", "The options of a broker cannot be changed while it runs.");
-  throw new QueueError("INVALID_REQUEST", `Unsupported resource type: ${resourceType}`);
+/** An empty name stands for all brokers. */
+export function brokerOf({ options: { brokerId } }: KafkaParts, { resourceType, resourceName }: ConfigResource): number {
+  if (resourceType !== RESOURCE.broker) throw new QueueError("INVALID_REQUEST", `Unsupported resource type: ${resourceType}`);
+  if (resourceName === "") return ALL_BROKERS;
+  if (resourceName === String(brokerId)) return brokerId;
+  throw new QueueError("INVALID_REQUEST", `Unexpected broker id, expected ${brokerId} or empty string, but received ${resourceName}`);
 }
 
 function keysTwice(resources: readonly ConfigResource[]): ReadonlySet<string> {

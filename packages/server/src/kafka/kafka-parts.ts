@@ -31,6 +31,8 @@ export type KafkaParts = Readonly<{
   counters: RequestCounters;
   /** DescribeConfigs of this broker. */
   brokerConfigs(): readonly BrokerConfigEntry[];
+  /** Why this broker could not run with these options set. */
+  dynamicProblem(configs: ReadonlyMap<string, string>): string | undefined;
   /** Ends the process. */
   fatal(error: Error): void;
 }>;

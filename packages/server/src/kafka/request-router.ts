@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { apiInfo, isFlexibleApi } from "@tidemq/protocol/api-keys.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import { must } from "../base/assert.ts";
@@ -9,6 +10,7 @@ import { apiVersionsRange, refuseApiVersions } from "./handlers/18-api-versions.
 import type { KafkaParts } from "./kafka-parts.ts";
 
 const PRODUCE = 0;
+const FETCH = 1;
 const API_VERSIONS = 18;
 /** Key, version, correlation id. */
 const HEADER_FIXED_BYTES = 8;
@@ -47,6 +49,7 @@ export class RequestRouter implements FrameHandler {
     }
     try {
       const bodyStart = bodyStartOf(bytes, start + HEADER_FIXED_BYTES, end, isFlexibleApi(apiKey, version));
+      if (apiKey > FETCH) connection.clientId = clientIdOf(bytes, start + HEADER_FIXED_BYTES);
       handler.start(connection, bytes, bodyStart, end, version, correlationId);
     } catch (thrown) {
       const what = `${apiInfo(apiKey)?.name ?? apiKey} version ${version}`;
@@ -75,6 +78,11 @@ function bodyStartOf(bytes: Uint8Array, at: number, end: number, flexible: boole
   if (!flexible) return next;
   if (next < end && bytes[next] === 0) return next + 1;
   return skipTaggedFields(bytes, next, end);
+}
+
+/** The header's form has been checked. */
+function clientIdOf(bytes: Uint8Array, at: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + at + 2, Math.max(readInt16(bytes, at), 0)).toString();
 }
 
 function skipTaggedFields(bytes: Uint8Array, at: number, end: number): number {

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { QueueError } from "../base/errors.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { EPOCHS_MAX, PRODUCER_BATCHES_MAX, PRODUCERS_MAX } from "./limits.ts";
@@ -5,21 +6,27 @@ import { ProducerState } from "./producer-state.ts";
 
 const VERSION = 1;
 const FLAG_INCOMPLETE = 1;
+const FLAG_RECORDS = 2;
 const HEADER_BYTES = 40;
 const EPOCH_BYTES = 12;
 const PRODUCER_BYTES = 20;
 const BATCH_BYTES = 24;
 
-/** Bytes of docs/formats/fold.md. */
+/** Bytes of docs/formats/fold.md. The records' fold is part of it where that reaches to `nextOffset`. */
 export function encodeHeaderFold(fold: HeaderFold): Uint8Array {
   let batches = 0;
   for (const producer of fold.producers.values()) batches += producer.batchCount;
-  const bytes = new Uint8Array(
-    HEADER_BYTES + fold.epochs.length * EPOCH_BYTES + fold.producers.size * PRODUCER_BYTES + batches * BATCH_BYTES,
+  const records = fold.recordsEnd === fold.nextOffset ? fold.records : undefined;
+  const bytes = Buffer.alloc(
+    HEADER_BYTES +
+      fold.epochs.length * EPOCH_BYTES +
+      fold.producers.size * PRODUCER_BYTES +
+      batches * BATCH_BYTES +
+      (records?.byteLength ?? 0),
   );
-  const view = new DataView(bytes.buffer);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   view.setUint8(0, VERSION);
-  view.setUint8(1, fold.incomplete ? FLAG_INCOMPLETE : 0);
+  view.setUint8(1, (fold.incomplete ? FLAG_INCOMPLETE : 0) | (records === undefined ? 0 : FLAG_RECORDS));
   view.setUint16(2, fold.epochs.length);
   view.setUint32(4, fold.producers.size);
   putInt64(view, 8, fold.nextOffset);
@@ -33,6 +40,7 @@ export function encodeHeaderFold(fold: HeaderFold): Uint8Array {
     at += EPOCH_BYTES;
   }
   for (const [producerId, producer] of fold.producers) at = putProducer(view, at, producerId, producer);
+  if (records !== undefined) Buffer.from(records.buffer, records.byteOffset, records.byteLength).copy(bytes, at);
   return bytes;
 }
 
@@ -59,19 +67,22 @@ export function decodeHeaderFold(bytes: Uint8Array): HeaderFold {
   const view = reader.view;
   reader.check(view.getUint8(0) === VERSION, `unknown version ${view.getUint8(0)}`);
   const flags = view.getUint8(1);
-  reader.check((flags & ~FLAG_INCOMPLETE) === 0, `unknown flags ${flags}`);
+  reader.check((flags & ~(FLAG_INCOMPLETE | FLAG_RECORDS)) === 0, `unknown flags ${flags}`);
   const epochCount = view.getUint16(2);
   const producerCount = view.getUint32(4);
   reader.check(epochCount <= EPOCHS_MAX && producerCount <= PRODUCERS_MAX, "too many entries");
   const fold = new HeaderFold(reader.offset(8));
-  fold.incomplete = flags === FLAG_INCOMPLETE;
+  fold.incomplete = (flags & FLAG_INCOMPLETE) !== 0;
   fold.lastAppendTimeMs = reader.int64(16);
   fold.maxTimestampMs = reader.int64(24);
   fold.maxTimestampOffset = reader.int64(32);
   let at = HEADER_BYTES;
   for (let i = 0; i < epochCount; i++) at = reader.epoch(fold, at);
   for (let i = 0; i < producerCount; i++) at = reader.producer(fold, at);
-  reader.check(at === bytes.byteLength, "bytes behind the last entry");
+  if ((flags & FLAG_RECORDS) !== 0) {
+    fold.records = new Uint8Array(bytes.subarray(at));
+    fold.recordsEnd = fold.nextOffset;
+  } else reader.check(at === bytes.byteLength, "bytes behind the last entry");
   return fold;
 }
 

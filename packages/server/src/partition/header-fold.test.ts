@@ -235,3 +235,14 @@ test("any damaged or cut fold is refused with CORRUPT_RECORD or decodes to a fol
     }
   }
 });
+
+test("the fold of records travels with the base, but only when it reaches to the same offset", () => {
+  const fold = new HeaderFold(0);
+  fold.records = new Uint8Array([1, 2, 3]);
+  fold.recordsEnd = 0;
+  const decoded = decodeHeaderFold(encodeHeaderFold(fold));
+  deepEqual([decoded.records, decoded.recordsEnd], [new Uint8Array([1, 2, 3]), 0]);
+  fold.skipTo(5);
+  const behind = decodeHeaderFold(encodeHeaderFold(fold));
+  deepEqual([behind.records, behind.recordsEnd, behind.nextOffset], [undefined, -1, 5]);
+});

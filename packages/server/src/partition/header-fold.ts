@@ -7,8 +7,8 @@ import { addSequence, ProducerState, sequenceDistance } from "./producer-state.t
 export type SequenceVerdict = "next" | "duplicate" | "old-duplicate" | "out-of-order" | "old-epoch";
 
 /**
- * What an ordinary partition remembers of batches that its log no longer holds: headers only (docs/formats/fold.md).
- * Deterministic: the same batches with the same append times give the same fold on every replica.
+ * What a partition remembers of batches that its log no longer holds: their headers (docs/formats/fold.md), and for an internal
+ * partition the bytes of a fold of their records. Deterministic: the same batches with the same append times give the same fold on every replica.
  */
 export class HeaderFold {
   /** Every batch below this offset is in the fold, none from it on. */
@@ -24,6 +24,10 @@ export class HeaderFold {
   readonly producers = new Map<number, ProducerState>();
   /** Of producers; the partitions of a broker share it. */
   limit: Readonly<{ max: number }> = { max: PRODUCERS_MAX };
+  /** Of an internal partition: the fold of the records below `recordsEnd`, encoded. */
+  records: Uint8Array | undefined;
+  /** Behind `nextOffset` until somebody has read the records between. */
+  recordsEnd = -1;
   #newestProducerId = -1;
 
   constructor(nextOffset: number) {
@@ -59,6 +63,8 @@ export class HeaderFold {
     copy.lastAppendTimeMs = this.lastAppendTimeMs;
     copy.maxTimestampMs = this.maxTimestampMs;
     copy.maxTimestampOffset = this.maxTimestampOffset;
+    copy.records = this.records;
+    copy.recordsEnd = this.recordsEnd;
     copy.epochs.push(...this.epochs);
     copy.epochStarts.push(...this.epochStarts);
     for (const [producerId, producer] of this.producers) copy.producers.set(producerId, producer.copy());

@@ -12,7 +12,9 @@ import { LateOpenings } from "./late-openings.ts";
 import { OPENING_WAIT_MS } from "./limits.ts";
 import { Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
+import type { RecordFolds } from "./record-fold.ts";
 import { foldOfObject, foldsOfLog, isEmptyLog } from "./restored-folds.ts";
+import { restoreRecords } from "./restored-records.ts";
 import { PartitionUploadSource } from "./upload-source.ts";
 
 export type HostingParts = PartitionParts &
@@ -22,9 +24,19 @@ export type HostingParts = PartitionParts &
     partitions: Partitions;
     uploader: Uploader;
     log: Log;
+    /** The internal topics and how their records are folded. */
+    recordFolds: ReadonlyMap<string, RecordFolds>;
+    internal: InternalPartitions;
     /** A broken invariant in the background: ends the process. */
     fatal: (error: Error) => void;
   }>;
+
+/** Hears of the internal partitions that are led here, in the turn in which it becomes so. */
+export interface InternalPartitions {
+  /** Its fold is there: it can be appended to. */
+  opened(partition: Partition): void;
+  closed(partition: Partition): void;
+}
 
 /** Keeps the partitions here what the metadata says is led here: opens them at the start, then follows every applied change. */
 export class Hosting {
@@ -33,7 +45,7 @@ export class Hosting {
 
   constructor(parts: HostingParts) {
     this.#parts = parts;
-    this.#late = new LateOpenings((id) => this.#openFromObject(id), parts);
+    this.#late = new LateOpenings((id) => this.#openLate(id), parts);
   }
 
   /** What the WAL held, then what it never heard of. Before anything is served. */
@@ -83,12 +95,19 @@ export class Hosting {
       case "log-start-raised":
         return this.#parts.partitions.byId(effect.partitionId)?.logStartRaised(effect.logStart);
       case "loss-accepted":
-        return this.#parts.partitions.byId(effect.partitionId)?.lossAccepted(effect.from, effect.to);
+        return this.#lossAccepted(effect.partitionId, effect.from, effect.to);
       case "topic-configs-changed":
         return this.#configsChanged(effect.topicId);
       default:
         return;
     }
+  }
+
+  #lossAccepted(partitionId: number, from: number, to: number): void {
+    const partition = this.#parts.partitions.byId(partitionId);
+    if (partition === undefined) return;
+    partition.lossAccepted(from, to);
+    if (isWithoutRecords(partition)) this.#late.add(partitionId);
   }
 
   #leaderChanged(partitionId: number): void {
@@ -107,6 +126,30 @@ export class Hosting {
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
     const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, state, found);
     this.#open(state, found.partition, base, live, oldestPendingMs);
+  }
+
+  async #openLate(partitionId: number): Promise<void> {
+    const { partitions } = this.#parts;
+    if (partitions.byId(partitionId) === undefined) await this.#openFromObject(partitionId);
+    const partition = partitions.byId(partitionId);
+    if (partition !== undefined && isWithoutRecords(partition)) await this.#openRecords(partition);
+  }
+
+  /** An internal partition is uploaded and appended to when its records are folded; the log of it is served before. */
+  async #openRecords(partition: Partition): Promise<void> {
+    const { partitions, uploader, internal, clock, log } = this.#parts;
+    const { id } = partition.identity;
+    const state = this.#led(id);
+    if (state === undefined) return;
+    const isRestored = await restoreRecords(this.#parts, state, partition, () => new Promise((resolve) => clock.nextTurn(resolve)));
+    if (this.#late.isStopped || partitions.byId(id) !== partition) return;
+    partition.recordsLost = !isRestored;
+    if (!isRestored) {
+      log.error("groups are offline: entries of theirs are lost; see `tidemq cluster health`", { partition: partition.name });
+      return;
+    }
+    uploader.add(new PartitionUploadSource(partition, undefined));
+    internal.opened(partition);
   }
 
   #led(partitionId: number): PartitionState | undefined {
@@ -151,9 +194,12 @@ export class Hosting {
     const { id, topic, topicId, index, leaderEpoch, logStart } = state;
     const settings = this.#settings(topicId);
     for (const { from, to } of state.acceptedLosses) wal.acceptLoss(from, to);
-    const partition = new Partition({ id, topic, topicId, index }, { wal, base, live, leaderEpoch, logStart, settings }, this.#parts);
+    const recordFolds = this.#parts.recordFolds.get(topic);
+    const start = { wal, base, live, leaderEpoch, logStart, settings, recordFolds };
+    const partition = new Partition({ id, topic, topicId, index }, start, this.#parts);
     this.#parts.partitions.add(partition);
-    this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));
+    if (recordFolds === undefined) this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));
+    else this.#late.add(id);
   }
 
   #settings(topicId: string) {
@@ -172,8 +218,13 @@ export class Hosting {
     const partition = this.#parts.partitions.remove(partitionId);
     if (partition !== undefined) {
       this.#parts.uploader.remove(partitionId);
+      if (partition.records !== undefined) this.#parts.internal.closed(partition);
       partition.close(kafkaErrorOf(code));
     }
     if (partition !== undefined || code !== "NOT_LEADER") this.#parts.wal.forget(partitionId);
   }
+}
+
+function isWithoutRecords(partition: Partition): boolean {
+  return partition.recordFolds !== undefined && partition.records === undefined;
 }

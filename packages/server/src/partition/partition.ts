@@ -1,5 +1,5 @@
 import * as batch from "@tidemq/protocol/record-batch.ts";
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { type ErrorCode, QueueError } from "../base/errors.ts";
 import type { TopicSettings } from "../config/topic-options.ts";
 import type { Clock } from "../io/clock.ts";
@@ -13,6 +13,8 @@ import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { BASES_AHEAD_MAX, FOLDED_BATCHES_PER_TURN, WAITERS_MAX } from "./limits.ts";
 import { type MarkWaiter, MarkWaiters } from "./mark-waiters.ts";
 import type { ProducerLimit } from "./producer-limit.ts";
+import type { RecordFold, RecordFolds } from "./record-fold.ts";
+import { foldOfBytes, replayRecords } from "./record-replay.ts";
 
 /** What never changes of a partition. */
 export type PartitionIdentity = Readonly<{ id: number; topic: string; topicId: string; index: number }>;
@@ -26,6 +28,8 @@ export type PartitionStart = Readonly<{
   leaderEpoch: number;
   logStart: number;
   settings: TopicSettings;
+  /** Of an internal partition: makes the folds of its records. */
+  recordFolds: RecordFolds | undefined;
 }>;
 
 /** Filled by `append`; valid until the next call. `code` undefined = accepted, or a duplicate of what was accepted. */
@@ -45,6 +49,10 @@ export class Partition {
   readonly wal: WalPartition;
   readonly leaderEpoch: number;
   settings: TopicSettings;
+  /** Of an internal partition, at `logEnd`; undefined while that is not known, and of every other partition. */
+  records: RecordFold | undefined;
+  /** Some of them are damaged: they are not known until a person gives that part up. */
+  recordsLost = false;
   /** The fold at `logEnd`. */
   readonly live: HeaderFold;
   /** The fold at `uploadedEnd`. */
@@ -52,6 +60,7 @@ export class Partition {
   logStart: number;
   highWatermark: number;
   readonly #parts: PartitionParts;
+  readonly recordFolds: RecordFolds | undefined;
   readonly #appendTime: AppendTime;
   readonly #waiters = new MarkWaiters();
   readonly #listeners = new Set<MarkListener>();
@@ -62,18 +71,7 @@ export class Partition {
   #raised: Promise<unknown> = Promise.resolve();
   #open = true;
 
-  constructor(
-    identity: PartitionIdentity,
-    start: Readonly<{
-      wal: WalPartition;
-      base: HeaderFold;
-      live: HeaderFold;
-      leaderEpoch: number;
-      logStart: number;
-      settings: TopicSettings;
-    }>,
-    parts: PartitionParts,
-  ) {
+  constructor(identity: PartitionIdentity, start: PartitionStart, parts: PartitionParts) {
     this.identity = identity;
     this.wal = start.wal;
     this.base = start.base;
@@ -83,6 +81,7 @@ export class Partition {
     this.live.setLogStart(start.logStart);
     this.base.setLogStart(start.logStart);
     this.settings = start.settings;
+    this.recordFolds = start.recordFolds;
     this.#parts = parts;
     this.#appendTime = new AppendTime(parts.clock, start.live.lastAppendTimeMs);
     this.highWatermark = Math.max(start.wal.durableEnd, this.uploadedEnd);
@@ -129,10 +128,15 @@ export class Partition {
     this.wal.append(bytes, start, length, baseOffset, this.leaderEpoch, appendTimeMs);
     this.live.apply(bytes, start, appendTimeMs);
     assert(this.live.nextOffset === this.wal.logEnd, "fold and log end apart");
+    if (this.recordFolds !== undefined) this.#applyRecords(bytes.subarray(start, start + length));
     result.baseOffset = baseOffset;
     result.throttleMs = throttleMs;
     this.#awaitMark(this.wal.logEnd, waiter);
     return result;
+  }
+
+  #applyRecords(bytes: Uint8Array): void {
+    must(this.records, "the fold of the records of an internal partition").apply(bytes);
   }
 
   /**
@@ -216,7 +220,8 @@ export class Partition {
     for (;;) {
       const start = this.base.nextOffset;
       const fold = this.base.copy();
-      while (await this.#foldSome(fold, endOffset)) await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
+      while (await this.#foldSome(fold, endOffset)) await this.#pause();
+      if (!(await this.#foldRecords(fold, endOffset))) continue;
       // uploadedEnd moved meanwhile: some of the batches may have gone before they were read.
       if (start < this.base.nextOffset && this.base.nextOffset <= endOffset) continue;
       if (fold.nextOffset < endOffset) fold.skipTo(endOffset);
@@ -225,6 +230,24 @@ export class Partition {
       return fold;
     }
   }
+
+  /** Brings the records' part of the fold up to `endOffset`; false when uploadedEnd moved meanwhile, so that they were gone. */
+  async #foldRecords(fold: HeaderFold, endOffset: number): Promise<boolean> {
+    if (this.recordFolds === undefined) return true;
+    const { base } = this;
+    try {
+      const records = await foldOfBytes(this.recordFolds, fold.records, this.#pause);
+      await replayRecords(records, this.wal, Math.max(0, fold.recordsEnd), endOffset, this.#pause);
+      fold.records = await records.encode(this.#pause);
+      fold.recordsEnd = endOffset;
+      return true;
+    } catch (error) {
+      if (base === this.base) throw error;
+      return false;
+    }
+  }
+
+  readonly #pause = (): Promise<void> => new Promise((resolve) => this.#parts.clock.nextTurn(resolve));
 
   /** Applies the next batches below `endOffset`; false when these were all. */
   async #foldSome(fold: HeaderFold, endOffset: number): Promise<boolean> {
@@ -288,12 +311,18 @@ export class Partition {
   uploadedMoved(uploadedEnd: number): void {
     const ahead = this.#basesAhead.get(uploadedEnd);
     if (ahead !== undefined) this.base = ahead;
-    else if (this.base.nextOffset < uploadedEnd) this.base.skipTo(uploadedEnd);
+    else if (this.base.nextOffset < uploadedEnd) this.#skipBaseTo(uploadedEnd);
     assert(this.base.nextOffset === uploadedEnd, "the base belongs to another offset");
     this.base.setLogStart(this.logStart);
     for (const end of this.#basesAhead.keys()) if (end <= uploadedEnd) this.#basesAhead.delete(end);
     this.wal.setUploadedEnd(uploadedEnd);
     this.assertNumbers();
+  }
+
+  /** What was skipped had no records: an internal partition's are what they were. */
+  #skipBaseTo(uploadedEnd: number): void {
+    this.base.skipTo(uploadedEnd);
+    if (this.records !== undefined) this.base.recordsEnd = uploadedEnd;
   }
 
   /** Applied behind `uploadedMoved`, if the same command moved that. */

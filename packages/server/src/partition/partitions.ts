@@ -1,8 +1,9 @@
 import { assert } from "../base/assert.ts";
+import { isInternalTopic } from "../cluster/cluster-state.ts";
 import type { Partition } from "./partition.ts";
 import type { ProducerLimit } from "./producer-limit.ts";
 
-/** The partitions that are led here. Changed only when a change of the metadata has been applied. */
+/** The partitions that are led here; internal ones by id only, out of the reach of clients. Changed only when a change of the metadata has been applied. */
 export class Partitions {
   readonly #byId = new Map<number, Partition>();
   readonly #byTopicId = new Map<string, (Partition | undefined)[]>();
@@ -41,6 +42,7 @@ export class Partitions {
     this.#byId.set(id, partition);
     this.#producerLimit.sharedBy(this.count);
     partition.limitProducers(this.#producerLimit);
+    if (isInternalTopic(topic)) return;
     this.#topicIds.set(topic, topicId);
     const siblings = this.#byTopicId.get(topicId) ?? [];
     siblings[index] = partition;
@@ -53,6 +55,7 @@ export class Partitions {
     const { topic, topicId, index } = partition.identity;
     this.#byId.delete(partitionId);
     this.#producerLimit.sharedBy(this.count);
+    if (isInternalTopic(topic)) return partition;
     const siblings = this.#byTopicId.get(topicId) ?? [];
     siblings[index] = undefined;
     if (siblings.every((sibling) => sibling === undefined)) {

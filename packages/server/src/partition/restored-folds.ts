@@ -56,7 +56,7 @@ export async function foldOfObject(source: FoldSource, state: PartitionState): P
 }
 
 /** The newest base that an object carries; undefined when there is none that can be used. Throws when asking again may help. */
-async function baseOfObject({ remote, log }: FoldSource, state: PartitionState): Promise<HeaderFold | undefined> {
+export async function baseOfObject({ remote, log }: FoldSource, state: PartitionState): Promise<HeaderFold | undefined> {
   const { id, topic, index, uploadedEnd } = state;
   let reason = "no object has it";
   try {
@@ -67,7 +67,7 @@ async function baseOfObject({ remote, log }: FoldSource, state: PartitionState):
     if (error.code === "OBJECT_STORAGE_UNAVAILABLE" && !(error instanceof ObjectMissingError)) throw error;
     reason = error.message;
   }
-  log.warn("what a partition remembers of its producers is lost: duplicates may not be noticed", {
+  log.warn("what a partition remembers of what it uploaded is lost: duplicates of producers may not be noticed", {
     partition: `${topic}-${index}`,
     uploadedEnd,
     reason,

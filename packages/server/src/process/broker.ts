@@ -4,6 +4,7 @@ import { MiB } from "../base/units.ts";
 import { ClientListener } from "../client-net/client-listener.ts";
 import { FRAME_BYTES_MAX } from "../client-net/limits.ts";
 import { brokerConfigEntries } from "../config/broker-options.ts";
+import { dynamicProblem } from "../config/dynamic-options.ts";
 import type { HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
@@ -18,6 +19,7 @@ import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
 import { ProducerLimit } from "../partition/producer-limit.ts";
+import type { RecordFolds } from "../partition/record-fold.ts";
 import type { Log } from "../telemetry/log.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
@@ -28,6 +30,7 @@ import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../
 import { BucketWatch } from "./bucket-watch.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
 import { type Damage, damageOf } from "./damage.ts";
+import { DynamicConfigs, UPLOAD_WAL_USED_RATIO } from "./dynamic-config.ts";
 import { refuseForeignWal } from "./foreign-wal.ts";
 import type { World } from "./world.ts";
 
@@ -53,6 +56,7 @@ const SIZES: BrokerSizes = {
 const WAL_FOLDER = "wal";
 const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
+const NO_INTERNAL_TOPICS: ReadonlyMap<string, RecordFolds> = new Map();
 /** How long the acceptance of a lost log waits for object storage before it is answered. */
 const ACCEPTED_WAIT_MS = 5_000;
 
@@ -148,7 +152,7 @@ export class Broker {
     const failed = (error: Error): void => this.bucket.failed(error);
     this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed }, config.readMemoryBytes);
     const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
-    const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: 0.4 };
+    const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO };
     this.uploader = new Uploader(
       { triggers, objectBytesMax: parts.sizes.objectBytesMax, windowBytes: parts.sizes.uploadWindowBytes, uploadsMax: UPLOADS_MAX },
       {
@@ -190,12 +194,26 @@ export class Broker {
     const { clock, log } = this.world;
     const { state } = this.controller;
     const fatal = (error: Error): void => this.world.fatal(error);
-    const hosting = new Hosting({ brokerId: NODE_ID, clock, wal, remote, uploader, partitions, state, log, fatal });
+    const hosting = new Hosting({
+      brokerId: NODE_ID,
+      clock,
+      wal,
+      remote,
+      uploader,
+      partitions,
+      state,
+      log,
+      recordFolds: NO_INTERNAL_TOPICS,
+      internal: { opened() {}, closed() {} },
+      fatal,
+    });
     this.#hosting = hosting;
     wal.setMetadataIndex(state.index);
+    const dynamic = new DynamicConfigs(this.config, state, NODE_ID, this);
     this.controller.onApplied((effects, index) => {
       wal.setMetadataIndex(index);
       hosting.applied(effects);
+      dynamic.applied(effects);
     });
     wiring.connect(this);
     await hosting.restore(opened.recovered);
@@ -222,6 +240,7 @@ export class Broker {
       offsets: new OffsetLookup(this.remote),
       counters: this.requestCounters,
       brokerConfigs: () => brokerConfigEntries(this.config, { nodeId: NODE_ID, listeners: this.addresses, frameBytesMax: FRAME_BYTES_MAX }),
+      dynamicProblem: (configs) => dynamicProblem(this.config, configs),
       fatal: (error) => this.world.fatal(error),
     };
     return new ClientListener({}, { network, clock, log, handler: kafkaRouter(parts) });

@@ -14,7 +14,9 @@ export function damageOf({ partitions, state: cluster, remote }: DamageParts): D
     const { id, topic, index } = partition.identity;
     const state = cluster.partitions.get(id);
     const spans = state === undefined ? [] : damageInObjects(state, remote.damagedSpans(id));
-    for (const { from, to } of [...spans, ...partition.wal.holes]) damage.push({ topic, partition: index, from, to });
+    const found = [...spans, ...partition.wal.holes];
+    if (partition.recordsLost && found.length === 0) found.push({ from: partition.logStart, to: partition.uploadedEnd });
+    for (const { from, to } of found) damage.push({ topic, partition: index, from, to });
   }
   return damage;
 }

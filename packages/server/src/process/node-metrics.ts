@@ -92,7 +92,7 @@ function readTier(metrics: Metrics, broker: Broker): void {
 function readState(metrics: Metrics, broker: Broker): void {
   const { controller, partitions, metadataLog } = broker;
   const { state } = controller;
-  metrics.read("tidemq_topics", () => state.topicsById.size);
+  metrics.read("tidemq_topics", () => state.topicsByName.size);
   metrics.read("tidemq_partitions", () => partitions.count);
   metrics.read("tidemq_partitions_offline", () => state.partitions.size - partitions.count);
   metrics.read("tidemq_damaged_ranges", () => broker.damage.length);

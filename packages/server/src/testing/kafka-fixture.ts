@@ -30,8 +30,9 @@ import { SimRandom } from "./sim-io/random.ts";
 export type Pair<Q extends Message, R extends Message> = Readonly<{ request: Q; response: R }>;
 
 const BROKER_CONFIGS: readonly BrokerConfigEntry[] = [
-  { name: "node.id", type: "int", value: "1", isDefault: false, doc: "The number of this node." },
-  { name: "num.partitions", type: "int", value: "1", isDefault: true, doc: "Partitions." },
+  { name: "max.connections", type: "int", value: "10000", isDefault: true, isDynamic: true, doc: "Connections." },
+  { name: "node.id", type: "int", value: "1", isDefault: false, isDynamic: false, doc: "The number of this node." },
+  { name: "num.partitions", type: "int", value: "1", isDefault: true, isDynamic: false, doc: "Partitions." },
 ];
 
 /**
@@ -87,6 +88,8 @@ export class KafkaFixture {
       partitions,
       state,
       log,
+      recordFolds: new Map(),
+      internal: { opened() {}, closed() {} },
       fatal: (error) => this.fatal.push(error),
     });
     controller.onApplied((effects) => hosting.applied(effects));
@@ -101,6 +104,7 @@ export class KafkaFixture {
       offsets: new OffsetLookup(remote),
       counters,
       brokerConfigs: () => BROKER_CONFIGS,
+      dynamicProblem: (configs) => (configs.get("max.connections") === "13" ? "13 is not for this broker" : undefined),
       fatal: (error) => this.fatal.push(error),
     };
     const network: Network = {

@@ -188,7 +188,7 @@ class ProduceHandler implements PendingOwner {
   #topic() {
     const { nameStart, nameLength } = this.#scanner;
     const { state } = this.#parts;
-    if (this.#version >= TOPIC_IDS_SINCE) return state.topicsById.get(this.#ids.text(this.#bytes, nameStart, nameLength));
+    if (this.#version >= TOPIC_IDS_SINCE) return state.topicById(this.#ids.text(this.#bytes, nameStart, nameLength));
     return state.topicsByName.get(this.#names.text(this.#bytes, nameStart, nameLength));
   }
 

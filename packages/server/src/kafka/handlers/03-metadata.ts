@@ -106,7 +106,7 @@ function topicsOf(parts: KafkaParts, request: MetadataRequest, version: number, 
 
 function askedTopic(parts: KafkaParts, asked: Asked, version: number, failures: ReadonlyMap<string, number>): TopicAnswer {
   const { name, topicId } = asked;
-  const topic = name === null || topicId !== ZERO_UUID ? parts.state.topicsById.get(topicId) : parts.state.topicsByName.get(name);
+  const topic = name === null || topicId !== ZERO_UUID ? parts.state.topicById(topicId) : parts.state.topicsByName.get(name);
   if (name === null && version < BY_ID_SINCE) return failed(parts, "", topicId, ErrorCode.INVALID_REQUEST);
   if (topic !== undefined) return topicAnswer(parts, topic);
   if (name === null || topicId !== ZERO_UUID) return failed(parts, name, topicId, ErrorCode.UNKNOWN_TOPIC_ID);

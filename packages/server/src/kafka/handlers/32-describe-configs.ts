@@ -6,15 +6,17 @@ import {
 } from "@tidemq/protocol/messages/32-describe-configs.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
+import { ALL_BROKERS } from "../../cluster/cluster-state.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
-import { brokerConfigAnswer, type ConfigAnswer, topicConfigAnswers } from "../config-answers.ts";
+import { brokerConfigAnswer, type ConfigAnswer, type DynamicLayers, setOnAll, topicConfigAnswers } from "../config-answers.ts";
+import { brokerOf } from "../config-resources.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { RESOURCE } from "../resources.ts";
 
 /*
  * Behaviour
- * - Topics: every option of Kafka's, also those without effect here, whose documentation says so. Brokers: this one's, all
- *   read-only; other kinds of resource are INVALID_REQUEST.
+ * - Topics: every option of Kafka's, also those without effect here, whose documentation says so. Brokers: this one's, read-only
+ *   but for those that change at run time; an empty name asks for what is set on all. Other kinds of resource are INVALID_REQUEST.
  * - A list of names asks for those only; names that do not exist are left out.
  *
  * Version notes
@@ -61,16 +63,18 @@ function answersOf(parts: KafkaParts, { resourceType, resourceName }: Asked): Co
       if (topic === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `The topic '${resourceName}' does not exist.`);
       return topicConfigAnswers(topic.configs);
     }
-    case RESOURCE.broker: {
-      const { brokerId } = parts.options;
-      // An empty name asks for what all brokers have in common and can be changed at run time: nothing yet.
-      if (resourceName === "") return [];
-      if (resourceName === String(brokerId)) return parts.brokerConfigs().map(brokerConfigAnswer);
-      throw new QueueError("INVALID_REQUEST", `Unexpected broker id, expected ${brokerId} or empty string, but received ${resourceName}`);
+    default: {
+      const layers = layersOf(parts, brokerOf(parts, { resourceType, resourceName }));
+      if (resourceName === "") return setOnAll(layers);
+      return parts.brokerConfigs().map((entry) => brokerConfigAnswer(entry, layers));
     }
-    default:
-      throw new QueueError("INVALID_REQUEST", `Unsupported resource type: ${resourceType}`);
   }
+}
+
+/** Options that were set while brokers ran: this broker's, then those of all. */
+function layersOf({ state }: KafkaParts, broker: number): DynamicLayers {
+  const all = state.brokerConfigsOf(ALL_BROKERS).configs;
+  return { own: broker === ALL_BROKERS ? undefined : state.brokerConfigsOf(broker).configs, all };
 }
 
 function failed({ resourceType, resourceName }: Asked, errorCode: number, errorMessage: string): Result {

@@ -18,9 +18,11 @@ export function alterConfigsHandler(parts: KafkaParts): ApiHandler {
     request: alterConfigsRequest,
     response: alterConfigsResponse,
     async handle({ resources, validateOnly }) {
-      const responses = await alterResources(parts, "AlterConfigs", resources, (topic, { configs }) =>
-        parts.controller.replaceTopicConfigs(topic, configs, validateOnly),
-      );
+      const { controller } = parts;
+      const responses = await alterResources(parts, "AlterConfigs", resources, {
+        topic: (topic, { configs }) => controller.replaceTopicConfigs(topic, configs, validateOnly),
+        broker: (broker, { configs }) => controller.replaceBrokerConfigs(broker, configs, parts.dynamicProblem, validateOnly),
+      });
       return { throttleTimeMs: 0, responses };
     },
     refuse: ({ resources }, code, message) => ({ throttleTimeMs: 0, responses: refuseResources(resources, code, message) }),

@@ -14,7 +14,8 @@ import type { KafkaParts } from "../kafka-parts.ts";
  * - Topics: set, delete, append, subtract, each resource by itself and then as a whole or not at all. Answered when the
  *   partitions act on it. `validateOnly` changes nothing.
  * - The same resource twice, or the same option twice in one, is INVALID_REQUEST, as in Kafka.
- * - Brokers: their options cannot be changed while they run, INVALID_REQUEST says so. Other kinds are INVALID_REQUEST too.
+ * - Brokers, this one or all of them (an empty name): what changes while they run, in effect when it is answered. Anything else
+ *   is INVALID_CONFIG, which names what can be changed. Other kinds are INVALID_REQUEST.
  *
  * Version notes
  * - v1 flexible
@@ -29,9 +30,11 @@ export function incrementalAlterConfigsHandler(parts: KafkaParts): ApiHandler {
     request: incrementalAlterConfigsRequest,
     response: incrementalAlterConfigsResponse,
     async handle({ resources, validateOnly }) {
-      const responses = await alterResources(parts, "IncrementalAlterConfigs", resources, (topic, resource) =>
-        parts.controller.alterTopicConfigs(topic, operationsOf(resource), validateOnly),
-      );
+      const { controller } = parts;
+      const responses = await alterResources(parts, "IncrementalAlterConfigs", resources, {
+        topic: (topic, resource) => controller.alterTopicConfigs(topic, operationsOf(resource), validateOnly),
+        broker: (broker, resource) => controller.alterBrokerConfigs(broker, operationsOf(resource), parts.dynamicProblem, validateOnly),
+      });
       return { throttleTimeMs: 0, responses };
     },
     refuse: ({ resources }, code, message) => ({ throttleTimeMs: 0, responses: refuseResources(resources, code, message) }),

@@ -390,6 +390,7 @@ describe("options", () => {
     deepEqual(
       mine.results[0]?.configs.map(({ name, value, readOnly, configSource }) => [name, value, readOnly, configSource]),
       [
+        ["max.connections", "10000", false, 5],
         ["node.id", "1", true, 4],
         ["num.partitions", "1", true, 5],
       ],
@@ -432,7 +433,7 @@ describe("options", () => {
       ErrorCode.INVALID_REQUEST,
     ]);
     deepEqual(await alter({ ...change("retention.ms", 0, "1"), validateOnly: true }), [0]);
-    const broker = [{ resourceType: BROKER, resourceName: "1", configs: [] }];
+    const broker = [{ resourceType: BROKER, resourceName: "2", configs: [] }];
     deepEqual(await alter({ resources: broker, validateOnly: false }), [ErrorCode.INVALID_REQUEST]);
     equal(fixture.controller.state.topicsByName.get("a")?.configs.get("retention.ms"), "5000");
   });

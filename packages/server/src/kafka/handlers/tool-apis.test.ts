@@ -90,7 +90,7 @@ describe("AlterConfigs", () => {
     deepEqual(configsOf("t"), { "retention.ms": "1000" });
   });
 
-  test("refuses the same resource twice, brokers, other kinds, topics that are not there", async () => {
+  test("refuses the same resource twice, other brokers, other kinds, topics that are not there", async () => {
     await fixture.createTopic("t");
     const resource = { resourceType: TOPIC, resourceName: "t", configs: [] };
     const { responses } = await client.ask(API.alterConfigs, 2, { resources: [resource, resource], validateOnly: false });
@@ -98,7 +98,7 @@ describe("AlterConfigs", () => {
       responses.map(({ errorCode }) => errorCode),
       [ErrorCode.INVALID_REQUEST, ErrorCode.INVALID_REQUEST],
     );
-    equal(await alter(2, {}, { resourceType: BROKER, resourceName: "1" }), ErrorCode.INVALID_REQUEST);
+    equal(await alter(2, {}, { resourceType: BROKER, resourceName: "2" }), ErrorCode.INVALID_REQUEST);
     equal(await alter(2, {}, { resourceType: 99 }), ErrorCode.INVALID_REQUEST);
     equal(await alter(2, {}, { resourceName: "gone" }), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION);
   });

@@ -1,0 +1,74 @@
+import { assert } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
+import type { PartitionState } from "../cluster/cluster-state.ts";
+import type { Partition } from "./partition.ts";
+import type { RecordFold, RecordFolds } from "./record-fold.ts";
+import { foldOfBytes, replayRecords } from "./record-replay.ts";
+import { baseOfObject, type FoldSource } from "./restored-folds.ts";
+
+type Pause = () => Promise<void>;
+
+/**
+ * Makes the fold of an internal partition's records after a start, at the end of its log, and completes its base: from the base
+ * that the log has, else from the object's that ends at uploadedEnd, and the batches behind it. Nothing is appended or uploaded
+ * meanwhile. False when a part of it is lost: then the partition stays as it is until a person gives that part up.
+ * @throws QueueError OBJECT_STORAGE_UNAVAILABLE: try again.
+ */
+export async function restoreRecords(source: FoldSource, state: PartitionState, partition: Partition, pause: Pause): Promise<boolean> {
+  const { base, wal, recordFolds } = partition;
+  assert(recordFolds !== undefined && partition.records === undefined, `the records of ${partition.name} are folded once`);
+  const { uploadedEnd } = partition;
+  const fold = (await ofLog(source, partition, recordFolds, pause)) ?? (await ofObject(source, state, partition, recordFolds, pause));
+  if (fold === undefined) return false;
+  const bytes = await fold.encode(pause);
+  if (!(await unlessDamaged(source, partition, () => replayRecords(fold, wal, uploadedEnd, wal.logEnd, pause)))) return false;
+  assert(base === partition.base && uploadedEnd === partition.uploadedEnd, "uploadedEnd stands while records are restored");
+  base.records = bytes;
+  base.recordsEnd = uploadedEnd;
+  partition.records = fold;
+  return true;
+}
+
+/** The fold at uploadedEnd from the base in the log; undefined when that has none, or not all that follows it. */
+async function ofLog(source: FoldSource, partition: Partition, folds: RecordFolds, pause: Pause): Promise<RecordFold | undefined> {
+  const { base, wal, uploadedEnd } = partition;
+  const from = base.records === undefined ? 0 : base.recordsEnd;
+  if (from < wal.logEnd && wal.firstOffset > from) return undefined;
+  let fold: RecordFold | undefined;
+  const isWhole = await unlessDamaged(source, partition, async () => {
+    fold = await foldOfBytes(folds, base.records, pause);
+    await replayRecords(fold, wal, from, uploadedEnd, pause);
+  });
+  return isWhole ? fold : undefined;
+}
+
+async function ofObject(
+  source: FoldSource,
+  state: PartitionState,
+  partition: Partition,
+  folds: RecordFolds,
+  pause: Pause,
+): Promise<RecordFold | undefined> {
+  const { uploadedEnd } = partition;
+  const base = await baseOfObject(source, state);
+  const end = base?.nextOffset ?? 0;
+  const isJoined = end === uploadedEnd || isAcceptedLoss(state, Math.max(end, state.logStart), uploadedEnd);
+  if (!isJoined || (end > 0 && base?.records === undefined)) return undefined;
+  let fold: RecordFold | undefined;
+  const isWhole = await unlessDamaged(source, partition, async () => {
+    fold = await foldOfBytes(folds, base?.records, pause);
+  });
+  return isWhole ? fold : undefined;
+}
+
+async function unlessDamaged({ log }: FoldSource, { name }: Partition, run: () => Promise<void>): Promise<boolean> {
+  try {
+    await run();
+    return true;
+  } catch (error) {
+    if (!(error instanceof QueueError && (error.code === "CORRUPT_RECORD" || error.code === "OFFSET_OUT_OF_RANGE"))) throw error;
+    log.warn("entries of an internal partition cannot be read here", { partition: name, reason: error.message });
+    return false;
+  }
+}

@@ -1,0 +1,43 @@
+import { ALL_BROKERS, type ClusterState } from "../cluster/cluster-state.ts";
+import type { Effect } from "../cluster/effects.ts";
+import { dynamicConfig } from "../config/dynamic-options.ts";
+import type { StartConfig } from "../config/start-options.ts";
+
+/** What runs with options that change, and is told at once. */
+export type DynamicParts = Readonly<{
+  uploader: Readonly<{ setTriggers(triggers: Readonly<{ bytes: number; ageMs: number; walUsedRatio: number }>): void }>;
+  clients: Readonly<{ setLimits(limits: Readonly<{ connectionsMax: number; idleMsMax: number }>): void }>;
+}>;
+
+/** Part of the write-ahead log in use at which uploads begin whatever else is set. */
+export const UPLOAD_WAL_USED_RATIO = 0.4;
+
+/** Keeps a running broker at what was set on it, or on all brokers. */
+export class DynamicConfigs {
+  readonly #start: StartConfig;
+  readonly #state: ClusterState;
+  readonly #broker: number;
+  readonly #parts: DynamicParts;
+
+  constructor(start: StartConfig, state: ClusterState, broker: number, parts: DynamicParts) {
+    this.#start = start;
+    this.#state = state;
+    this.#broker = broker;
+    this.#parts = parts;
+    this.#set();
+  }
+
+  /** In the turn in which the metadata changed. */
+  applied(effects: readonly Effect[]): void {
+    const concerns = (effect: Effect): boolean =>
+      effect.kind === "broker-configs-changed" && (effect.broker === this.#broker || effect.broker === ALL_BROKERS);
+    if (effects.some(concerns)) this.#set();
+  }
+
+  #set(): void {
+    const layers = [this.#broker, ALL_BROKERS].map((broker) => this.#state.brokerConfigsOf(broker).configs);
+    const { uploadBytes, uploadAgeMs, connectionsMax, idleMsMax } = dynamicConfig(this.#start, layers);
+    this.#parts.uploader.setTriggers({ bytes: uploadBytes, ageMs: uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO });
+    this.#parts.clients.setLimits({ connectionsMax, idleMsMax });
+  }
+}
