@@ -21,6 +21,7 @@ import { Partitions } from "../partition/partitions.ts";
 import { ProducerLimit } from "../partition/producer-limit.ts";
 import type { RecordFolds } from "../partition/record-fold.ts";
 import type { Log } from "../telemetry/log.ts";
+import { Collector } from "../tier/collector.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
 import { RemoteReader } from "../tier/remote-reader.ts";
@@ -28,6 +29,7 @@ import { TierMetrics } from "../tier/tier-metrics.ts";
 import { Uploader } from "../tier/upload.ts";
 import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
 import { BucketWatch } from "./bucket-watch.ts";
+import { ClusterCollectionIndex } from "./cluster-collection-index.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
 import { type Damage, damageOf } from "./damage.ts";
 import { DynamicConfigs, UPLOAD_WAL_USED_RATIO } from "./dynamic-config.ts";
@@ -73,7 +75,7 @@ export type AcceptedLoss =
  * the simulator runs exactly this.
  *
  * Order of a start: metadata log → state → write-ahead log → claim, register, lead → folds → listen.
- * Order of a stop: stop listening, answer what is under way → uploads → write-ahead log → metadata log.
+ * Order of a stop: stop listening, answer what is under way → collection, uploads → write-ahead log → metadata log.
  */
 export class Broker {
   readonly config: StartConfig;
@@ -89,6 +91,7 @@ export class Broker {
   readonly bucket: BucketWatch;
   readonly remote: RemoteReader;
   readonly uploader: Uploader;
+  readonly collector: Collector;
   readonly clients: ClientListener;
   readonly #listeners: Listener[] = [];
   #hosting: Hosting | undefined;
@@ -151,6 +154,7 @@ export class Broker {
     this.bucket = parts.bucket;
     const failed = (error: Error): void => this.bucket.failed(error);
     this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed }, config.readMemoryBytes);
+    const fatal = (error: Error): void => world.fatal(error);
     const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
     const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO };
     this.uploader = new Uploader(
@@ -165,9 +169,11 @@ export class Broker {
         metrics,
         manifests: this.remote.manifests,
         pressure: () => this.#pressure(),
-        fatal: (error) => world.fatal(error),
+        fatal,
       },
     );
+    const named = new ClusterCollectionIndex(this.controller, ids);
+    this.collector = new Collector({ store, index: named, ids, clock, random, log, metrics, clusterId, failed, fatal });
     this.clients = this.#serveKafka();
   }
 
@@ -183,6 +189,7 @@ export class Broker {
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();
     this.bucket.stop();
+    await this.collector.stop(DRAIN_MS);
     await this.uploader.stop(DRAIN_MS);
     await this.wal.close();
     await this.controller.close();
@@ -214,11 +221,13 @@ export class Broker {
       wal.setMetadataIndex(index);
       hosting.applied(effects);
       dynamic.applied(effects);
+      if (effects.some(({ kind }) => kind === "topic-deleted" || kind === "log-start-raised")) this.collector.ask();
     });
     wiring.connect(this);
     await hosting.restore(opened.recovered);
     wal.ready();
     await wal.roomMade();
+    this.collector.start();
   }
 
   #pressure() {

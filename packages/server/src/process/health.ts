@@ -37,6 +37,7 @@ export function healthOf(broker: Broker): Health {
   const offline = state.partitions.size - partitions.count;
   const problems: string[] = [];
   if (storeError !== undefined) problems.push(`object storage fails: ${storeError}; writes go on until the write-ahead log is full`);
+  if (broker.collector.problem !== undefined) problems.push(`objects of no use stay in object storage: ${broker.collector.problem}`);
   if (isShort)
     problems.push(`the write-ahead log is filling up: producers are slowed down, and refused after ${formatBytes(roomBytes)} more`);
   if (lost.length > 0)

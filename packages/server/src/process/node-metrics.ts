@@ -81,6 +81,11 @@ function readTier(metrics: Metrics, broker: Broker): void {
   metrics.read("tidemq_object_read_failures_total", () => tier.storeReadFailures);
   metrics.read("tidemq_object_corruptions_total", () => tier.corruptions);
   metrics.read("tidemq_objects_missing_total", () => tier.objectsMissing);
+  metrics.read("tidemq_collections_total", () => tier.collections);
+  metrics.read("tidemq_collection_failures_total", () => tier.collectionFailures);
+  metrics.read("tidemq_collected_objects_total", () => tier.objectsCollected);
+  metrics.read("tidemq_collected_bytes_total", () => tier.bytesCollected);
+  metrics.read("tidemq_objects_waiting", () => tier.objectsWaiting);
   metrics.read("tidemq_cache_bytes", () => remote.blocks.bytes + remote.manifests.bytes);
   metrics.read("tidemq_cache_hits_total", () => tier.blockHits);
   metrics.read("tidemq_cache_misses_total", () => tier.blockMisses);

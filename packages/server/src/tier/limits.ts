@@ -113,3 +113,25 @@ export const READ_BYTES_MAX = 8 * MiB;
 
 /** Spans of offsets that are remembered as damaged in objects. */
 export const DAMAGED_SPANS_MAX = 10_000;
+
+/** Objects that a walk over everything that is named passes before it gives the loop back. */
+export const REFERENCES_PER_TURN = 2_000;
+
+/** Keys of one LIST, as many as S3 gives. */
+export const LIST_KEYS_MAX = 1_000;
+
+/** Objects that are being deleted at a time. */
+export const REMOVES_MAX = 8;
+
+/** A collection begins so long after something was given up: more may follow. */
+export const COLLECT_DELAY_MS = 1_000;
+
+/** And not before so many times its own duration has passed since the last one ended: it reads all manifests and lists the bucket. */
+export const COLLECT_REST_FACTOR = 10;
+
+/** What nobody knows of, such as a write that landed long after it was given up, is looked for this often. */
+export const COLLECT_UNASKED_MS = 3_600_000;
+
+/** The wait after a collection that failed: from, to, doubling. */
+export const COLLECT_RETRY_MIN_MS = 1_000;
+export const COLLECT_RETRY_MAX_MS = 300_000;

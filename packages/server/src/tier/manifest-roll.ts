@@ -1,12 +1,13 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { QueueError } from "../base/errors.ts";
 import { ObjectStoreError } from "../io/object-store.ts";
-import { objectKey } from "../model/object-id.ts";
+import { type ObjectId, objectKey } from "../model/object-id.ts";
 import { type ManifestPointer, type ObjectRange, UNMERGED_RANGES_MAX } from "../model/object-range.ts";
 import { withinTime } from "./backoff.ts";
 import { COMMIT_WAIT_MS, MANIFEST_CHILDREN_MAX, MANIFEST_RANGES_MAX, ROLL_SPREAD, UNMERGED_RANGES_KEPT } from "./limits.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import { encodeManifest, type Manifest, manifestSummary } from "./manifest-codec.ts";
+import type { ManifestVerdict } from "./object-index.ts";
 import { PutObject, type StoreWatch } from "./put-object.ts";
 import { ObjectMissingError } from "./store-read.ts";
 import type { UploadParts } from "./upload-task.ts";
@@ -59,7 +60,7 @@ export class ManifestRoll {
    * turn out to have; the next roll starts from what the state says. @throws QueueError, ObjectStoreError.
    */
   async run(partitionId: number, leaderEpoch: number): Promise<boolean> {
-    const { index, metrics, log } = this.#parts;
+    const { index } = this.#parts;
     const previous = index.manifestOf(partitionId);
     const root = previous === undefined ? undefined : await this.#rootOf(previous);
     const leaving = index.unmerged(partitionId).slice(0, -UNMERGED_RANGES_KEPT);
@@ -67,15 +68,37 @@ export class ManifestRoll {
     if (history.children.length + history.ranges.length === 0) return true;
     if (history.children.length >= MANIFEST_CHILDREN_MAX)
       throw new QueueError("POLICY_VIOLATION", `a partition has too many ranges for its manifest. partition=${partitionId}`);
-    const manifest = await this.#store(partitionId, history);
-    const request = { manifest, previous: previous?.object, leaderEpoch };
-    const verdict = await withinTime(this.#parts.clock, index.commitManifest(request), COMMIT_WAIT_MS, lateCommit);
+    return this.#storeAndCommit(partitionId, history, previous?.object, leaderEpoch);
+  }
+
+  /** The root's id is drawn first: a bound that lets the root commit has not passed the leaf. */
+  async #storeAndCommit(
+    partitionId: number,
+    history: RolledHistory,
+    previous: ObjectId | undefined,
+    leaderEpoch: number,
+  ): Promise<boolean> {
+    const { ids, index, clock } = this.#parts;
+    const [rootId, leafId] = [ids.next(), ids.next()];
+    try {
+      const manifest = await this.#store(partitionId, history, rootId, leafId);
+      const request = { manifest, previous, leaderEpoch };
+      const verdict = await withinTime(clock, index.commitManifest(request), COMMIT_WAIT_MS, lateCommit);
+      this.#count(verdict, manifest);
+      return verdict === "accepted";
+    } finally {
+      ids.close(rootId);
+      ids.close(leafId);
+    }
+  }
+
+  #count(verdict: ManifestVerdict, { partitionId, endOffset }: ManifestPointer): void {
+    const { metrics, log } = this.#parts;
     if (verdict === "accepted") metrics.manifestsWritten += 1;
     else {
       metrics.manifestsRefused += 1;
-      log.warn("a manifest was refused", { partition: partitionId, end: manifest.endOffset });
+      log.warn("a manifest was refused", { partition: partitionId, end: endOffset });
     }
-    return verdict === "accepted";
   }
 
   /** What the old root holds. One that is damaged or missing is kept as it is, as a child: new records must not wait for it. */
@@ -90,10 +113,7 @@ export class ManifestRoll {
     }
   }
 
-  /** The root's id is drawn first: a bound that lets the root commit has not passed the leaf. */
-  async #store(partitionId: number, history: RolledHistory): Promise<ManifestPointer> {
-    const { ids } = this.#parts;
-    const [rootId, leafId] = [ids.next(), ids.next()];
+  async #store(partitionId: number, history: RolledHistory, rootId: ObjectId, leafId: ObjectId): Promise<ManifestPointer> {
     const children = [...history.children];
     if (history.leaf.length > 0) children.push(await this.#put(partitionId, leafId, [], history.leaf));
     return this.#put(partitionId, rootId, children, history.ranges);

@@ -586,3 +586,17 @@ test("an offset that nobody uploaded brings nothing", async () => {
   deepEqual(await the.read(5, 9), { pieces: [], bytes: 0, nextOffset: 9, hold: undefined });
   deepEqual(await the.world.settle(the.reader.read(77, 0, 10, 1000, true)), { pieces: [], bytes: 0, nextOffset: 10, hold: undefined });
 });
+
+test("a range that expires while it is read is out of range, not damaged; a search by time goes on behind it", async () => {
+  const the = await withoutSecond("missing");
+  const second = the.index.unmerged(1)[1];
+  ok(second !== undefined);
+  await fails(the.read(second.startOffset), "OBJECT_STORAGE_UNAVAILABLE", /missing/);
+  const { objectsMissing } = the.metrics;
+  the.index.logStarts.set(1, second.endOffset);
+  await fails(the.read(second.startOffset), "OFFSET_OUT_OF_RANGE", /no longer there/);
+  equal(the.metrics.objectsMissing, objectsMissing);
+  const found = await the.world.settle(the.reader.batchAtTimestamp(1, 0, second.startOffset, the.source.uploadedEnd));
+  ok(found !== undefined);
+  equal(batch.baseOffset(found, 0), second.endOffset);
+});

@@ -95,7 +95,7 @@ export class RemoteReader {
     while (at < endOffset) {
       const range = await this.#rangeWithTimestamp(partitionId, timestampMs, at, endOffset);
       if (range === undefined) return undefined;
-      const found = await this.#unlessGivenUp(range, (section) => this.#batchAtTimestamp(section, timestampMs, at));
+      const found = await this.#unlessGivenUp(range, (section) => this.#batchAtTimestamp(section, timestampMs, at)).catch(unlessExpired);
       if (found !== undefined) return batch.baseOffset(found, 0) < endOffset ? found : undefined;
       at = range.endOffset;
     }
@@ -148,9 +148,12 @@ export class RemoteReader {
       return await run(await this.blocks.section(range));
     } catch (error) {
       if (!(error instanceof ObjectMissingError)) throw error;
-      this.#parts.metrics.objectsMissing += 1;
-      const again = await this.#range(partitionId, range.startOffset, range.endOffset);
-      if (again === undefined || sameSection(again, range)) throw error;
+      const { index, metrics } = this.#parts;
+      const isExpired = index.logStartOf(partitionId) >= range.endOffset;
+      const again = isExpired ? undefined : await this.#range(partitionId, range.startOffset, range.endOffset);
+      if (again === undefined) throw new RangeExpiredError(range, { cause: error });
+      metrics.objectsMissing += 1;
+      if (sameSection(again, range)) throw error;
       return run(await this.blocks.section(again));
     }
   }
@@ -327,6 +330,19 @@ export class RemoteReader {
       at = range.endOffset;
     }
   }
+}
+
+/** The log's start passed the range, or its topic was deleted, while it was being read, and its object is gone. */
+class RangeExpiredError extends QueueError {
+  override readonly name = "RangeExpiredError";
+
+  constructor({ partitionId, startOffset, endOffset }: ObjectRange, options: ErrorOptions) {
+    super("OFFSET_OUT_OF_RANGE", `offsets [${startOffset}, ${endOffset}) are no longer there. partition=${partitionId}`, options);
+  }
+}
+
+function unlessExpired(error: unknown): undefined {
+  if (!(error instanceof RangeExpiredError)) throw error;
 }
 
 /** The blocks from `first` on that bring at least so many bytes: number of the one behind. */

@@ -20,6 +20,13 @@ export class TierMetrics {
   manifestsWritten = 0;
   manifestsRefused = 0;
   uploadMsTotal = 0;
+  // collection
+  objectsCollected = 0;
+  bytesCollected = 0;
+  collections = 0;
+  collectionFailures = 0;
+  /** Found to be of no use and not deleted yet. */
+  objectsWaiting = 0;
   // reads
   storeReads = 0;
   storeReadBytes = 0;

@@ -10,7 +10,7 @@ import { COMMIT_WAIT_MS } from "./limits.ts";
 import { type BuiltObject, buildObject, type SectionDraft } from "./object-builder.ts";
 import type { ObjectIds } from "./object-ids.ts";
 import type { CommitReply, CommitRequest, ObjectIndex } from "./object-index.ts";
-import { PutObject, type StoreWatch } from "./put-object.ts";
+import { PutObject, type PutOutcome, type StoreWatch } from "./put-object.ts";
 import type { TierMetrics } from "./tier-metrics.ts";
 
 export type UploadParts = Readonly<{
@@ -28,6 +28,7 @@ export type UploadParts = Readonly<{
  * under a new one, once; then it counts as a failure of the store.
  *
  * @param puts Receives every write that was begun; the sections' bytes may change only when all of them are settled.
+ * @returns An object whose id is still open: its commit comes now.
  */
 export async function storeSections(
   parts: UploadParts,
@@ -42,14 +43,23 @@ export async function storeSections(
     const key = objectKey(identity.clusterId, identity.object, "records");
     const put = new PutObject(parts, { key, pieces: built.pieces, bytes: built.bytes, crc: built.crc, pace });
     puts.push(put);
-    if ((await put.run(watch)) === "verified") {
-      watch.stored();
-      return built;
-    }
+    if (await isStored(put, watch, () => parts.ids.close(identity.object))) return built;
     parts.log.error("object storage holds other bytes than were written", { key });
     const error = new ObjectStoreError("unavailable", `the store holds other bytes than were written. key=${key}`);
     watch.failed(error);
     if (round > 0) throw error;
+  }
+}
+
+/** One that is not, or not as it was sent, is given up: should it turn up later it is garbage. */
+async function isStored(put: PutObject, watch: StoreWatch, giveUp: () => void): Promise<boolean> {
+  let outcome: PutOutcome | undefined;
+  try {
+    outcome = await put.run(watch);
+    if (outcome === "verified") watch.stored();
+    return outcome === "verified";
+  } finally {
+    if (outcome !== "verified") giveUp();
   }
 }
 

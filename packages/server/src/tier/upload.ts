@@ -4,7 +4,7 @@ import type { Timer } from "../io/clock.ts";
 import { ObjectStoreError, type PutPace } from "../io/object-store.ts";
 import { AGE_CHECK_MAX_MS, AGE_CHECK_MIN_MS, SECTIONS_MAX } from "./limits.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
-import type { SectionDraft } from "./object-builder.ts";
+import type { BuiltObject, SectionDraft } from "./object-builder.ts";
 import type { CommitRequest } from "./object-index.ts";
 import type { PutObject, StoreWatch } from "./put-object.ts";
 import { RollQueue } from "./roll-queue.ts";
@@ -296,11 +296,19 @@ export class Uploader {
       const built = await storeSections(this.#parts, drafts, this.#pace(), this.#watch, puts);
       this.#parts.metrics.objectsUploaded += 1;
       this.#parts.metrics.objectBytesUploaded += built.bytes;
-      await this.#commit({ object: built.identity.object, ranges: built.ranges }, built.bytes, startMs);
+      await this.#commitObject(built, startMs);
     } catch (error) {
       if (!(error instanceof ObjectStoreError)) throw error;
       this.#parts.metrics.uploadFailures += 1;
       this.#health.giveUp();
+    }
+  }
+
+  async #commitObject({ identity: { object }, ranges, bytes }: BuiltObject, startMs: number): Promise<void> {
+    try {
+      await this.#commit({ object, ranges }, bytes, startMs);
+    } finally {
+      this.#parts.ids.close(object);
     }
   }
 

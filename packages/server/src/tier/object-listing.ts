@@ -1,0 +1,38 @@
+import { type Clock, sleep } from "../io/clock.ts";
+import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
+import { type ObjectId, type ObjectKind, parseObjectKey } from "../model/object-id.ts";
+import { withinTime } from "./backoff.ts";
+import { LIST_KEYS_MAX, STORE_READ_WAIT_MS } from "./limits.ts";
+
+/** A key of this cluster's broker data. */
+export type ListedObject = Readonly<{ key: string; id: ObjectId; kind: ObjectKind }>;
+
+/** One answer to LIST. `others`: keys that no broker of this cluster ever makes. */
+export type ListedPage = Readonly<{ objects: readonly ListedObject[]; others: readonly string[] }>;
+
+/**
+ * Every key under the prefix, page by page; what changes meanwhile may be there or not, and a store's list may be stale.
+ * @throws ObjectStoreError
+ */
+export async function* listPages(store: ObjectStore, clock: Clock, prefix: string, clusterId: string): AsyncGenerator<ListedPage> {
+  for (let after = ""; ; ) {
+    const late = (): Error => new ObjectStoreError("unavailable", "no answer to a LIST");
+    const keys = await withinTime(clock, store.list(prefix, after, LIST_KEYS_MAX), STORE_READ_WAIT_MS, late);
+    if (keys.length > 0) yield pageOf(keys, clusterId);
+    const last = keys.at(-1);
+    if (last === undefined || keys.length < LIST_KEYS_MAX) return;
+    after = last;
+    await sleep(clock, 0);
+  }
+}
+
+function pageOf(keys: readonly string[], clusterId: string): ListedPage {
+  const objects: ListedObject[] = [];
+  const others: string[] = [];
+  for (const key of keys) {
+    const parsed = parseObjectKey(key);
+    if (parsed?.clusterId === clusterId) objects.push({ key, id: parsed.id, kind: parsed.kind });
+    else others.push(key);
+  }
+  return { objects, others };
+}
