@@ -2,6 +2,10 @@ import { Admin } from "./admin.ts";
 import { Cluster, type ClusterOptions, type ClusterParts } from "./cluster.ts";
 import { Consumer } from "./consumer.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
+import { Coordinators } from "./coordinators.ts";
+import { GroupAdmin } from "./group-admin.ts";
+import { GroupConsumer } from "./group-consumer.ts";
+import { type GroupConsumerOptions, groupOptions } from "./group-consumer-options.ts";
 import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer-options.ts";
 import type { Address } from "./transport.ts";
@@ -27,14 +31,19 @@ const DEFAULTS: Omit<ClusterOptions, "bootstrap"> = {
 export class Client {
   readonly cluster: Cluster;
   readonly admin: Admin;
+  readonly groups: GroupAdmin;
+  readonly #coordinators: Coordinators;
   readonly #producers = new Set<Producer>();
   readonly #consumers = new Set<Consumer>();
+  readonly #groupConsumers = new Set<GroupConsumer>();
   #consumersMade = 0;
 
   /** Connects with the first request. @throws {ClientError} INVALID_ARGUMENT */
   constructor(options: ClientOptions, parts: ClusterParts) {
     this.cluster = new Cluster({ ...DEFAULTS, ...options }, parts);
     this.admin = new Admin(this.cluster);
+    this.#coordinators = new Coordinators(this.cluster);
+    this.groups = new GroupAdmin(this.cluster, this.#coordinators);
   }
 
   producer(options: Partial<ProducerOptions> = {}): Producer {
@@ -50,8 +59,17 @@ export class Client {
     return consumer;
   }
 
-  /** Delivers what producers still have, ends consumers, closes connections. */
+  /** A member of a group; it joins with `subscribe`. */
+  groupConsumer(groupId: string, options: Partial<GroupConsumerOptions> = {}): GroupConsumer {
+    const parts = { cluster: this.cluster, coordinators: this.#coordinators, consumer: this.consumer(options) };
+    const consumer = new GroupConsumer(parts, groupId, groupOptions(options));
+    this.#groupConsumers.add(consumer);
+    return consumer;
+  }
+
+  /** Delivers what producers still have, takes members out of their groups, ends consumers, closes connections. */
   async close(): Promise<void> {
+    await Promise.allSettled([...this.#groupConsumers].map((consumer) => consumer.close()));
     for (const consumer of this.#consumers) consumer.close();
     await Promise.all([...this.#producers].map((producer) => producer.close()));
     this.cluster.close();
@@ -59,6 +77,7 @@ export class Client {
 
   /** Closes at once; records that are not delivered yet fail. */
   abort(): void {
+    for (const consumer of this.#groupConsumers) consumer.abort();
     for (const consumer of this.#consumers) consumer.close();
     for (const producer of this.#producers) producer.abort();
     this.cluster.close();

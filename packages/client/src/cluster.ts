@@ -51,6 +51,7 @@ export class Cluster {
   readonly #slots = new Map<string, Slot>();
   readonly #interest = new Set<string>();
   #refreshing: Promise<void> | undefined;
+  #isRefreshSent = false;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #bootstrapNext: number;
   #closed = false;
@@ -122,15 +123,23 @@ export class Cluster {
 
   /** Asks for metadata of all topics of interest. Calls at the same time share one request. */
   refresh(): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => {
-      this.#refreshing = undefined;
+    if (this.#refreshing !== undefined) return this.#refreshing;
+    this.#isRefreshSent = false;
+    const own = this.#refresh().finally(() => {
+      if (this.#refreshing === own) this.#refreshing = undefined;
     });
-    return this.#refreshing;
+    this.#refreshing = own;
+    return own;
   }
 
   /** The next use of metadata asks first: somebody has found it wrong. */
   markStale(): void {
     this.#refreshedAtMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** From now on these topics are asked for with every refresh, whether they exist or not. @throws {ClientError} INVALID_ARGUMENT */
+  watch(names: readonly string[]): void {
+    for (const name of names) this.#addInterest(name);
   }
 
   /** Stops keeping metadata of the topic. */
@@ -207,8 +216,9 @@ export class Cluster {
   }
 
   async #refresh(): Promise<void> {
-    const names = [...this.#interest];
     const connection = await this.anyConnection();
+    const names = [...this.#interest];
+    this.#isRefreshSent = true;
     const answer = await connection.request(API.metadata, (version) => metadataBody(names, version));
     if (answer.errorCode !== ErrorCode.NONE) throw brokerError(answer.errorCode, "read the cluster's metadata");
     this.metadata.update(answer);
@@ -233,6 +243,8 @@ export class Cluster {
     if (this.#interest.has(topicName)) return;
     if (this.#interest.size >= TOPICS_MAX) throw new ClientError("INVALID_ARGUMENT", `one client uses at most ${TOPICS_MAX} topics`);
     this.#interest.add(topicName);
+    // A request that has been sent does not ask for it.
+    if (this.#isRefreshSent) this.#refreshing = undefined;
   }
 
   #isFresh(): boolean {

@@ -60,6 +60,28 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
     this.#plan();
   }
 
+  /** Reads these as well. One that is read already goes on where it is put now. @throws {ClientError} INVALID_ARGUMENT */
+  add(assignments: readonly Assignment[]): void {
+    const { size } = this.#partitions;
+    if (size + assignments.length > ASSIGNMENTS_MAX) throw new ClientError("INVALID_ARGUMENT", `at most ${ASSIGNMENTS_MAX} partitions`);
+    for (const { topic, partition, from } of assignments) {
+      this.remove([{ topic, partition }]);
+      this.#partitions.set(keyOf(topic, partition), new ConsumerPartition(topic, partition, from));
+    }
+    this.#plan();
+  }
+
+  /** Reads these no more; what was read ahead is dropped. Those not read are passed over. */
+  remove(places: readonly Readonly<{ topic: string; partition: number }>[]): void {
+    for (const { topic, partition } of places) {
+      const one = this.#partitions.get(keyOf(topic, partition));
+      if (one === undefined) continue;
+      one.generation += 1;
+      this.#partitions.delete(keyOf(topic, partition));
+      removeFrom(this.#ready, one);
+    }
+  }
+
   /** Goes on there; what was read ahead is dropped. @throws {ClientError} INVALID_ARGUMENT when it is not assigned. */
   seek(topic: string, partition: number, to: Position): void {
     const one = this.#assigned(topic, partition);
@@ -100,6 +122,17 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FetchedBatch, void, undefined> {
     for (let batch = await this.next(); batch !== undefined; batch = await this.next()) yield batch;
+  }
+
+  /** Whether somebody waits in `next`: then nothing that was handed out is still being dealt with. */
+  get isAwaited(): boolean {
+    return this.#takers.length > 0;
+  }
+
+  /** Whoever waits in `next`, or calls it next, gets this error. */
+  interrupt(error: ClientError): void {
+    this.#failures.push(error);
+    this.#hand();
   }
 
   /** Ends reading: whoever waits in `next` gets undefined. */
@@ -212,7 +245,7 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
   }
 
   #fail(partition: ConsumerPartition, error: ClientError): void {
-    if (partition.failure !== undefined) return;
+    if (partition.failure !== undefined || this.#partitions.get(keyOf(partition.topic, partition.index)) !== partition) return;
     partition.failure = error;
     this.#failures.push(error);
     this.#hand();

@@ -44,6 +44,7 @@ const MOVED: ReadonlySet<string> = new Set<ErrorName>([
   "UNKNOWN_LEADER_EPOCH",
   "UNKNOWN_TOPIC_ID",
   "INCONSISTENT_TOPIC_ID",
+  "NOT_COORDINATOR",
 ]);
 
 /** What to do about brokers' errors that people meet. */
@@ -64,6 +65,14 @@ const NEXT: Partial<Record<string, string>> = {
   UNSUPPORTED_VERSION: "Use a broker that supports the request.",
   PRODUCER_FENCED: "Stop: another producer has taken this one's place.",
   INVALID_PRODUCER_EPOCH: "Open a new producer.",
+  GROUP_ID_NOT_FOUND: "Check the name of the group; one without members and offsets is forgotten.",
+  NON_EMPTY_GROUP: "Stop the members of the group first.",
+  GROUP_SUBSCRIBED_TO_TOPIC: "Stop the members of the group that read the topic first.",
+  GROUP_MAX_SIZE_REACHED: "Stop a member of the group, or raise the broker's limit.",
+  FENCED_INSTANCE_ID: "Give each member an instance id of its own.",
+  UNRELEASED_INSTANCE_ID: "Stop the member that has this instance id, or wait until its session is over.",
+  UNSUPPORTED_ASSIGNOR: "Name an assignor that the broker has, such as uniform or range.",
+  UNKNOWN_MEMBER_ID: "Join the group again: the broker took this member for dead, or the group has members that commit for themselves.",
 };
 
 /** Where in the cluster it happened. */

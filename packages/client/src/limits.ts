@@ -27,3 +27,9 @@ export const RECORD_BYTES_MAX = 96 * 1024 * 1024;
 
 /** Partitions that one consumer reads. */
 export const ASSIGNMENTS_MAX = 100_000;
+
+/** Groups whose coordinator one client remembers. */
+export const GROUPS_MAX = 10_000;
+
+/** A heartbeat that takes longer to be answered is sent again, well before the member's session ends (Kafka: 45 s). */
+export const HEARTBEAT_ANSWER_MS_MAX = 10_000;

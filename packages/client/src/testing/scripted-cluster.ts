@@ -13,6 +13,7 @@ import type { Message, MessageInput } from "@tidemq/protocol/schema.ts";
 import { API, type Api } from "../apis.ts";
 import type { Address } from "../transport.ts";
 import type { MemoryTransport, ServerSide } from "./memory-transport.ts";
+import { ScriptedGroups } from "./scripted-groups.ts";
 import { ScriptedLog } from "./scripted-log.ts";
 import type { VirtualWorld } from "./virtual-world.ts";
 
@@ -35,6 +36,12 @@ export class ScriptedCluster {
   readonly #brokers = new Map<number, Address>();
   readonly #connections = new Map<number, Set<ServerSide>>();
   #producerIds = 1000;
+  readonly groups = new ScriptedGroups({
+    addresses: () => this.#brokers,
+    topicId: (name) => this.#topics.get(name)?.id,
+    nameOf: (id) => this.#nameOf("", id),
+    partitions: (name) => this.#topics.get(name)?.partitions.length ?? 0,
+  });
   /** Every request, in the order of arrival. */
   readonly requests: ScriptedRequest[] = [];
   /** Decides what happens to a request; "answer" when absent. */
@@ -114,8 +121,11 @@ export class ScriptedCluster {
         return this.#fetch(body as FetchRequest, nodeId);
       case API.listOffsets.key:
         return this.#listOffsets(body as ListOffsetsRequest, nodeId);
-      default:
-        throw new Error(`the scripted cluster does not serve ${api.name}`);
+      default: {
+        const answer = this.groups.serve(api, version, body, nodeId);
+        if (answer === undefined) throw new Error(`the scripted cluster does not serve ${api.name}`);
+        return answer;
+      }
     }
   }
 
