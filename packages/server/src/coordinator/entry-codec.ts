@@ -1,0 +1,236 @@
+import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
+import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
+import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
+import { unreachable } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import type { CommittedTopic, Entry } from "./entries.ts";
+import * as fields from "./entry-fields.ts";
+import type { Assignment, ClassicMember, ClassicMembership, CommittedOffset, ConsumerMember } from "./group-state.ts";
+import { EPOCH_AWAY } from "./group-state.ts";
+import { ASSIGNMENT_BYTES_MAX, GROUP_ID_BYTES_MAX, MEMBERS_MAX, OFFSET_METADATA_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX } from "./limits.ts";
+
+/** Of every kind of entry so far. */
+const VERSION = 1;
+
+const KINDS = ["group", "offsets", "offsets-gone", "group-gone", "consumer-group", "member", "member-gone", "target"] as const;
+
+/** Bytes of docs/formats/groups.md. */
+export function encodeEntry(entry: Entry): Uint8Array {
+  const writer = new ByteWriter(1024);
+  writer.int8(KINDS.indexOf(entry.kind) + 1);
+  writer.int8(VERSION);
+  writer.compactString(entry.groupId);
+  writeFields(writer, entry);
+  return writer.finish();
+}
+
+/** The entries of one input as a batch: magic 2, not compressed, offsets from 0. */
+export function encodeEntries(entries: readonly Entry[], wallMs: number): Uint8Array {
+  return buildBatch(entries.map((entry) => ({ timestampMs: wallMs, value: encodeEntry(entry) })));
+}
+
+/**
+ * Exactly one entry; nothing of the bytes is kept.
+ * @throws QueueError CORRUPT_RECORD; an entry of a newer version is named so.
+ */
+export function decodeEntry(bytes: Uint8Array): Entry {
+  try {
+    const reader = new ByteReader(bytes);
+    const number = reader.int8();
+    const version = reader.int8();
+    const kind = KINDS[number - 1];
+    if (kind === undefined || version !== VERSION) throw unknownEntry(number, version);
+    const entry = readFields(reader, kind, fields.readText(reader, GROUP_ID_BYTES_MAX));
+    if (reader.remaining > 0) throw reader.malformed(`${reader.remaining} bytes too many`);
+    return entry;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new QueueError("CORRUPT_RECORD", "corrupt group entry", { cause: error });
+  }
+}
+
+function unknownEntry(kind: number, version: number): QueueError {
+  const newer = version > VERSION || kind > KINDS.length;
+  const text = newer ? "was written by a newer version" : "is not known";
+  return new QueueError("CORRUPT_RECORD", `group entry ${text}. kind=${kind} version=${version} known=${VERSION}`);
+}
+
+function writeFields(writer: ByteWriter, entry: Entry): void {
+  switch (entry.kind) {
+    case "group":
+      return writeMembership(writer, entry.membership);
+    case "offsets":
+      return writeOffsets(writer, entry.topics);
+    case "offsets-gone":
+      return fields.writeAssignment(writer, entry.topics);
+    case "group-gone":
+      return;
+    case "consumer-group":
+      writer.int32(entry.epoch);
+      writer.int64(entry.emptySinceMs);
+      return writer.compactString(entry.topologyHash);
+    case "member":
+      return writeConsumerMember(writer, entry.member);
+    case "member-gone":
+      return writer.compactString(entry.memberId);
+    case "target":
+      writer.int32(entry.epoch);
+      writer.compactString(entry.assignor);
+      return writeTargets(writer, entry.targets);
+    default:
+      unreachable(entry);
+  }
+}
+
+function readFields(reader: ByteReader, kind: Entry["kind"], groupId: string): Entry {
+  switch (kind) {
+    case "group":
+      return { kind, groupId, membership: readMembership(reader) };
+    case "offsets":
+      return { kind, groupId, topics: readOffsets(reader) };
+    case "offsets-gone":
+      return { kind, groupId, topics: fields.readAssignment(reader) };
+    case "group-gone":
+      return { kind, groupId };
+    case "consumer-group":
+      return {
+        kind,
+        groupId,
+        epoch: fields.readNumber(reader, 32),
+        emptySinceMs: fields.readNumber(reader, 64, -1),
+        topologyHash: fields.readText(reader),
+      };
+    case "member":
+      return { kind, groupId, member: readConsumerMember(reader) };
+    case "member-gone":
+      return { kind, groupId, memberId: fields.readText(reader) };
+    case "target":
+      return { kind, groupId, epoch: fields.readNumber(reader, 32), assignor: fields.readText(reader), targets: readTargets(reader) };
+    default:
+      unreachable(kind);
+  }
+}
+
+function writeMembership(writer: ByteWriter, group: ClassicMembership): void {
+  writer.int64(group.emptySinceMs);
+  writer.compactString(group.protocolType);
+  writer.int32(group.generation);
+  fields.writeOptional(writer, group.protocol);
+  fields.writeOptional(writer, group.leader);
+  writer.uvarint(group.members.size);
+  for (const member of group.members.values()) {
+    fields.writeIdentity(writer, member);
+    writer.int32(member.sessionTimeoutMs);
+    writer.int32(member.rebalanceTimeoutMs);
+    fields.writeProtocols(writer, member.protocols);
+    fields.writeBlob(writer, member.assignment);
+  }
+}
+
+function readMembership(reader: ByteReader): ClassicMembership {
+  const emptySinceMs = fields.readNumber(reader, 64, -1);
+  const protocolType = fields.readText(reader);
+  const generation = fields.readNumber(reader, 32);
+  const protocol = fields.readOptional(reader);
+  const leader = fields.readOptional(reader);
+  const members = new Map<string, ClassicMember>();
+  for (let left = fields.readCount(reader, MEMBERS_MAX, 14); left > 0; left -= 1) {
+    const member: ClassicMember = {
+      ...fields.readIdentity(reader),
+      sessionTimeoutMs: fields.readNumber(reader, 32),
+      rebalanceTimeoutMs: fields.readNumber(reader, 32),
+      protocols: fields.readProtocols(reader),
+      assignment: fields.readBlob(reader, ASSIGNMENT_BYTES_MAX),
+    };
+    if (members.has(member.id)) throw reader.malformed(`member ${member.id} twice`);
+    members.set(member.id, member);
+  }
+  return { kind: "classic", protocolType, generation, protocol, leader, members, emptySinceMs };
+}
+
+function writeOffsets(writer: ByteWriter, topics: readonly CommittedTopic[]): void {
+  writer.uvarint(topics.length);
+  for (const { topicId, offsets } of topics) {
+    writer.uuid(topicId);
+    writer.uvarint(offsets.size);
+    for (const [partition, committed] of offsets) {
+      writer.uvarint(partition);
+      writer.int64(committed.offset);
+      writer.int32(committed.leaderEpoch);
+      writer.int64(committed.committedAtMs);
+      writer.compactString(committed.metadata);
+    }
+  }
+}
+
+function readOffsets(reader: ByteReader): CommittedTopic[] {
+  const topics: CommittedTopic[] = [];
+  for (let left = fields.readCount(reader, TOPICS_MAX, 17); left > 0; left -= 1) {
+    const topicId = reader.uuid();
+    const offsets = new Map<number, CommittedOffset>();
+    for (let more = fields.readCount(reader, PARTITIONS_MAX, 22); more > 0; more -= 1) offsets.set(reader.uvarint(), readOffset(reader));
+    topics.push({ topicId, offsets });
+  }
+  return topics;
+}
+
+function readOffset(reader: ByteReader): CommittedOffset {
+  const offset = fields.readNumber(reader, 64);
+  const leaderEpoch = fields.readNumber(reader, 32, -1);
+  const committedAtMs = fields.readNumber(reader, 64);
+  return { offset, leaderEpoch, committedAtMs, metadata: fields.readText(reader, OFFSET_METADATA_BYTES_MAX) };
+}
+
+function writeConsumerMember(writer: ByteWriter, member: ConsumerMember): void {
+  fields.writeIdentity(writer, member);
+  fields.writeOptional(writer, member.rackId);
+  writer.int32(member.rebalanceTimeoutMs);
+  writer.uvarint(member.topics.length);
+  for (const topic of member.topics) writer.compactString(topic);
+  fields.writeOptional(writer, member.assignor);
+  writer.int32(member.epoch);
+  writer.int32(member.previousEpoch);
+  fields.writeAssignment(writer, member.assigned);
+  fields.writeAssignment(writer, member.revoking);
+  writer.bool(member.classic !== undefined);
+  if (member.classic === undefined) return;
+  writer.int32(member.classic.sessionTimeoutMs);
+  fields.writeProtocols(writer, member.classic.protocols);
+}
+
+function readConsumerMember(reader: ByteReader): ConsumerMember {
+  return {
+    ...fields.readIdentity(reader),
+    rackId: fields.readOptional(reader),
+    rebalanceTimeoutMs: fields.readNumber(reader, 32, -1),
+    topics: readTopics(reader),
+    assignor: fields.readOptional(reader),
+    epoch: fields.readNumber(reader, 32, EPOCH_AWAY),
+    previousEpoch: fields.readNumber(reader, 32, EPOCH_AWAY),
+    assigned: fields.readAssignment(reader),
+    revoking: fields.readAssignment(reader),
+    classic: reader.bool() ? { sessionTimeoutMs: fields.readNumber(reader, 32), protocols: fields.readProtocols(reader) } : undefined,
+  };
+}
+
+function readTopics(reader: ByteReader): string[] {
+  const topics: string[] = [];
+  for (let left = fields.readCount(reader, TOPICS_MAX, 1); left > 0; left -= 1) topics.push(fields.readText(reader));
+  return topics;
+}
+
+function writeTargets(writer: ByteWriter, targets: ReadonlyMap<string, Assignment>): void {
+  writer.uvarint(targets.size);
+  for (const [memberId, assignment] of targets) {
+    writer.compactString(memberId);
+    fields.writeAssignment(writer, assignment);
+  }
+}
+
+function readTargets(reader: ByteReader): Map<string, Assignment> {
+  const targets = new Map<string, Assignment>();
+  for (let left = fields.readCount(reader, MEMBERS_MAX, 2); left > 0; left -= 1)
+    targets.set(fields.readText(reader), fields.readAssignment(reader));
+  return targets;
+}

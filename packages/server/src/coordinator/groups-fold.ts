@@ -1,0 +1,100 @@
+import { Buffer } from "node:buffer";
+import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
+import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
+import { RecordCursor, recordSection } from "@tidemq/protocol/record.ts";
+import { recordCount } from "@tidemq/protocol/record-batch.ts";
+import { QueueError } from "../base/errors.ts";
+import { BATCH_BYTES_MAX } from "../base/limits.ts";
+import type { RecordFold, RecordFolds } from "../partition/record-fold.ts";
+import { applyEntry } from "./apply-entry.ts";
+import type { Entry } from "./entries.ts";
+import { decodeEntry, encodeEntry } from "./entry-codec.ts";
+import { entriesOf } from "./fold-entries.ts";
+import type { GroupState } from "./group-state.ts";
+import { ENTRY_BYTES_MAX, FOLD_BYTES_PER_TURN } from "./limits.ts";
+
+const VERSION = 1;
+
+/**
+ * The groups of one internal partition, as its entries made them. Its bytes are the shortest list of entries that makes the same fold,
+ * so that there is one codec and one way to apply; docs/formats/groups.md.
+ */
+export class GroupsFold implements RecordFold {
+  /** In the order in which they were made. */
+  readonly groups = new Map<string, GroupState>();
+  /** About what `encode` gives. */
+  bytes = 0;
+  readonly #cursor = new RecordCursor();
+
+  apply(batch: Uint8Array): void {
+    try {
+      this.#cursor.reset(recordSection(batch, 0, BATCH_BYTES_MAX), recordCount(batch, 0));
+      while (this.#cursor.next()) this.applyEntry(decodeEntry(this.#cursor.value() ?? Buffer.alloc(0)));
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      throw new QueueError("CORRUPT_RECORD", "corrupt batch of group entries", { cause: error });
+    }
+  }
+
+  /** @throws QueueError CORRUPT_RECORD when the entry contradicts the group. */
+  applyEntry(entry: Entry): void {
+    const before = this.#bytesOf(entry.groupId);
+    applyEntry(this.groups, entry);
+    this.bytes += this.#bytesOf(entry.groupId) - before;
+  }
+
+  async encode(pause: () => Promise<void>): Promise<Uint8Array> {
+    const writer = new ByteWriter(64 * 1024);
+    const pieces: Uint8Array[] = [Uint8Array.of(VERSION)];
+    for (const group of this.groups.values()) {
+      for (const entry of entriesOf(group)) {
+        const bytes = encodeEntry(entry);
+        writer.uint32(bytes.byteLength);
+        writer.raw(bytes);
+        if (writer.length < FOLD_BYTES_PER_TURN) continue;
+        pieces.push(Uint8Array.from(writer.finish()));
+        writer.reset();
+        await pause();
+      }
+    }
+    pieces.push(writer.finish());
+    return Buffer.concat(pieces);
+  }
+
+  #bytesOf(groupId: string): number {
+    const group = this.groups.get(groupId);
+    return group === undefined ? 0 : group.membershipBytes + group.offsetBytes;
+  }
+}
+
+/** Makes the folds of internal partitions that keep groups. */
+export const groupsFolds: RecordFolds = {
+  empty: () => new GroupsFold(),
+  decode: async (bytes, pause) => {
+    const fold = new GroupsFold();
+    const reader = new ByteReader(bytes);
+    try {
+      const version = reader.int8();
+      if (version !== VERSION)
+        throw new QueueError("CORRUPT_RECORD", `fold of groups of an unknown version. version=${version} known=${VERSION}`);
+      let rested = 0;
+      while (reader.remaining > 0) {
+        fold.applyEntry(decodeEntry(readEntry(reader)));
+        if (reader.position - rested < FOLD_BYTES_PER_TURN) continue;
+        rested = reader.position;
+        await pause();
+      }
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      throw new QueueError("CORRUPT_RECORD", "corrupt fold of groups", { cause: error });
+    }
+    return fold;
+  },
+};
+
+function readEntry(reader: ByteReader): Uint8Array {
+  const length = reader.uint32();
+  if (length > ENTRY_BYTES_MAX) throw reader.malformed(`entry of ${length} bytes`);
+  return reader.bytes(length);
+}

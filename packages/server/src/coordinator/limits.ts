@@ -1,0 +1,33 @@
+import { KiB, MiB } from "../base/units.ts";
+
+/** UTF-8 bytes of a group id, and of a member's, instance's, client's, protocol's name; longer ones are refused. */
+export const GROUP_ID_BYTES_MAX = 255;
+export const NAME_BYTES_MAX = 512;
+
+/** UTF-8 bytes that are committed beside an offset, as in Kafka. */
+export const OFFSET_METADATA_BYTES_MAX = 4 * KiB;
+
+/** What one member says of itself in all, and its assignment. */
+export const SUBSCRIPTION_BYTES_MAX = 256 * KiB;
+export const ASSIGNMENT_BYTES_MAX = 256 * KiB;
+
+/** Protocols that a classic member offers; clients offer one to three. */
+export const PROTOCOLS_MAX = 32;
+
+/** Members that any option may allow, hence that any entry may name. */
+export const MEMBERS_MAX = 10_000;
+
+/** Topics of one subscription, assignment or commit. */
+export const TOPICS_MAX = 10_000;
+
+/** Partitions of one topic in an entry. */
+export const PARTITIONS_MAX = 10_000;
+
+/** One entry: a whole group at its limit with room for what surrounds it. The entries of one input are one batch, which must be below 16 MiB. */
+export const ENTRY_BYTES_MAX = 5 * MiB;
+
+/** Offsets in one entry of a fold's bytes: about a millisecond of work. */
+export const FOLD_OFFSETS_PER_ENTRY = 2_000;
+
+/** Encoded or decoded before the loop is given back. */
+export const FOLD_BYTES_PER_TURN = 256 * KiB;
