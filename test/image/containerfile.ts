@@ -1,5 +1,5 @@
 /** One line of a Containerfile, joined over its continuations. */
-export type Instruction = Readonly<{ name: string; rest: string }>;
+type Instruction = Readonly<{ name: string; rest: string }>;
 
 /** What stands between two FROMs. */
 export type Stage = Readonly<{ image: string; name: string | undefined; instructions: readonly Instruction[] }>;
