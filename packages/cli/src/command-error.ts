@@ -45,6 +45,8 @@ function adviceFor(error: ClientError, attempt: Attempt | undefined): string {
     const name = error.place.topic ?? "NAME";
     return `See what there is: tidemq topic list — or create it: tidemq topic create ${name}`;
   }
+  if (error.code === "GROUP_ID_NOT_FOUND") return "See what there is: tidemq group list";
+  if (error.code === "NON_EMPTY_GROUP") return "Stop its members first; see them: tidemq group describe NAME";
   if (error.code === "TOPIC_ALREADY_EXISTS") return `See it: tidemq topic describe ${error.place.topic ?? "NAME"}`;
   return error.next;
 }

@@ -9,8 +9,8 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { DEFAULT_BOOTSTRAP } from "./cluster-client.ts";
-import { parseTimestamp } from "./commands/topic-consume.ts";
 import { buildProgram } from "./program.ts";
+import { parseTimestamp } from "./timestamp.ts";
 import { VERSION } from "./version.ts";
 
 const MAIN = fileURLToPath(import.meta.resolve("./main.ts"));
@@ -42,7 +42,14 @@ test("wrong use ends with code 2, help with 0", () => {
     equal(result.code, 2, `${args.join(" ")}: ${result.err}`);
     equal(result.out, "");
   }
-  for (const args of [["--help"], ["topic", "create", "--help"], ["help", "topic", "consume"], ["start", "--help"], ["help", "start"]]) {
+  for (const args of [
+    ["--help"],
+    ["topic", "create", "--help"],
+    ["help", "topic", "consume"],
+    ["group", "reset-offsets", "--help"],
+    ["start", "--help"],
+    ["help", "start"],
+  ]) {
     const result = tidemq(...args);
     equal(result.code, 0, result.err);
     match(result.out, /Examples:/);
@@ -54,7 +61,16 @@ test("arguments that commander cannot judge are judged before anything is connec
     ["topic", "consume", "t", "--from-beginning", "--offset", "3"],
     ["topic", "consume", "t", "--format", "%z"],
     ["topic", "consume", "t", "--timestamp", "yesterday"],
+    ["topic", "consume", "t", "--group", "g", "--partition", "0"],
+    ["topic", "consume", "t", "--group", "g", "--offset", "0"],
     ["topic", "produce", "t", "--key-separator", ""],
+    ["group", "reset-offsets", "g", "--topic", "t"],
+    ["group", "reset-offsets", "g", "--to-earliest"],
+    ["group", "reset-offsets", "g", "--topic", "t", "--all-topics", "--to-earliest"],
+    ["group", "reset-offsets", "g", "--topic", "t:x", "--to-earliest"],
+    ["group", "reset-offsets", "g", "--topic", "t", "--to-earliest", "--to-latest"],
+    ["group", "reset-offsets", "g", "--topic", "t", "--by-duration", "soon"],
+    ["group", "delete", "g"],
     ["topic", "create", "t", "--config", "x"],
     ["topic", "list", "--bootstrap", "http://x"],
     ["partition", "recover", "t:0"],
@@ -73,6 +89,8 @@ test("nothing listens: code 1, and what to do", () => {
     ["topic", "list", "--bootstrap", "127.0.0.1:1"],
     ["topic", "produce", "t", "--bootstrap", "127.0.0.1:1"],
     ["cluster-health", "--http", "127.0.0.1:1"],
+    ["group", "describe", "g", "--bootstrap", "127.0.0.1:1"],
+    ["topic", "consume", "t", "--group", "g", "--bootstrap", "127.0.0.1:1"],
   ]) {
     const result = tidemq(...args);
     equal(result.code, 1);

@@ -1,7 +1,19 @@
-import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { DEFAULT_BOOTSTRAP } from "./cluster-client.ts";
 import { type Attempt, describeFailure } from "./command-error.ts";
+import {
+  clusterCommand,
+  collect,
+  collectNumbers,
+  examples,
+  group,
+  integer,
+  nonNegativeInteger,
+  outputOption,
+  positiveInteger,
+} from "./command-parts.ts";
 import { ExitCode } from "./exit-codes.ts";
+import { addGroups } from "./group-commands.ts";
 import { DEFAULT_HTTP } from "./http-request.ts";
 import { endWhenReaderLeaves } from "./output.ts";
 import { VERSION } from "./version.ts";
@@ -11,6 +23,7 @@ const EXAMPLES_ROOT = [
   "tidemq topic create orders --partitions 3",
   "seq 10 | tidemq topic produce orders",
   "tidemq topic consume orders --from-beginning --max 10",
+  "tidemq group describe billing                     members, committed offsets, lag",
   "tidemq cluster health",
 ];
 
@@ -40,6 +53,7 @@ export function buildProgram(): Command {
   examples(program, EXAMPLES_ROOT);
   addStart(program);
   addTopic(program);
+  addGroups(program);
   addPartition(program);
   addCluster(program);
   addFlatVerbs(program);
@@ -154,6 +168,7 @@ function addTopicConsume(topic: Command): void {
     .option("--offset <n>", "begin at this offset; -N: N before the end", integer)
     .option("--timestamp <time>", "begin with the first record not older: milliseconds since 1970, or 2026-01-31T12:00:00Z")
     .option("--partition <n>", "only this partition; may be repeated (default: all)", collectNumbers, [])
+    .option("--group <name>", "read as a member of this group: it shares the partitions, and the group's place is kept")
     .option("--max <n>", "end after so many records", positiveInteger)
     .option("--until-end", "end when everything is read that was there at the start", false)
     .option("--format <text>", "what to print of a record, or json (default: %v\\n)")
@@ -166,6 +181,7 @@ function addTopicConsume(topic: Command): void {
     "tidemq topic consume orders                                  new records only",
     "tidemq topic consume orders --from-beginning --until-end | wc -l",
     "tidemq topic consume orders --partition 0 --offset 42 --max 1 --format json",
+    "tidemq topic consume orders --group billing --from-beginning   the beginning counts the first time only",
     "tidemq topic consume orders --timestamp 2026-01-31T12:00:00Z --format '%T %p/%o %k: %v\\n'",
   ]);
 }
@@ -225,54 +241,6 @@ function addFlatVerbs(program: Command): void {
   addTopicDescribe(program.command("describe-topic"), "tidemq describe-topic");
   addTopicDelete(program.command("delete-topic"), "tidemq delete-topic");
   addHealth(program.command("cluster-health"), "tidemq cluster-health");
-}
-
-function group(program: Command, name: string, description: string): Command {
-  return inherit(program.command(name).description(description));
-}
-
-function clusterCommand(command: Command): Command {
-  return inherit(command)
-    .option("--bootstrap <host:port>", "where the server listens for Kafka clients", DEFAULT_BOOTSTRAP)
-    .addOption(outputOption());
-}
-
-function outputOption(): Option {
-  return new Option("--output <form>", "how to print results").choices(["table", "json"]).default("table");
-}
-
-/** Subcommands throw instead of ending the process, too. */
-function inherit(command: Command): Command {
-  return command.exitOverride().showHelpAfterError("(--help explains the command)");
-}
-
-function examples(command: Command, lines: readonly string[]): void {
-  command.addHelpText("after", `\nExamples:\n${lines.map((line) => `  ${line}`).join("\n")}`);
-}
-
-function integer(text: string): number {
-  if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError("A whole number is expected.");
-  return Number(text);
-}
-
-function nonNegativeInteger(text: string): number {
-  const value = integer(text);
-  if (value < 0) throw new InvalidArgumentError("A whole number from 0 is expected.");
-  return value;
-}
-
-function positiveInteger(text: string): number {
-  const value = integer(text);
-  if (value < 1) throw new InvalidArgumentError("A whole number from 1 is expected.");
-  return value;
-}
-
-function collect(text: string, all: readonly string[]): string[] {
-  return [...all, text];
-}
-
-function collectNumbers(text: string, all: readonly number[]): number[] {
-  return [...all, ...text.split(",").map(nonNegativeInteger)];
 }
 
 /** For advice: what the command line said about where to connect. */

@@ -127,19 +127,25 @@ test("the coordinator is found again when it is another one; a deletion whose an
 
 test("progress: lag, and partitions that are gone", async () => {
   const made = scene({ ...QUICK, unknownTopicMs: 0 });
-  made.cluster.createTopic("t", 1);
+  made.cluster.createTopic("t", 2);
   const topics = ["t", "gone"].map((name) => ({
     name,
     partitions: [{ partitionIndex: 0, committedOffset: 0, metadata: "", errorCode: 0 }],
   }));
   made.cluster.script = ({ api }) =>
     api.key === API.offsetFetch.key ? { answer: { throttleTimeMs: 0, groups: [{ groupId: "g", topics, errorCode: 0 }] } } : "answer";
-  const progress = await made.world.run(made.client.groups.progress("g"));
+  const progress = await made.world.run(
+    made.client.groups.progress("g", [
+      { topic: "t", partition: 0 },
+      { topic: "t", partition: 1 },
+    ]),
+  );
   deepEqual(
     progress.map(({ topic, offset, end, lag }) => [topic, offset, end, lag]),
     [
       ["gone", 0, undefined, undefined],
       ["t", 0, 0, 0],
+      ["t", undefined, 0, undefined],
     ],
   );
 });

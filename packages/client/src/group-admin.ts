@@ -18,8 +18,11 @@ export type ListedGroup = Readonly<{ groupId: string; protocolType: string; stat
 /** These states, these types, whatever their case; all when absent. */
 export type GroupFilter = Readonly<{ states?: readonly string[]; types?: readonly string[] }>;
 
-/** How far a group is in one partition. `end` undefined: the partition cannot tell now, or is gone. `lag`: records still to come. */
-export type GroupProgress = CommittedOffset & Readonly<{ end: number | undefined; lag: number | undefined }>;
+/**
+ * How far a group is in one partition. `offset` undefined: nothing is committed. `end` undefined: the partition cannot tell now, or
+ * is gone. `lag`: records still to come; undefined when one of the two is.
+ */
+export type GroupProgress = Place & Readonly<{ offset: number | undefined; end: number | undefined; lag: number | undefined }>;
 
 /** Consumer groups: what there is, how far they are, and changes of groups without members. Every method throws `ClientError`. */
 export class GroupAdmin {
@@ -69,13 +72,20 @@ export class GroupAdmin {
     return offsets.sort(byPlace);
   }
 
-  /** Where the group has committed, where the partitions end, and what lies between. */
-  async progress(groupId: string): Promise<GroupProgress[]> {
+  /**
+   * Where the group has committed, where the partitions end, and what lies between, by topic and partition.
+   *
+   * @param others Partitions to tell of as well, committed or not.
+   */
+  async progress(groupId: string, others: readonly Place[] = []): Promise<GroupProgress[]> {
     const offsets = await this.offsets(groupId);
-    const ends = await this.#ends(offsets);
-    return offsets.map((one) => {
+    const isNew = ({ topic, partition }: Place): boolean => !offsets.some((one) => one.topic === topic && one.partition === partition);
+    const rest = others.filter(isNew).map(({ topic, partition }) => ({ topic, partition, offset: undefined }));
+    const all = [...offsets.map(({ topic, partition, offset }) => ({ topic, partition, offset })), ...rest].sort(byPlace);
+    const ends = await this.#ends(all);
+    return all.map((one) => {
       const end = ends.get(`${one.topic} ${one.partition}`);
-      return { ...one, end, lag: end === undefined ? undefined : Math.max(0, end - one.offset) };
+      return { ...one, end, lag: end === undefined || one.offset === undefined ? undefined : Math.max(0, end - one.offset) };
     });
   }
 

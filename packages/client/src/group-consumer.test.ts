@@ -115,6 +115,18 @@ test("explicit commits: everything handed out, or exactly this, but nothing that
   equal(committed(made)[0], 3, "nothing is committed by itself");
 });
 
+test("an explicit commit inside a batch is not taken back at the end", async () => {
+  const made = filled(0, 1);
+  const record = (n: number) => ({ timestampMs: 1_000, value: Buffer.from(`0.${n}`) });
+  made.cluster.log("t", 0)?.append(buildBatch([record(0), record(1), record(2)]));
+  const consumer = member(made);
+  equal((await take(made, consumer, 1)).length, 3);
+  await made.world.run(consumer.commit([{ topic: "t", partition: 0, offset: 2 }]));
+  await made.world.run(consumer.close());
+  equal(committed(made)[0], 2);
+  deepEqual(await take(made, member(made), 1), ["0.2"]);
+});
+
 test("begins behind the last record, and keeps that place though nothing came", async () => {
   const made = filled(3, 1);
   const consumer = member(made, {});

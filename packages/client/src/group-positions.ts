@@ -50,7 +50,10 @@ export class GroupPositions {
   committed(offsets: readonly OffsetToCommit[]): void {
     for (const { topic, partition, offset } of offsets) {
       const one = this.#kept.get(keyOf(topic, partition));
-      if (one !== undefined) one.committed = offset;
+      if (one === undefined) continue;
+      one.committed = offset;
+      // Whoever commits says that it is dealt with; a later commit by itself does not take it back.
+      one.done = Math.max(one.done ?? offset, offset);
     }
   }
 

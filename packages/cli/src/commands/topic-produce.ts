@@ -12,15 +12,13 @@ import { ExitCode } from "../exit-codes.ts";
 import { bytesText, countText, printJson, write } from "../output.ts";
 import { type Progress, startProgress } from "../progress.ts";
 import { readLines } from "../read-lines.ts";
+import { RetryNotice } from "../retry-notice.ts";
 
 type Options = ClusterOptions &
   Readonly<{ file?: string; keySeparator?: string; partition?: number; compression: Compression; acks: "all" | "1" | "0" }>;
 
 const READ_BYTES = 256 * 1024;
 const BATCH_BYTES = 256 * 1024;
-
-/** Told of trouble at most so often. */
-const TROUBLE_MS = 5_000;
 
 export async function produceLines(name: string, options: Options): Promise<void> {
   if (options.keySeparator === "") throw new UsageError("--key-separator must not be empty");
@@ -50,19 +48,19 @@ class ProduceRun {
   #delivered = 0;
   #failed = 0;
   #failure: ClientError | undefined;
-  #toldTroubleAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(client: Client, name: string, options: Options, progress: Progress) {
     this.#name = name;
     this.#options = options;
     this.#progress = progress;
     this.#separator = options.keySeparator === undefined ? undefined : Buffer.from(options.keySeparator);
+    const notice = new RetryNotice();
     this.#producer = client.producer({
       acks: options.acks === "all" ? "all" : options.acks === "1" ? 1 : 0,
       compression: options.compression,
       batchBytesMax: BATCH_BYTES,
       onBatch: (report) => this.#ended(report),
-      onRetry: (error) => this.#trouble(error),
+      onRetry: (error) => notice.tell(error),
     });
   }
 
@@ -140,13 +138,6 @@ class ProduceRun {
     end.records += report.recordCount;
     if (report.baseOffset >= 0) end.lastOffset = Math.max(end.lastOffset, report.baseOffset + report.recordCount - 1);
     this.#ends.set(report.partition, end);
-  }
-
-  #trouble(error: ClientError): void {
-    const nowMs = performance.now();
-    if (nowMs - this.#toldTroubleAtMs < TROUBLE_MS) return;
-    this.#toldTroubleAtMs = nowMs;
-    process.stderr.write(`tidemq: ${error.message}; trying again\n`);
   }
 }
 
