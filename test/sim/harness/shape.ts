@@ -13,6 +13,7 @@ export function randomConfig(random: SimRandom): Partial<StartConfig> {
     walCapacityBytes: walFiles * walFileBytes,
     uploadBytes: random.pick([32 * KIB, 128 * KIB, 512 * KIB]),
     uploadAgeMs: random.pick([300, 1_000, 2_500]),
+    retentionCheckMs: random.pick([1_000, 3_000]),
     writeMemoryBytes: random.pick([512 * KIB, 1 * MIB, 2 * MIB]),
     readMemoryBytes: random.pick([1 * MIB, 2 * MIB]),
   };

@@ -46,7 +46,7 @@ export class RangeList {
   /** Of all ranges together. */
   get dataBytes(): number {
     let bytes = 0;
-    for (let at = 0; at < this.count; at++) bytes += this.#number(at, DATA_BYTES);
+    for (let at = 0; at < this.count; at++) bytes += this.dataBytesAt(at);
     return bytes;
   }
 
@@ -57,6 +57,16 @@ export class RangeList {
   /** Exclusive. */
   endOffset(at: number): number {
     return this.#number(at, END);
+  }
+
+  dataBytesAt(at: number): number {
+    return this.#number(at, DATA_BYTES);
+  }
+
+  /** What decides about a range's age and size, without its object. */
+  spanAt(at: number): Readonly<{ startOffset: number; endOffset: number; maxTimestampMs: number; dataBytes: number }> {
+    const maxTimestampMs = this.#number(at, MAX_TIMESTAMP);
+    return { startOffset: this.startOffset(at), endOffset: this.endOffset(at), maxTimestampMs, dataBytes: this.dataBytesAt(at) };
   }
 
   objectAt(at: number): ObjectState | undefined {

@@ -43,6 +43,7 @@ export function brokerConfigEntries(config: StartConfig, facts: BrokerFacts): re
     set("listeners", "list", listeners, "Where it listens: `listen`."),
     set("log.dir", "string", config.data, "`data`"),
     set("log.dirs", "list", config.data, "`data`"),
+    set("log.retention.check.interval.ms", "long", String(config.retentionCheckMs), "`retention-check`"),
     set("node.id", "int", String(facts.nodeId), "The number of this node."),
     set("num.partitions", "int", String(config.defaultPartitions), "`default-partitions`"),
     fixed("process.roles", "list", "broker,controller", "Both in one process."),

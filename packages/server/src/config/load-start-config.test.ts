@@ -34,6 +34,7 @@ test("defaults", () => {
     walCapacityBytes: 1 * GiB,
     uploadBytes: 128 * MiB,
     uploadAgeMs: 600_000,
+    retentionCheckMs: 300_000,
     writeMemoryBytes: 256 * MiB,
     readMemoryBytes: 128 * MiB,
   });

@@ -99,6 +99,13 @@ export const START_OPTIONS = {
     max: 7 * 86_400_000,
     doc: "Upload begins when the oldest record that waits for it is so old.",
   }),
+  retentionCheckMs: duration({
+    name: "retention-check",
+    default: 300_000,
+    min: 1_000,
+    max: 7 * 86_400_000,
+    doc: "How often records that are older, or more, than their topic keeps are looked for.",
+  }),
   writeMemoryBytes: byteSize({
     name: "write-memory",
     default: 256 * MiB,

@@ -96,6 +96,8 @@ test("settings: own values count, else defaults", () => {
     timestampBeforeMsMax: Number.POSITIVE_INFINITY,
     timestampAfterMsMax: 3_600_000,
     isDeletable: true,
+    retentionMs: 604_800_000,
+    retentionBytes: -1,
   });
   const own = new Map([
     ["max.message.bytes", " 2000 "],
@@ -104,6 +106,13 @@ test("settings: own values count, else defaults", () => {
   ]);
   const settings = topicSettings(own);
   deepEqual([settings.messageBytesMax, settings.timestampType, settings.timestampAfterMsMax], [2000, "LogAppendTime", 7]);
+  const bounds = (retention: string): number[] => {
+    const { retentionMs, retentionBytes } = topicSettings(new Map(["retention.ms", "retention.bytes"].map((name) => [name, retention])));
+    return [retentionMs, retentionBytes];
+  };
+  deepEqual(bounds("-1"), [-1, -1]);
+  deepEqual(bounds("9223372036854775807"), [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  deepEqual(bounds("0"), [0, 0]);
 });
 
 test("what is accepted is accepted again as it is described", () => {

@@ -17,7 +17,6 @@ const atLeast = (min: number, max?: number) => ({ kind: "range", min, max }) as 
 const oneOf = (...values: readonly string[]) => ({ kind: "one-of", values }) as const;
 
 const NO_SEGMENTS = "No effect: there are no segment files, all partitions share one write-ahead log.";
-const NOT_YET_RETENTION = "No effect yet: nothing is deleted by age or size.";
 const NOT_YET_COMPACTION = "No effect yet: a compacted topic is kept whole.";
 const NOT_RECOMPRESSED = "No effect: batches are kept as the producer compressed them.";
 const ALWAYS_TIERED = "No effect: every topic lies in object storage, and the local log is emptied as soon as it is there.";
@@ -28,7 +27,15 @@ const NOT_REPLICATED = "No effect yet: one node, no replicas.";
  * docs/reference/topic-options.md are made from it. Sorted by name.
  */
 export const TOPIC_OPTIONS: readonly TopicOption[] = [
-  row("cleanup.policy", "list", "delete", oneOf("compact", "delete"), ["log.cleanup.policy"], false, NOT_YET_COMPACTION),
+  row(
+    "cleanup.policy",
+    "list",
+    "delete",
+    oneOf("compact", "delete"),
+    ["log.cleanup.policy"],
+    true,
+    "Whether records go by age and size (`delete`). `compact` alone: the topic is kept whole, there is no compaction yet.",
+  ),
   row(
     "compression.gzip.level",
     "int",
@@ -134,15 +141,23 @@ export const TOPIC_OPTIONS: readonly TopicOption[] = [
   row("remote.log.copy.disable", "boolean", "false", ANY, [], false, ALWAYS_TIERED),
   row("remote.log.delete.on.disable", "boolean", "false", ANY, [], false, ALWAYS_TIERED),
   row("remote.storage.enable", "boolean", "false", ANY, [], false, ALWAYS_TIERED),
-  row("retention.bytes", "long", "-1", ANY, ["log.retention.bytes"], false, NOT_YET_RETENTION),
+  row(
+    "retention.bytes",
+    "long",
+    "-1",
+    ANY,
+    ["log.retention.bytes"],
+    true,
+    "The oldest uploaded ranges of a partition go while it has so many bytes without them. -1: it may have any size.",
+  ),
   row(
     "retention.ms",
     "long",
     "604800000",
     atLeast(-1),
     ["log.retention.ms", "log.retention.minutes", "log.retention.hours"],
-    false,
-    NOT_YET_RETENTION,
+    true,
+    "An uploaded range of records goes when its largest timestamp is so old. -1: whatever its age.",
   ),
   row("segment.bytes", "int", "1073741824", atLeast(1048576), ["log.segment.bytes"], false, NO_SEGMENTS),
   row("segment.index.bytes", "int", "10485760", atLeast(4), ["log.index.size.max.bytes"], false, NO_SEGMENTS),
@@ -213,19 +228,25 @@ export type TopicSettings = Readonly<{
   timestampAfterMsMax: number;
   /** Whether records may go because of their age or at somebody's wish: not when the topic is only compacted. */
   isDeletable: boolean;
+  /** -1: without bound. */
+  retentionMs: number;
+  retentionBytes: number;
 }>;
 
 export function topicSettings(own: ReadonlyMap<string, string>): TopicSettings {
   return {
     messageBytesMax: Number(effectiveValue(own, "max.message.bytes")),
     timestampType: effectiveValue(own, "message.timestamp.type") === "LogAppendTime" ? "LogAppendTime" : "CreateTime",
-    timestampBeforeMsMax: milliseconds(effectiveValue(own, "message.timestamp.before.max.ms")),
-    timestampAfterMsMax: milliseconds(effectiveValue(own, "message.timestamp.after.max.ms")),
+    timestampBeforeMsMax: safeNumber(effectiveValue(own, "message.timestamp.before.max.ms")),
+    timestampAfterMsMax: safeNumber(effectiveValue(own, "message.timestamp.after.max.ms")),
     isDeletable: effectiveValue(own, "cleanup.policy").includes("delete"),
+    retentionMs: safeNumber(effectiveValue(own, "retention.ms")),
+    retentionBytes: Math.max(-1, safeNumber(effectiveValue(own, "retention.bytes"))),
   };
 }
 
-function milliseconds(text: string): number {
+/** Beyond what a number holds exactly: without bound. */
+function safeNumber(text: string): number {
   const value = Number(text);
   return Number.isSafeInteger(value) ? value : Number.POSITIVE_INFINITY;
 }

@@ -17,3 +17,12 @@ export const REPLANS_MAX = 100;
 
 /** Wait before an append whose outcome is unknown is asked again. */
 export const UNKNOWN_RETRY_MS = 100;
+
+/** Partitions whose retention is planned before the loop is given back; what is decided of them shares an append. */
+export const RETENTION_SLICE = 256;
+
+/** The wall clock runs ahead of the monotonic one by no more between two looks, unless somebody moved it. */
+export const CLOCK_LEAP_MS = 60_000;
+
+/** So long it has to stand there before records go because of it. */
+export const CLOCK_LEAP_BELIEVED_MS = 3_600_000;

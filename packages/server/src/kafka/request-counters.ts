@@ -10,6 +10,8 @@ export class RequestCounters {
   readonly #answered = new Float64Array(API_KEYS_MAX);
   readonly #errors = new Float64Array(ERROR_CODES_MAX);
   readonly #durations: (Histogram | undefined)[] = [];
+  /** By DeleteRecords. */
+  logStartsRaised = 0;
   producedBytes = 0;
   producedBatches = 0;
   producedRecords = 0;

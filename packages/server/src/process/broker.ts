@@ -9,6 +9,7 @@ import type { HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
+import { RetentionDriver } from "../controller/retention-driver.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -75,7 +76,7 @@ export type AcceptedLoss =
  * the simulator runs exactly this.
  *
  * Order of a start: metadata log → state → write-ahead log → claim, register, lead → folds → listen.
- * Order of a stop: stop listening, answer what is under way → collection, uploads → write-ahead log → metadata log.
+ * Order of a stop: stop listening, answer what is under way → retention, collection, uploads → write-ahead log → metadata log.
  */
 export class Broker {
   readonly config: StartConfig;
@@ -92,6 +93,7 @@ export class Broker {
   readonly remote: RemoteReader;
   readonly uploader: Uploader;
   readonly collector: Collector;
+  readonly retention: RetentionDriver;
   readonly clients: ClientListener;
   readonly #listeners: Listener[] = [];
   #hosting: Hosting | undefined;
@@ -174,6 +176,19 @@ export class Broker {
     );
     const named = new ClusterCollectionIndex(this.controller, ids);
     this.collector = new Collector({ store, index: named, ids, clock, random, log, metrics, clusterId, failed, fatal });
+    const { controller, partitions } = this;
+    const { manifests } = this.remote;
+    const looked = (): void => this.collector.look();
+    this.retention = new RetentionDriver({
+      controller,
+      partitions,
+      manifests,
+      clock,
+      log,
+      intervalMs: config.retentionCheckMs,
+      looked,
+      fatal,
+    });
     this.clients = this.#serveKafka();
   }
 
@@ -189,6 +204,7 @@ export class Broker {
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();
     this.bucket.stop();
+    await this.retention.stop(DRAIN_MS);
     await this.collector.stop(DRAIN_MS);
     await this.uploader.stop(DRAIN_MS);
     await this.wal.close();
@@ -228,6 +244,7 @@ export class Broker {
     wal.ready();
     await wal.roomMade();
     this.collector.start();
+    this.retention.start();
   }
 
   #pressure() {

@@ -81,6 +81,7 @@ function readTier(metrics: Metrics, broker: Broker): void {
   metrics.read("tidemq_object_read_failures_total", () => tier.storeReadFailures);
   metrics.read("tidemq_object_corruptions_total", () => tier.corruptions);
   metrics.read("tidemq_objects_missing_total", () => tier.objectsMissing);
+  readRetention(metrics, broker);
   metrics.read("tidemq_collections_total", () => tier.collections);
   metrics.read("tidemq_collection_failures_total", () => tier.collectionFailures);
   metrics.read("tidemq_collected_objects_total", () => tier.objectsCollected);
@@ -92,6 +93,15 @@ function readTier(metrics: Metrics, broker: Broker): void {
   metrics.read("tidemq_cache_shared_misses_total", () => tier.blockSharedMisses);
   metrics.read("tidemq_read_ahead_bytes_total", () => tier.readAheadBytes);
   metrics.read("tidemq_read_ahead_wasted_bytes_total", () => tier.readAheadWastedBytes);
+}
+
+function readRetention(metrics: Metrics, { retention, requestCounters }: Broker): void {
+  const byReason = (): [LabelValues, number][] => [
+    ...Object.entries(retention.raised).map(([reason, count]): [LabelValues, number] => [[reason], count]),
+    [["request"], requestCounters.logStartsRaised],
+  ];
+  metrics.readAll("tidemq_log_starts_raised_total", byReason);
+  metrics.read("tidemq_retention_failures_total", () => retention.failures);
 }
 
 function readState(metrics: Metrics, broker: Broker): void {

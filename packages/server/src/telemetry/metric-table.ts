@@ -61,6 +61,11 @@ export const METRICS = {
   tidemq_object_read_failures_total: counter("Range reads that failed."),
   tidemq_object_corruptions_total: counter("Indexes, blocks and manifests read from object storage that failed their check."),
   tidemq_objects_missing_total: counter("Reads of objects that the index names and the store does not have."),
+  tidemq_log_starts_raised_total: counter(
+    "How often the start of a partition's log was raised, by reason: `time`, `size`, `internal`, or `request` (DeleteRecords).",
+    "reason",
+  ),
+  tidemq_retention_failures_total: counter("Partitions whose retention could not be carried out and is looked at again."),
   tidemq_collections_total: counter("Searches for objects of no use that came to an end."),
   tidemq_collection_failures_total: counter("Those that did not and are tried again, since object storage did not answer."),
   tidemq_collected_objects_total: counter("Objects that were deleted since nothing in them can be read any more."),

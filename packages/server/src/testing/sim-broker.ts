@@ -36,6 +36,7 @@ const SIM_CONFIG: StartConfig = {
   walCapacityBytes: 12 * 256 * KiB,
   uploadBytes: 256 * KiB,
   uploadAgeMs: 2_000,
+  retentionCheckMs: 300_000,
   writeMemoryBytes: 1 * MiB,
   readMemoryBytes: 2 * MiB,
 };

@@ -67,6 +67,7 @@ async function raiseLogStart(parts: KafkaParts, partition: Partition, offset: nu
   const raised = await partition.raiseLogStart(target, (batchOffset) =>
     parts.controller.raiseLogStart(identity.id, leaderEpoch, target, batchOffset),
   );
+  parts.counters.logStartsRaised += 1;
   return raised.logStart;
 }
 
