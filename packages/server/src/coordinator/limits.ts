@@ -1,8 +1,8 @@
 import { KiB, MiB } from "../base/units.ts";
 
-/** UTF-8 bytes of a group id, and of a member's, instance's, client's, protocol's name; longer ones are refused. */
+/** UTF-8 bytes of a group id, and of the name of a member, instance, client, protocol or topic; longer ones are refused. */
 export const GROUP_ID_BYTES_MAX = 255;
-export const NAME_BYTES_MAX = 512;
+export const NAME_BYTES_MAX = 1_024;
 
 /** UTF-8 bytes that are committed beside an offset, as in Kafka. */
 export const OFFSET_METADATA_BYTES_MAX = 4 * KiB;
@@ -31,3 +31,9 @@ export const FOLD_OFFSETS_PER_ENTRY = 2_000;
 
 /** Encoded or decoded before the loop is given back. */
 export const FOLD_BYTES_PER_TURN = 256 * KiB;
+
+/** Characters of a client id and a host that are kept, and that an instance id or a member id of a client's own may have. */
+export const NAME_CHARS_MAX = 255;
+
+/** A new member waits so long for its first generation; it cannot send heartbeats before it knows its id. As in Kafka. */
+export const NEW_MEMBER_WAIT_MS = 5 * 60 * 1000;

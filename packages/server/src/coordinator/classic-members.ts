@@ -1,0 +1,145 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { must } from "../base/assert.ts";
+import { type SyncAnswer, syncError } from "./answers.ts";
+import type { ClassicGroup, LiveMember } from "./classic-group.ts";
+import { completeIfReady, joinTimeOver, rebalance, removeMember, renewSession } from "./classic-rebalance.ts";
+import type { Turn } from "./group-shard.ts";
+import type { HeartbeatInput, LeaveInput, SyncInput } from "./inputs.ts";
+import { ASSIGNMENT_BYTES_MAX } from "./limits.ts";
+import { checkMember } from "./member-check.ts";
+
+const NEVER = Number.POSITIVE_INFINITY;
+const NO_BYTES = new Uint8Array(0);
+
+/** SyncGroup: the leader hands in what it assigned, everybody gets theirs. */
+export function sync(turn: Turn, input: SyncInput): void {
+  const group = turn.classic(input.groupId);
+  const error = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : checkSync(group, input);
+  if (group === undefined || error !== ErrorCode.NONE) return turn.answer(input.groupId, input.token, syncError(error));
+  const member = must(group.members.get(input.memberId), "a member that was checked");
+  group.unsynced.delete(member.id);
+  if (group.state === "Stable") {
+    renewSession(turn, group, member);
+    return turn.answer(group.id, input.token, syncAnswer(group, member), true);
+  }
+  if (member.syncToken !== undefined) turn.answer(group.id, member.syncToken, syncError(ErrorCode.UNKNOWN_MEMBER_ID));
+  member.syncToken = input.token;
+  if (member.id === group.leader) takeAssignments(turn, group, input, member);
+}
+
+function checkSync(group: ClassicGroup, input: SyncInput): number {
+  const error = checkMember(group, input.memberId, input.instanceId);
+  if (error !== ErrorCode.NONE) return error;
+  if (input.generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION;
+  if (input.protocolType !== undefined && input.protocolType !== group.protocolType) return ErrorCode.INCONSISTENT_GROUP_PROTOCOL;
+  if (input.protocol !== undefined && input.protocol !== group.protocol) return ErrorCode.INCONSISTENT_GROUP_PROTOCOL;
+  return group.state === "PreparingRebalance" ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
+}
+
+/** The generation is complete: from here on it is durable, and answered when it is. */
+function takeAssignments(turn: Turn, group: ClassicGroup, input: SyncInput, leader: LiveMember): void {
+  const assignments = new Map(input.assignments.map(({ memberId, assignment }) => [memberId, assignment]));
+  let bytes = group.memberBytes;
+  for (const member of group.members.values()) bytes += (assignments.get(member.id)?.byteLength ?? 0) - member.assignment.byteLength;
+  const isLarge = input.assignments.some(({ assignment }) => assignment.byteLength > ASSIGNMENT_BYTES_MAX);
+  if (isLarge || bytes > turn.shard.options.groupBytesMax) {
+    leader.syncToken = undefined;
+    return turn.answer(group.id, input.token, syncError(ErrorCode.GROUP_MAX_SIZE_REACHED));
+  }
+  for (const member of group.members.values()) group.assign(member, assignments.get(member.id) ?? NO_BYTES);
+  group.state = "Stable";
+  turn.append(group.id, [{ kind: "group", groupId: group.id, membership: group.durable }]);
+  for (const member of group.members.values()) {
+    if (member.syncToken === undefined) continue;
+    turn.answer(group.id, member.syncToken, syncAnswer(group, member), true);
+    member.syncToken = undefined;
+    renewSession(turn, group, member);
+  }
+}
+
+function syncAnswer(group: ClassicGroup, member: LiveMember): SyncAnswer {
+  const { protocolType, protocol } = group;
+  return { kind: "sync", error: ErrorCode.NONE, protocolType, protocol, assignment: member.assignment };
+}
+
+/** Heartbeat: the member is alive, and hears of a rebalance. */
+export function heartbeat(turn: Turn, input: HeartbeatInput): void {
+  const group = turn.classic(input.groupId);
+  const error = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : beat(turn, group, input);
+  turn.answer(input.groupId, input.token, { kind: "heartbeat", error });
+}
+
+function beat(turn: Turn, group: ClassicGroup, input: HeartbeatInput): number {
+  const error = checkMember(group, input.memberId, input.instanceId);
+  if (error !== ErrorCode.NONE) return error;
+  if (input.generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION;
+  renewSession(turn, group, must(group.members.get(input.memberId), "a member that was checked"));
+  return group.state === "PreparingRebalance" ? ErrorCode.REBALANCE_IN_PROGRESS : ErrorCode.NONE;
+}
+
+/** LeaveGroup: each member by itself, then at most one rebalance. */
+export function leave(turn: Turn, input: LeaveInput): void {
+  const group = turn.classic(input.groupId);
+  const members = input.members.map((member) => ({
+    ...member,
+    error: group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : leaveOne(turn, group, member),
+  }));
+  const hasLeft = members.some(({ error }) => error === ErrorCode.NONE);
+  if (group !== undefined && hasLeft) afterRemoval(turn, group);
+  turn.answer(input.groupId, input.token, { kind: "leave", error: ErrorCode.NONE, members }, hasLeft);
+}
+
+/** A static member may be named by its instance id alone: then a person removes it. */
+function leaveOne(turn: Turn, group: ClassicGroup, { memberId, instanceId }: LeaveInput["members"][number]): number {
+  if (instanceId === undefined && group.pending.delete(memberId)) return ErrorCode.NONE;
+  const id = memberId === "" && instanceId !== undefined ? (group.instances.get(instanceId) ?? "") : memberId;
+  const error = checkMember(group, id, instanceId);
+  if (error === ErrorCode.NONE) removeMember(turn, group, must(group.members.get(id), "a member that was checked"));
+  return error;
+}
+
+function afterRemoval(turn: Turn, group: ClassicGroup): void {
+  if (group.state === "PreparingRebalance") completeIfReady(turn, group);
+  else if (group.state !== "Empty") rebalance(turn, group);
+}
+
+/** What time does to the group: sessions, ids that nobody used, members that do not ask for their assignment, the end of joining. */
+export function expireClassic(turn: Turn, group: ClassicGroup): void {
+  let isFewer = expirePending(turn, group);
+  for (const member of [...group.members.values()])
+    if (member.deadlineMs <= turn.nowMs && expireMember(turn, group, member)) isFewer = true;
+  if (group.syncDeadlineMs <= turn.nowMs && dropUnsynced(turn, group)) isFewer = true;
+  const before = group.state;
+  if (isFewer) afterRemoval(turn, group);
+  if (before === "PreparingRebalance" && group.state === before && group.joinDeadlineMs <= turn.nowMs) joinTimeOver(turn, group);
+  turn.schedule(group, group.nextDeadlineMs);
+  turn.settle(group.id);
+}
+
+function expirePending(turn: Turn, group: ClassicGroup): boolean {
+  let isFewer = false;
+  for (const [memberId, deadlineMs] of group.pending) if (deadlineMs <= turn.nowMs) isFewer = group.pending.delete(memberId);
+  return isFewer && group.state === "PreparingRebalance";
+}
+
+/** Who waits for an answer cannot send heartbeats; a new member, which may have gone, is told to come again. */
+function expireMember(turn: Turn, group: ClassicGroup, member: LiveMember): boolean {
+  const isWaiting = member.joinToken !== undefined || member.syncToken !== undefined;
+  if (isWaiting && !member.isNew) {
+    renewSession(turn, group, member);
+    return false;
+  }
+  removeMember(turn, group, member);
+  return true;
+}
+
+function dropUnsynced(turn: Turn, group: ClassicGroup): boolean {
+  group.syncDeadlineMs = NEVER;
+  const missing = [...group.unsynced];
+  for (const memberId of missing) {
+    const member = group.members.get(memberId);
+    if (member !== undefined) removeMember(turn, group, member);
+  }
+  group.unsynced.clear();
+  return missing.length > 0;
+}

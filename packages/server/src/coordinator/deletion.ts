@@ -1,0 +1,120 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import type { Entry } from "./entries.ts";
+import type { Turn } from "./group-shard.ts";
+import type { Assignment, CommittedOffset, GroupState } from "./group-state.ts";
+import type { DeleteOffsetsInput } from "./inputs.ts";
+import { CONSUMER_PROTOCOL, isClassicSubscribed } from "./subscription.ts";
+
+/** DeleteGroups: only of a group without members; its offsets go with it. */
+export function deleteGroup(turn: Turn, groupId: string, token: number): void {
+  const error = checkDeletion(turn, groupId);
+  if (error === ErrorCode.NONE) turn.append(groupId, [{ kind: "group-gone", groupId }]);
+  turn.answer(groupId, token, { kind: "delete-group", error }, error === ErrorCode.NONE);
+}
+
+function checkDeletion(turn: Turn, groupId: string): number {
+  const durable = turn.shard.fold.groups.get(groupId);
+  const live = turn.shard.live.get(groupId);
+  if (durable === undefined && live === undefined) return ErrorCode.GROUP_ID_NOT_FOUND;
+  const isBusy = live !== undefined && (live.members.size > 0 || live.state !== "Empty");
+  if (isBusy || (durable?.membership.members.size ?? 0) > 0) return ErrorCode.NON_EMPTY_GROUP;
+  return durable === undefined ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.NONE;
+}
+
+/** OffsetDelete: not of topics that a member reads. What is not there is gone already. */
+export function deleteOffsets(turn: Turn, input: DeleteOffsetsInput): void {
+  const group = turn.shard.fold.groups.get(input.groupId);
+  const error = checkOffsetDeletion(turn, group);
+  if (group === undefined || error !== ErrorCode.NONE)
+    return turn.answer(input.groupId, input.token, { kind: "delete-offsets", error, codes: [] });
+  const gone = new Map<string, readonly number[]>();
+  const codes = input.topics.map(({ topicId, partitions }) => {
+    const code = isSubscribed(turn, group, topicId) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
+    const known = partitions.filter((partition) => group.offsets.get(topicId)?.has(partition));
+    if (code === ErrorCode.NONE && known.length > 0) gone.set(topicId, ascending([...(gone.get(topicId) ?? []), ...known]));
+    return partitions.map(() => code);
+  });
+  if (gone.size > 0) turn.append(group.id, [{ kind: "offsets-gone", groupId: group.id, topics: gone }]);
+  turn.answer(group.id, input.token, { kind: "delete-offsets", error: ErrorCode.NONE, codes }, gone.size > 0);
+}
+
+function ascending(partitions: readonly number[]): number[] {
+  return [...new Set(partitions)].sort((a, b) => a - b);
+}
+
+/** What members of another protocol read, nobody here knows. */
+function checkOffsetDeletion(turn: Turn, group: GroupState | undefined): number {
+  if (group === undefined) return ErrorCode.GROUP_ID_NOT_FOUND;
+  if (group.membership.kind === "consumer") return ErrorCode.NONE;
+  const classic = turn.classic(group.id);
+  const isBusy = classic !== undefined && classic.state !== "Empty";
+  return isBusy && classic.protocolType !== CONSUMER_PROTOCOL ? ErrorCode.NON_EMPTY_GROUP : ErrorCode.NONE;
+}
+
+function isSubscribed(turn: Turn, group: GroupState, topicId: string): boolean {
+  const name = turn.shard.topology.byId(topicId)?.name;
+  if (name === undefined) return false;
+  const { membership } = group;
+  if (membership.kind === "consumer") return [...membership.members.values()].some(({ topics }) => topics.includes(name));
+  const classic = turn.classic(group.id);
+  return classic !== undefined && isClassicSubscribed(classic, name);
+}
+
+/** What is to be said of a group from time to time: its offsets that expired or whose topic is gone, and the group when nothing is left. */
+export function sweepOffsets(turn: Turn, group: GroupState): Entry[] {
+  const topics = expired(turn, group);
+  const live = turn.shard.live.get(group.id);
+  const isUsed = group.membership.members.size > 0 || (live !== undefined && (live.members.size > 0 || live.pending.size > 0));
+  if (!isUsed && countOf(topics) === offsetCount(group))
+    return isOld(turn, group) ? [{ kind: "group-gone", groupId: group.id }] : gone(group, topics);
+  return gone(group, topics);
+}
+
+function gone(group: GroupState, topics: Assignment): Entry[] {
+  return topics.size === 0 ? [] : [{ kind: "offsets-gone", groupId: group.id, topics }];
+}
+
+/** A group that never had an offset is kept for as long as one that had. */
+function isOld(turn: Turn, group: GroupState): boolean {
+  const { emptySinceMs } = group.membership;
+  return emptySinceMs < 0 || turn.wallMs - emptySinceMs >= turn.shard.options.offsetsRetentionMs;
+}
+
+function expired(turn: Turn, group: GroupState): Assignment {
+  const topics = new Map<string, number[]>();
+  for (const [topicId, offsets] of group.offsets) {
+    const isDeleted = turn.shard.topology.byId(topicId) === undefined;
+    const mayExpire = isDeleted || !isRead(turn, group, topicId);
+    if (!mayExpire) continue;
+    const partitions = [...offsets].filter(([, offset]) => isDeleted || isExpired(turn, group, offset)).map(([partition]) => partition);
+    if (partitions.length > 0) topics.set(topicId, ascending(partitions));
+  }
+  return topics;
+}
+
+/** Members of a protocol that nobody here can read keep all. */
+function isRead(turn: Turn, group: GroupState, topicId: string): boolean {
+  const { membership } = group;
+  const classic = turn.shard.live.get(group.id);
+  if (membership.kind === "consumer" || classic === undefined) return membership.members.size > 0 && isSubscribed(turn, group, topicId);
+  if (classic.state === "Empty") return false;
+  return classic.state !== "Stable" || classic.protocolType !== CONSUMER_PROTOCOL || isSubscribed(turn, group, topicId);
+}
+
+/** Counted from when the group became empty, or from the commit when that was later. */
+function isExpired(turn: Turn, group: GroupState, offset: CommittedOffset): boolean {
+  const sinceMs = Math.max(offset.committedAtMs, group.membership.emptySinceMs);
+  return turn.wallMs - sinceMs >= turn.shard.options.offsetsRetentionMs;
+}
+
+function countOf(topics: Assignment): number {
+  let count = 0;
+  for (const partitions of topics.values()) count += partitions.length;
+  return count;
+}
+
+function offsetCount(group: GroupState): number {
+  let count = 0;
+  for (const offsets of group.offsets.values()) count += offsets.size;
+  return count;
+}

@@ -1,0 +1,186 @@
+import { must } from "../base/assert.ts";
+import { type Answer, refused } from "../coordinator/answers.ts";
+import { apply } from "../coordinator/apply.ts";
+import type { Effect } from "../coordinator/effects.ts";
+import type { Entry } from "../coordinator/entries.ts";
+import { encodeEntries } from "../coordinator/entry-codec.ts";
+import { GroupShard } from "../coordinator/group-shard.ts";
+import { GroupsFold } from "../coordinator/groups-fold.ts";
+import type { CommitInput, ConsumerHeartbeatInput, Input, JoinInput, SyncInput } from "../coordinator/inputs.ts";
+import { DEFAULT_GROUP_OPTIONS, type GroupOptions } from "../coordinator/options.ts";
+import type { Topic, Topology } from "../coordinator/topology.ts";
+
+type WithoutTimes<T> = T extends unknown ? Omit<T, "nowMs" | "wallMs"> : never;
+
+/** A shard with a driver that writes at once, in a time that the test moves. */
+export class GroupFixture implements Topology {
+  nowMs = 1_000;
+  wallMs = 1_700_000_000_000;
+  fold = new GroupsFold();
+  shard: GroupShard;
+  readonly options: GroupOptions;
+  readonly topics = new Map<string, Topic>();
+  /** Everything that was appended. */
+  readonly batches: Uint8Array[] = [];
+  readonly entries: Entry[] = [];
+  readonly answers = new Map<number, Answer>();
+  /** The next append finds the log full. */
+  refusesNext = false;
+  /** The wake that the shard asked for. */
+  wakeMs = Number.POSITIVE_INFINITY;
+  #tokens = 0;
+
+  constructor(options: Partial<GroupOptions> = {}) {
+    this.options = { ...DEFAULT_GROUP_OPTIONS, ...options };
+    this.shard = new GroupShard(this.fold, this.options, this);
+  }
+
+  byId(topicId: string): Topic | undefined {
+    return [...this.topics.values()].find(({ id }) => id === topicId);
+  }
+
+  byName(name: string): Topic | undefined {
+    return this.topics.get(name);
+  }
+
+  /** A topic whose id is made from its name. */
+  topic(name: string, partitions: number): Topic {
+    const topic = { id: name.padEnd(22, "A"), name, partitions };
+    this.topics.set(name, topic);
+    return topic;
+  }
+
+  get token(): number {
+    this.#tokens += 1;
+    return this.#tokens;
+  }
+
+  send(input: WithoutTimes<Input>): void {
+    const effects: Effect[] = [];
+    apply(this.shard, { ...input, nowMs: this.nowMs, wallMs: this.wallMs }, effects);
+    this.#perform(effects);
+  }
+
+  /** Sends, and gives the answer if it is there already. */
+  ask(input: WithoutTimes<Input> & { token: number }): Answer | undefined {
+    this.send(input);
+    return this.answers.get(input.token);
+  }
+
+  /** Time passes; timers run when they are due. */
+  pass(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    while (this.wakeMs <= untilMs) {
+      this.#moveTo(Math.max(this.nowMs, this.wakeMs));
+      this.wakeMs = Number.POSITIVE_INFINITY;
+      this.send({ kind: "timer" });
+    }
+    this.#moveTo(untilMs);
+  }
+
+  /** Another broker leads: all it has is the fold, read again from what was appended. */
+  moveLeader(): void {
+    this.fold = new GroupsFold();
+    for (const batch of this.batches) this.fold.apply(batch);
+    this.shard = new GroupShard(this.fold, this.options, this);
+    this.wakeMs = Number.POSITIVE_INFINITY;
+    const effects: Effect[] = [];
+    for (const id of [...this.fold.groups.keys()]) this.shard.dropVolatile(id, this, effects);
+    this.#perform(effects);
+  }
+
+  join(memberId: string, fields: Partial<JoinInput> = {}): JoinInput {
+    return {
+      kind: "join",
+      groupId: "g",
+      token: this.token,
+      memberId,
+      memberUuid: `u${this.#tokens}`,
+      instanceId: undefined,
+      clientId: "c",
+      clientHost: "/127.0.0.1",
+      protocolType: "consumer",
+      protocols: [{ name: "range", metadata: Uint8Array.of(1) }],
+      sessionTimeoutMs: 10_000,
+      rebalanceTimeoutMs: 60_000,
+      needsKnownId: false,
+      canSkipAssignment: true,
+      ...fields,
+    };
+  }
+
+  sync(memberId: string, generation: number, fields: Partial<SyncInput> = {}): SyncInput {
+    const rest = { instanceId: undefined, protocolType: undefined, protocol: undefined, assignments: [] };
+    return { kind: "sync", groupId: "g", token: this.token, memberId, generation, ...rest, ...fields };
+  }
+
+  commit(memberId: string, generation: number, topicId: string, offset: number, fields: Partial<CommitInput> = {}): CommitInput {
+    const topics = [{ topicId, partitions: [{ partition: 0, offset, leaderEpoch: -1, metadata: "" }] }];
+    return {
+      kind: "commit",
+      groupId: "g",
+      token: this.token,
+      memberId,
+      generation,
+      instanceId: undefined,
+      knowsEpochs: true,
+      topics,
+      ...fields,
+    };
+  }
+
+  beat(memberId: string, memberEpoch: number, fields: Partial<ConsumerHeartbeatInput> = {}): ConsumerHeartbeatInput {
+    const isFirst = memberEpoch === 0;
+    return {
+      kind: "consumer-heartbeat",
+      groupId: "g",
+      token: this.token,
+      memberId,
+      memberUuid: `u${this.#tokens}`,
+      memberEpoch,
+      instanceId: undefined,
+      rackId: undefined,
+      clientId: "c",
+      clientHost: "/127.0.0.1",
+      rebalanceTimeoutMs: isFirst ? 60_000 : -1,
+      topics: isFirst ? ["t"] : undefined,
+      topicRegex: undefined,
+      assignor: undefined,
+      owned: isFirst ? new Map() : undefined,
+      bringsId: true,
+      ...fields,
+    };
+  }
+
+  #moveTo(nowMs: number): void {
+    this.wallMs += nowMs - this.nowMs;
+    this.nowMs = nowMs;
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    let isRefused: string | undefined;
+    for (const effect of effects) {
+      if (effect.kind === "wake") this.wakeMs = Math.min(this.wakeMs, effect.atMs);
+      else if (effect.kind === "answer") this.#answer(effect, isRefused !== undefined);
+      else if (this.refusesNext) isRefused = effect.groupId;
+      else this.#append(effect.entries);
+    }
+    if (isRefused === undefined) return;
+    this.refusesNext = false;
+    const more: Effect[] = [];
+    this.shard.dropVolatile(isRefused, this, more);
+    this.#perform(more);
+  }
+
+  #answer(effect: Extract<Effect, { kind: "answer" }>, isRefused: boolean): void {
+    must(this.answers.has(effect.token) ? undefined : true, `a second answer to ${effect.token}`);
+    this.answers.set(effect.token, isRefused && effect.afterAppend ? refused(effect.answer) : effect.answer);
+  }
+
+  #append(entries: readonly Entry[]): void {
+    const batch = encodeEntries(entries, this.wallMs);
+    this.entries.push(...entries);
+    this.batches.push(batch);
+    this.fold.apply(batch);
+  }
+}
