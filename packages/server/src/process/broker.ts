@@ -10,6 +10,7 @@ import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { RetentionDriver } from "../controller/retention-driver.ts";
+import { groupsFolds } from "../coordinator/groups-fold.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -59,7 +60,9 @@ const SIZES: BrokerSizes = {
 const WAL_FOLDER = "wal";
 const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
-const NO_INTERNAL_TOPICS: ReadonlyMap<string, RecordFolds> = new Map();
+/** The internal topic whose partitions are the groups. */
+export const GROUPS_TOPIC = "@groups";
+const RECORD_FOLDS: ReadonlyMap<string, RecordFolds> = new Map([[GROUPS_TOPIC, groupsFolds]]);
 /** How long the acceptance of a lost log waits for object storage before it is answered. */
 const ACCEPTED_WAIT_MS = 5_000;
 
@@ -226,7 +229,7 @@ export class Broker {
       partitions,
       state,
       log,
-      recordFolds: NO_INTERNAL_TOPICS,
+      recordFolds: RECORD_FOLDS,
       internal: { opened() {}, closed() {} },
       fatal,
     });
