@@ -6,7 +6,7 @@ import { checkCommand, encodeCommand } from "../cluster/command-codec.ts";
 import { type Answers, type Command, isRefusal, type Outcome, type RangeVerdict } from "../cluster/commands.ts";
 import type { Effect } from "../cluster/effects.ts";
 import type { Clock } from "../io/clock.ts";
-import type { Random } from "../io/random.ts";
+import { type Random, uuid4 } from "../io/random.ts";
 import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
@@ -297,13 +297,10 @@ export class Controller {
     return { name, error: undefined, topicId, partitions: assignments.length, replicationFactor: assignments[0]?.length ?? 0, configs };
   }
 
-  /** Version 4 (RFC 9562), never one that begins with `-`: people paste ids into command lines. */
+  /** Never one that begins with `-`: people paste ids into command lines. */
   #newTopicId(): string {
     for (;;) {
-      const bytes = this.#random.bytes(16);
-      bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-      bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-      const id = Buffer.from(bytes).toString("base64url");
+      const id = Buffer.from(uuid4(this.#random)).toString("base64url");
       if (!id.startsWith("-")) return id;
     }
   }

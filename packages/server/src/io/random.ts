@@ -5,3 +5,11 @@ export interface Random {
   /** Fills and returns a new array. */
   bytes(length: number): Uint8Array;
 }
+
+/** Version 4 of RFC 9562. */
+export function uuid4(random: Random): Uint8Array {
+  const bytes = random.bytes(16);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes;
+}

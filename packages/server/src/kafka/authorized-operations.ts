@@ -4,6 +4,7 @@
  * yet, and then Kafka lists all operations that the kind of resource has.
  */
 export const TOPIC_OPERATIONS = bits(3, 4, 5, 6, 7, 8, 10, 11);
+export const GROUP_OPERATIONS = bits(3, 6, 8);
 export const CLUSTER_OPERATIONS = bits(5, 7, 8, 9, 10, 11, 12);
 
 /** The client did not ask. */

@@ -2,6 +2,7 @@ import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
 import type { HostPort } from "../config/option-types.ts";
 import type { Controller } from "../controller/controller.ts";
+import type { GroupCoordinator } from "../coordinator/group-coordinator.ts";
 import type { Clock } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
 import type { OffsetLookup } from "../partition/offset-lookup.ts";
@@ -28,6 +29,7 @@ export type KafkaParts = Readonly<{
   controller: Controller;
   partitions: Partitions;
   offsets: OffsetLookup;
+  groups: GroupCoordinator;
   counters: RequestCounters;
   /** DescribeConfigs of this broker. */
   brokerConfigs(): readonly BrokerConfigEntry[];

@@ -10,7 +10,9 @@ import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { RetentionDriver } from "../controller/retention-driver.ts";
+import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
 import { groupsFolds } from "../coordinator/groups-fold.ts";
+import { groupOptions } from "../coordinator/options.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -60,8 +62,6 @@ const SIZES: BrokerSizes = {
 const WAL_FOLDER = "wal";
 const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
-/** The internal topic whose partitions are the groups. */
-export const GROUPS_TOPIC = "@groups";
 const RECORD_FOLDS: ReadonlyMap<string, RecordFolds> = new Map([[GROUPS_TOPIC, groupsFolds]]);
 /** How long the acceptance of a lost log waits for object storage before it is answered. */
 const ACCEPTED_WAIT_MS = 5_000;
@@ -97,6 +97,7 @@ export class Broker {
   readonly uploader: Uploader;
   readonly collector: Collector;
   readonly retention: RetentionDriver;
+  readonly groups: GroupCoordinator;
   readonly clients: ClientListener;
   readonly #listeners: Listener[] = [];
   #hosting: Hosting | undefined;
@@ -192,6 +193,14 @@ export class Broker {
       looked,
       fatal,
     });
+    this.groups = new GroupCoordinator({
+      clock,
+      log,
+      state: parts.controller.state,
+      options: groupOptions(config.walCapacityBytes, wal.batchBytesMax),
+      createTopic: (name, partitions) => this.controller.createInternalTopic(name, partitions),
+      opened: (partitionId, waitMs) => must(this.#hosting, "the partitions").opened(partitionId, waitMs),
+    });
     this.clients = this.#serveKafka();
   }
 
@@ -204,6 +213,7 @@ export class Broker {
 
   /** Clean end: everything acknowledged is on the disk, and the next start has nothing to repair. */
   async close(): Promise<void> {
+    this.groups.stop();
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();
     this.bucket.stop();
@@ -230,7 +240,7 @@ export class Broker {
       state,
       log,
       recordFolds: RECORD_FOLDS,
-      internal: { opened() {}, closed() {} },
+      internal: this.groups,
       fatal,
     });
     this.#hosting = hosting;
@@ -239,6 +249,7 @@ export class Broker {
     this.controller.onApplied((effects, index) => {
       wal.setMetadataIndex(index);
       hosting.applied(effects);
+      this.groups.applied(effects);
       dynamic.applied(effects);
       if (effects.some(({ kind }) => kind === "topic-deleted" || kind === "log-start-raised")) this.collector.ask();
     });
@@ -267,6 +278,7 @@ export class Broker {
       controller: this.controller,
       partitions: this.partitions,
       offsets: new OffsetLookup(this.remote),
+      groups: this.groups,
       counters: this.requestCounters,
       brokerConfigs: () => brokerConfigEntries(this.config, { nodeId: NODE_ID, listeners: this.addresses, frameBytesMax: FRAME_BYTES_MAX }),
       dynamicProblem: (configs) => dynamicProblem(this.config, configs),

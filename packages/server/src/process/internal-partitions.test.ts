@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { encodeEntries } from "../coordinator/entry-codec.ts";
+import { GROUPS_TOPIC } from "../coordinator/group-coordinator.ts";
 import { GroupsFold } from "../coordinator/groups-fold.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Partition } from "../partition/partition.ts";
@@ -9,7 +10,7 @@ import { append } from "../testing/partition-fixture.ts";
 import { SimBroker } from "../testing/sim-broker.ts";
 import { HEALTHY_OBJECT_STORE } from "../testing/sim-io/object-store.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
-import { type Broker, GROUPS_TOPIC } from "./broker.ts";
+import type { Broker } from "./broker.ts";
 import { healthOf } from "./health.ts";
 
 const TOPIC_ID = "AAAAAAAAQACAAAAAAAAAAQ";

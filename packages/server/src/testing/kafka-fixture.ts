@@ -9,6 +9,9 @@ import { GiB } from "../base/units.ts";
 import { ClientListener, type ClientListenerOptions } from "../client-net/client-listener.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
 import { Controller } from "../controller/controller.ts";
+import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
+import { groupsFolds } from "../coordinator/groups-fold.ts";
+import { DEFAULT_GROUP_OPTIONS } from "../coordinator/options.ts";
 import type { Connection, Network } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -46,6 +49,7 @@ export class KafkaFixture {
   readonly partitions = new Partitions(new ProducerLimit(1 * GiB));
   readonly counters = new RequestCounters();
   readonly controller: Controller;
+  readonly groups: GroupCoordinator;
   readonly listener: ClientListener;
   readonly fatal: Error[] = [];
   #accept: (connection: Connection) => void = () => {};
@@ -79,6 +83,15 @@ export class KafkaFixture {
     const { state } = controller;
     const remote = { batchAtTimestamp: () => Promise.resolve(undefined) } as unknown as RemoteReader;
     const uploader = { add: () => {}, remove: () => {} } as unknown as Uploader;
+    const groups = new GroupCoordinator({
+      clock,
+      log,
+      state,
+      options: DEFAULT_GROUP_OPTIONS,
+      createTopic: (name, partitionCount) => controller.createInternalTopic(name, partitionCount),
+      opened: (partitionId, waitMs) => hosting.opened(partitionId, waitMs),
+    });
+    this.groups = groups;
     const hosting = new Hosting({
       brokerId: 1,
       clock,
@@ -88,11 +101,14 @@ export class KafkaFixture {
       partitions,
       state,
       log,
-      recordFolds: new Map(),
-      internal: { opened() {}, closed() {} },
+      recordFolds: new Map([[GROUPS_TOPIC, groupsFolds]]),
+      internal: groups,
       fatal: (error) => this.fatal.push(error),
     });
-    controller.onApplied((effects) => hosting.applied(effects));
+    controller.onApplied((effects) => {
+      hosting.applied(effects);
+      groups.applied(effects);
+    });
     const parts: KafkaParts = {
       options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, dataFolder: "/data", ...options },
       clock,
@@ -102,6 +118,7 @@ export class KafkaFixture {
       controller,
       partitions,
       offsets: new OffsetLookup(remote),
+      groups,
       counters,
       brokerConfigs: () => BROKER_CONFIGS,
       dynamicProblem: (configs) => (configs.get("max.connections") === "13" ? "13 is not for this broker" : undefined),

@@ -1,17 +1,25 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { findCoordinatorRequest, findCoordinatorResponse } from "@tidemq/protocol/messages/10-find-coordinator.ts";
+import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
-import { type ApiHandler, declaredApi } from "../api-handler.ts";
+import { type ApiHandler, type Call, declaredApi, failureOf } from "../api-handler.ts";
+import { brokerAddress } from "../broker-address.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
  * Behaviour
- * - There are no coordinators: groups and transactions are not implemented, and UNSUPPORTED_VERSION says so for each key.
- *   The API is served all the same, since librdkafka takes its absence for a broker so old that it cannot compress.
+ * - Groups: the leader of the internal partition that the group belongs to. The internal topic is made with the first such request.
+ *   Without a leader, COORDINATOR_NOT_AVAILABLE: clients ask again.
+ * - Transactions and share groups are not implemented: UNSUPPORTED_VERSION says so for each key.
  *
  * Version notes
  * - v1 key type, error text · v3 flexible · v4 many keys · v5, v6 as v4
  */
 
+type Coordinator = NonNullable<MessageInput<typeof findCoordinatorResponse>["coordinators"]>[number];
+
+const GROUP = 0;
+const NOT_BUILT = ["", "transactions are not implemented", "share groups are not implemented"];
 const MANY_KEYS_SINCE = 4;
 const NOBODY = { nodeId: -1, host: "", port: -1 } as const;
 
@@ -19,12 +27,33 @@ export function findCoordinatorHandler(parts: KafkaParts): ApiHandler {
   return declaredApi(parts, {
     request: findCoordinatorRequest,
     response: findCoordinatorResponse,
-    handle() {
-      throw new QueueError("NOT_IMPLEMENTED", "consumer groups and transactions are not implemented");
+    async handle({ key, keyType, coordinatorKeys }, call) {
+      const isMany = call.version >= MANY_KEYS_SINCE;
+      const coordinators: Coordinator[] = [];
+      for (const each of isMany ? coordinatorKeys : [key]) coordinators.push(await find(parts, keyType, each, call));
+      return isMany ? { throttleTimeMs: 0, coordinators } : { throttleTimeMs: 0, ...coordinators[0] };
     },
     refuse(request, errorCode, errorMessage, call) {
       if (call.version < MANY_KEYS_SINCE) return { ...NOBODY, errorCode, errorMessage };
       return { coordinators: request.coordinatorKeys.map((key) => ({ ...NOBODY, key, errorCode, errorMessage })) };
     },
   });
+}
+
+async function find(parts: KafkaParts, keyType: number, key: string, call: Call): Promise<Coordinator> {
+  try {
+    if (keyType !== GROUP) throw notGroups(keyType);
+    const nodeId = await parts.groups.coordinatorOf(key);
+    return { key, nodeId, ...brokerAddress(parts, call.connection), errorCode: ErrorCode.NONE, errorMessage: null };
+  } catch (thrown) {
+    const [errorCode, errorMessage] = failureOf(parts, thrown, "FindCoordinator");
+    return { ...NOBODY, key, errorCode, errorMessage };
+  }
+}
+
+function notGroups(keyType: number): QueueError {
+  const text = NOT_BUILT[keyType];
+  return text === undefined
+    ? new QueueError("INVALID_REQUEST", `there are no coordinators of type ${keyType}`)
+    : new QueueError("NOT_IMPLEMENTED", text);
 }

@@ -4,7 +4,15 @@ import { produceHandler } from "./00-produce.ts";
 import { fetchHandler } from "./01-fetch.ts";
 import { listOffsetsHandler } from "./02-list-offsets.ts";
 import { metadataHandler } from "./03-metadata.ts";
+import { offsetCommitHandler } from "./08-offset-commit.ts";
+import { offsetFetchHandler } from "./09-offset-fetch.ts";
 import { findCoordinatorHandler } from "./10-find-coordinator.ts";
+import { joinGroupHandler } from "./11-join-group.ts";
+import { heartbeatHandler } from "./12-heartbeat.ts";
+import { leaveGroupHandler } from "./13-leave-group.ts";
+import { syncGroupHandler } from "./14-sync-group.ts";
+import { describeGroupsHandler } from "./15-describe-groups.ts";
+import { listGroupsHandler } from "./16-list-groups.ts";
 import { apiVersionsHandler } from "./18-api-versions.ts";
 import { createTopicsHandler } from "./19-create-topics.ts";
 import { deleteTopicsHandler } from "./20-delete-topics.ts";
@@ -18,7 +26,9 @@ import { describeConfigsHandler } from "./32-describe-configs.ts";
 import { alterConfigsHandler } from "./33-alter-configs.ts";
 import { describeLogDirsHandler } from "./35-describe-log-dirs.ts";
 import { createPartitionsHandler } from "./37-create-partitions.ts";
+import { deleteGroupsHandler } from "./42-delete-groups.ts";
 import { incrementalAlterConfigsHandler } from "./44-incremental-alter-configs.ts";
+import { offsetDeleteHandler } from "./47-offset-delete.ts";
 import { describeClusterHandler } from "./60-describe-cluster.ts";
 import { describeProducersHandler } from "./61-describe-producers.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
@@ -31,7 +41,15 @@ export function servedApis(parts: KafkaParts): readonly ApiHandler[] {
     fetchHandler(parts),
     listOffsetsHandler(parts),
     metadataHandler(parts),
+    offsetCommitHandler(parts),
+    offsetFetchHandler(parts),
     findCoordinatorHandler(parts),
+    joinGroupHandler(parts),
+    heartbeatHandler(parts),
+    leaveGroupHandler(parts),
+    syncGroupHandler(parts),
+    describeGroupsHandler(parts),
+    listGroupsHandler(parts),
     apiVersionsHandler(parts, () => handlers),
     createTopicsHandler(parts),
     deleteTopicsHandler(parts),
@@ -45,7 +63,9 @@ export function servedApis(parts: KafkaParts): readonly ApiHandler[] {
     alterConfigsHandler(parts),
     describeLogDirsHandler(parts),
     createPartitionsHandler(parts),
+    deleteGroupsHandler(parts),
     incrementalAlterConfigsHandler(parts),
+    offsetDeleteHandler(parts),
     describeClusterHandler(parts),
     describeProducersHandler(parts),
     listConfigResourcesHandler(parts),

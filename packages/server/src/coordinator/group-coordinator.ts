@@ -1,0 +1,172 @@
+import { Buffer } from "node:buffer";
+import { QueueError } from "../base/errors.ts";
+import { type ClusterState, NO_LEADER } from "../cluster/cluster-state.ts";
+import type { Effect } from "../cluster/effects.ts";
+import type { Clock, Timer } from "../io/clock.ts";
+import type { InternalPartitions } from "../partition/hosting.ts";
+import type { Partition } from "../partition/partition.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { Answer } from "./answers.ts";
+import type { GroupShard } from "./group-shard.ts";
+import type { Times } from "./inputs.ts";
+import { GROUP_PARTITIONS, OPENED_WAIT_MS, SWEEP_INTERVAL_MS } from "./limits.ts";
+import type { GroupOptions } from "./options.ts";
+import { type Request, ShardDriver } from "./shard-driver.ts";
+import type { Topic, Topology } from "./topology.ts";
+
+/** The internal topic whose partitions are the groups. */
+export const GROUPS_TOPIC = "@groups";
+
+export type GroupCoordinatorParts = Readonly<{
+  clock: Clock;
+  log: Log;
+  state: ClusterState;
+  options: GroupOptions;
+  /** Makes the internal topic, once. Its partitions are led somewhere when this resolves. */
+  createTopic(name: string, partitions: number): Promise<void>;
+  /** Resolves when the partition is served here, or is not expected to be soon. */
+  opened(partitionId: number, waitMs: number): Promise<unknown>;
+}>;
+
+/** The answer that a request of this kind gets. */
+type AnswerTo<R extends Request> = Answer extends infer A
+  ? A extends { kind: infer K }
+    ? R["kind"] extends K
+      ? A
+      : never
+    : never
+  : never;
+
+/**
+ * The groups whose partitions are led here. A group belongs to the partition that the FNV-1a hash of its id names; the leader of that is its
+ * coordinator. The topic comes into being with the first request for any group.
+ */
+export class GroupCoordinator implements InternalPartitions, Topology {
+  readonly #parts: GroupCoordinatorParts;
+  /** By partition index. */
+  readonly #shards = new Map<number, ShardDriver>();
+  #creating: Promise<void> | undefined;
+  #sweepTimer: Timer | undefined;
+  #isStopped = false;
+
+  constructor(parts: GroupCoordinatorParts) {
+    this.#parts = parts;
+  }
+
+  opened(partition: Partition): void {
+    const { clock, options } = this.#parts;
+    this.#shards.set(partition.identity.index, new ShardDriver(partition, { clock, options, topology: this }));
+    this.#sweepLater();
+  }
+
+  closed(partition: Partition): void {
+    this.#shards.get(partition.identity.index)?.close();
+    this.#shards.delete(partition.identity.index);
+  }
+
+  /** In the turn in which the metadata changed: groups lose the offsets of deleted topics, and assign new partitions. */
+  applied(effects: readonly Effect[]): void {
+    const concerns = ({ kind }: Effect): boolean => kind === "topic-created" || kind === "topic-deleted" || kind === "partition-created";
+    if (effects.some(concerns)) this.#sweep();
+  }
+
+  /** Resolves when there is a coordinator for every group. @throws QueueError of the controller. */
+  async ready(): Promise<void> {
+    if (this.#parts.state.internalTopics.has(GROUPS_TOPIC)) return;
+    this.#creating ??= this.#parts.createTopic(GROUPS_TOPIC, GROUP_PARTITIONS).finally(() => {
+      this.#creating = undefined;
+    });
+    await this.#creating;
+  }
+
+  /** The broker that leads the group's partition. @throws QueueError COORDINATOR_NOT_AVAILABLE */
+  async coordinatorOf(groupId: string): Promise<number> {
+    await this.ready();
+    const leader = this.#parts.state.partitions.get(this.#partitionOf(groupId).id)?.leader ?? NO_LEADER;
+    if (leader === NO_LEADER) throw unavailable();
+    return leader;
+  }
+
+  /** @throws QueueError COORDINATOR_NOT_AVAILABLE: find the coordinator again. */
+  async ask<R extends Request>(request: R): Promise<AnswerTo<R>> {
+    return (await (await this.#shardOf(request.groupId)).ask(request)) as AnswerTo<R>;
+  }
+
+  /** Runs on the groups of that one's partition when all that they show is durable. */
+  async read<T>(groupId: string, run: (shard: GroupShard, times: Times) => T): Promise<T> {
+    return (await this.#shardOf(groupId)).read(run);
+  }
+
+  /** The same on all partitions. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not here. */
+  async readAll<T>(run: (shard: GroupShard, times: Times) => T): Promise<T[]> {
+    const shards = this.#partitions.map((id, index) => this.#shards.get(index) ?? this.#openedShard(index, id));
+    return Promise.all((await Promise.all(shards)).map((shard) => shard.read(run)));
+  }
+
+  /** Who waits is answered, so that a stop waits for nobody. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#sweepTimer?.cancel();
+    for (const shard of this.#shards.values()) shard.close();
+    this.#shards.clear();
+  }
+
+  byId(topicId: string): Topic | undefined {
+    return topicOf(this.#parts.state.topicById(topicId));
+  }
+
+  byName(name: string): Topic | undefined {
+    return topicOf(this.#parts.state.topic(name));
+  }
+
+  async #shardOf(groupId: string): Promise<ShardDriver> {
+    await this.ready();
+    const { index, id } = this.#partitionOf(groupId);
+    return this.#shards.get(index) ?? this.#openedShard(index, id);
+  }
+
+  #partitionOf(groupId: string): Readonly<{ index: number; id: number }> {
+    const partitions = this.#partitions;
+    const index = fnv1a(groupId) % Math.max(1, partitions.length);
+    return { index, id: partitions[index] ?? -1 };
+  }
+
+  async #openedShard(index: number, partitionId: number): Promise<ShardDriver> {
+    await this.#parts.opened(partitionId, OPENED_WAIT_MS);
+    const shard = this.#shards.get(index);
+    if (shard === undefined) throw unavailable();
+    return shard;
+  }
+
+  get #partitions(): readonly number[] {
+    return this.#parts.state.internalTopics.get(GROUPS_TOPIC)?.partitions ?? [];
+  }
+
+  #sweep(): void {
+    for (const shard of this.#shards.values()) shard.sweep();
+  }
+
+  #sweepLater(): void {
+    if (this.#isStopped || this.#sweepTimer !== undefined) return;
+    this.#sweepTimer = this.#parts.clock.after(SWEEP_INTERVAL_MS, () => {
+      this.#sweepTimer = undefined;
+      this.#sweep();
+      this.#sweepLater();
+    });
+  }
+}
+
+function topicOf(topic: Readonly<{ id: string; name: string; partitions: readonly number[] }> | undefined): Topic | undefined {
+  return topic && { id: topic.id, name: topic.name, partitions: topic.partitions.length };
+}
+
+function unavailable(): QueueError {
+  return new QueueError("COORDINATOR_NOT_AVAILABLE", "the coordinator of the group is not available at the moment");
+}
+
+/** 32 bits, of UTF-8. http://www.isthe.com/chongo/tech/comp/fnv/ */
+export function fnv1a(text: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash >>> 0;
+}

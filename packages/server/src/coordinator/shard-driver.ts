@@ -1,0 +1,176 @@
+import { assert } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
+import type { Clock, Timer } from "../io/clock.ts";
+import type { Partition } from "../partition/partition.ts";
+import { type Answer, refused } from "./answers.ts";
+import { apply } from "./apply.ts";
+import type { Effect } from "./effects.ts";
+import { encodeEntries } from "./entry-codec.ts";
+import { GroupShard } from "./group-shard.ts";
+import { GroupsFold } from "./groups-fold.ts";
+import type { Input, Times } from "./inputs.ts";
+import { SWEPT_PER_TURN } from "./limits.ts";
+import type { GroupOptions } from "./options.ts";
+import type { Topology } from "./topology.ts";
+
+export type ShardDriverParts = Readonly<{ clock: Clock; topology: Topology; options: GroupOptions }>;
+
+type Waiting = Readonly<{ endOffset: number; run: () => void }>;
+
+/** Without the token, which the driver gives. */
+export type Request = Input extends infer I ? (I extends { token: number } ? Omit<I, "token" | keyof Times> : never) : never;
+
+/**
+ * Performs what the groups of one internal partition decide: appends their entries, answers when those are durable, wakes them.
+ * An append that the log has no room for leaves the group as it is for a coordinator that has just become one.
+ */
+export class ShardDriver {
+  readonly partition: Partition;
+  readonly #parts: ShardDriverParts;
+  readonly #shard: GroupShard;
+  readonly #answers = new Map<number, Readonly<{ resolve: (answer: Answer) => void; reject: (error: Error) => void }>>();
+  /** For the mark, in the order of their ends. */
+  readonly #waiting: Waiting[] = [];
+  #nextToken = 1;
+  #timer: Timer | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #isSweeping = false;
+  #isOpen = true;
+
+  constructor(partition: Partition, parts: ShardDriverParts) {
+    const { records } = partition;
+    assert(records instanceof GroupsFold, `${partition.name} has groups`);
+    this.partition = partition;
+    this.#parts = parts;
+    this.#shard = new GroupShard(records, parts.options, parts.topology);
+    partition.listen(this);
+    const effects: Effect[] = [];
+    for (const groupId of records.groups.keys()) this.#shard.dropVolatile(groupId, this.#times(), effects);
+    this.#perform(effects);
+  }
+
+  /** Resolves with the answer when it is true for good. @throws QueueError COORDINATOR_NOT_AVAILABLE when it ends before. */
+  ask(request: Request): Promise<Answer> {
+    if (!this.#isOpen) return Promise.reject(notAvailable());
+    const token = this.#nextToken;
+    this.#nextToken += 1;
+    return new Promise((resolve, reject) => {
+      this.#answers.set(token, { resolve, reject });
+      this.#apply({ ...request, token, ...this.#times() } as Input);
+    });
+  }
+
+  /** Runs on the groups when everything that they show is durable. @throws QueueError COORDINATOR_NOT_AVAILABLE */
+  async read<T>(run: (shard: GroupShard, times: Times) => T): Promise<T> {
+    if (!this.#isOpen) throw notAvailable();
+    const { logEnd } = this.partition;
+    if (logEnd > this.partition.highWatermark) await new Promise<void>((resolve) => this.#whenDurable(logEnd, resolve));
+    if (!this.#isOpen) throw notAvailable();
+    return run(this.#shard, this.#times());
+  }
+
+  /** Looks at every group: what expired, what topics took with them. Gives the loop back between them. */
+  sweep(): void {
+    if (this.#isSweeping || !this.#isOpen) return;
+    this.#isSweeping = true;
+    this.#sweepSome([...this.#shard.fold.groups.keys()], 0);
+  }
+
+  /** The partition is led here no more, or the process stops: who waits comes again. */
+  close(): void {
+    if (!this.#isOpen) return;
+    const effects: Effect[] = [];
+    this.#shard.resign(this.#times(), effects);
+    this.#perform(effects);
+    this.#isOpen = false;
+    this.#timer?.cancel();
+    this.partition.unlisten(this);
+    const answers = [...this.#answers.values()];
+    this.#answers.clear();
+    for (const { reject } of answers) reject(notAvailable());
+    for (const { run } of this.#waiting.splice(0)) run();
+  }
+
+  markMoved(): void {
+    const { highWatermark } = this.partition;
+    let done = 0;
+    while (done < this.#waiting.length && (this.#waiting[done]?.endOffset ?? 0) <= highWatermark) done += 1;
+    for (const { run } of this.#waiting.splice(0, done)) run();
+  }
+
+  #sweepSome(groupIds: readonly string[], from: number): void {
+    if (!this.#isOpen) return;
+    const end = Math.min(from + SWEPT_PER_TURN, groupIds.length);
+    for (const groupId of groupIds.slice(from, end)) this.#apply({ kind: "sweep", groupId, ...this.#times() });
+    if (end === groupIds.length) this.#isSweeping = false;
+    else this.#parts.clock.nextTurn(() => this.#sweepSome(groupIds, end));
+  }
+
+  #apply(input: Input): void {
+    const effects: Effect[] = [];
+    apply(this.#shard, input, effects);
+    this.#perform(effects);
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    let isRefused = false;
+    const dropped: Effect[] = [];
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "append":
+          isRefused = !this.#append(effect.entries);
+          if (isRefused) this.#shard.dropVolatile(effect.groupId, this.#times(), dropped);
+          break;
+        case "answer":
+          this.#answer(effect, isRefused);
+          break;
+        case "wake":
+          this.#wake(effect.atMs);
+          break;
+        default:
+          effect satisfies never;
+      }
+    }
+    if (dropped.length > 0) this.#perform(dropped);
+  }
+
+  #append(entries: Parameters<typeof encodeEntries>[0]): boolean {
+    const batch = encodeEntries(entries, this.#parts.clock.wallMs());
+    return this.partition.append(batch, 0, batch.byteLength, undefined).code === undefined;
+  }
+
+  #answer({ token, answer, afterAppend }: Extract<Effect, { kind: "answer" }>, isRefused: boolean): void {
+    const waiter = this.#answers.get(token);
+    if (waiter === undefined) return;
+    const done = (what: Answer) => (): void => {
+      if (this.#answers.delete(token)) waiter.resolve(what);
+    };
+    if (!afterAppend) done(answer)();
+    else if (isRefused) done(refused(answer))();
+    else this.#whenDurable(this.partition.logEnd, done(answer));
+  }
+
+  #whenDurable(endOffset: number, run: () => void): void {
+    if (endOffset <= this.partition.highWatermark) run();
+    else this.#waiting.push({ endOffset, run });
+  }
+
+  #wake(atMs: number): void {
+    if (!this.#isOpen || atMs >= this.#timerAtMs) return;
+    this.#timer?.cancel();
+    this.#timerAtMs = atMs;
+    this.#timer = this.#parts.clock.after(Math.max(0, atMs - this.#parts.clock.monotonicMs()), () => {
+      this.#timer = undefined;
+      this.#timerAtMs = Number.POSITIVE_INFINITY;
+      this.#apply({ kind: "timer", ...this.#times() });
+    });
+  }
+
+  #times(): Times {
+    return { nowMs: this.#parts.clock.monotonicMs(), wallMs: this.#parts.clock.wallMs() };
+  }
+}
+
+function notAvailable(): QueueError {
+  return new QueueError("COORDINATOR_NOT_AVAILABLE", "the coordinator of the group is not here at the moment");
+}

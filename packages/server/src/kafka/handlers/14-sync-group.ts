@@ -1,0 +1,33 @@
+import { syncGroupRequest, syncGroupResponse } from "@tidemq/protocol/messages/14-sync-group.ts";
+import { type ApiHandler, declaredApi } from "../api-handler.ts";
+import type { KafkaParts } from "../kafka-parts.ts";
+
+/*
+ * Behaviour
+ * - The leader brings everybody's assignment; each member gets its own, as soon as that is durable.
+ *
+ * Version notes
+ * - v3 instance id · v4 flexible · v5 protocol type and name, which have to be the group's
+ */
+
+export function syncGroupHandler(parts: KafkaParts): ApiHandler {
+  return declaredApi(parts, {
+    request: syncGroupRequest,
+    response: syncGroupResponse,
+    async handle(request) {
+      const { error, protocolType, protocol, assignment } = await parts.groups.ask({
+        kind: "sync",
+        groupId: request.groupId,
+        generation: request.generationId,
+        memberId: request.memberId,
+        instanceId: request.groupInstanceId ?? undefined,
+        protocolType: request.protocolType ?? undefined,
+        protocol: request.protocolName ?? undefined,
+        // The bytes are the connection's, which uses them again.
+        assignments: request.assignments.map((each) => ({ memberId: each.memberId, assignment: Uint8Array.from(each.assignment) })),
+      });
+      return { throttleTimeMs: 0, errorCode: error, protocolType: protocolType ?? null, protocolName: protocol ?? null, assignment };
+    },
+    refuse: (_request, errorCode) => ({ throttleTimeMs: 0, errorCode, assignment: new Uint8Array(0) }),
+  });
+}
