@@ -99,8 +99,8 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   /** The same on all partitions. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not here. */
   async readAll<T>(run: (shard: GroupShard, times: Times) => T): Promise<T[]> {
-    const shards = this.#partitions.map((id, index) => this.#shards.get(index) ?? this.#openedShard(index, id));
-    return Promise.all((await Promise.all(shards)).map((shard) => shard.read(run)));
+    const shards = await Promise.all(this.#partitions.map((id, index) => this.#shardAt(index, id)));
+    return Promise.all(shards.map((shard) => shard.read(run)));
   }
 
   /** Who waits is answered, so that a stop waits for nobody. */
@@ -122,7 +122,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   async #shardOf(groupId: string): Promise<ShardDriver> {
     await this.ready();
     const { index, id } = this.#partitionOf(groupId);
-    return this.#shards.get(index) ?? this.#openedShard(index, id);
+    return this.#shardAt(index, id);
   }
 
   #partitionOf(groupId: string): Readonly<{ index: number; id: number }> {
@@ -131,8 +131,8 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     return { index, id: partitions[index] ?? -1 };
   }
 
-  async #openedShard(index: number, partitionId: number): Promise<ShardDriver> {
-    await this.#parts.opened(partitionId, OPENED_WAIT_MS);
+  async #shardAt(index: number, partitionId: number): Promise<ShardDriver> {
+    if (!this.#shards.has(index)) await this.#parts.opened(partitionId, OPENED_WAIT_MS);
     const shard = this.#shards.get(index);
     if (shard === undefined) throw unavailable();
     return shard;

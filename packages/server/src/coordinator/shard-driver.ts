@@ -56,7 +56,7 @@ export class ShardDriver {
     this.#nextToken += 1;
     return new Promise((resolve, reject) => {
       this.#answers.set(token, { resolve, reject });
-      this.#apply({ ...request, token, ...this.#times() } as Input);
+      this.#apply({ ...request, token, ...this.#times() });
     });
   }
 
