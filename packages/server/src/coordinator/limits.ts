@@ -37,3 +37,15 @@ export const NAME_CHARS_MAX = 255;
 
 /** A new member waits so long for its first generation; it cannot send heartbeats before it knows its id. As in Kafka. */
 export const NEW_MEMBER_WAIT_MS = 5 * 60 * 1000;
+
+/** Internal partitions that groups are spread over. */
+export const GROUP_PARTITIONS = 32;
+
+/** How long a request waits for the groups of its partition to be read after a start. */
+export const OPENED_WAIT_MS = 1_000;
+
+/** How often groups are looked at for what expired, as Kafka's `offsets.retention.check.interval.ms`. */
+export const SWEEP_INTERVAL_MS = 600_000;
+
+/** Groups looked at before the loop is given back. */
+export const SWEPT_PER_TURN = 50;

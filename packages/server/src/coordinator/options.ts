@@ -1,3 +1,5 @@
+import { GROUP_PARTITIONS } from "./limits.ts";
+
 /** What the operator decides about groups; names and defaults as Kafka's where Kafka has them. */
 export type GroupOptions = Readonly<{
   /** `group.initial.rebalance.delay.ms`: how long the first members of an empty group wait for others. */
@@ -30,3 +32,16 @@ export const DEFAULT_GROUP_OPTIONS: GroupOptions = {
   consumerSessionTimeoutMs: 45_000,
   consumerHeartbeatIntervalMs: 5_000,
 };
+
+/** So much of the write-ahead log the bases of all groups together may take. */
+const FOLDS_RATIO = 1 / 16;
+
+/** @param batchBytesMax The largest batch that the log takes: all members of a group have to fit one. */
+export function groupOptions(walCapacityBytes: number, batchBytesMax: number): GroupOptions {
+  const { groupBytesMax, foldBytesMax } = DEFAULT_GROUP_OPTIONS;
+  return {
+    ...DEFAULT_GROUP_OPTIONS,
+    groupBytesMax: Math.min(groupBytesMax, Math.floor(batchBytesMax / 2)),
+    foldBytesMax: Math.min(foldBytesMax, Math.floor((walCapacityBytes * FOLDS_RATIO) / GROUP_PARTITIONS)),
+  };
+}

@@ -151,6 +151,15 @@ export class KafkaFixture {
     this.listener.flush();
   }
 
+  /** As if this node had just begun to lead the groups: what is volatile is gone. */
+  restartGroups(): void {
+    for (const partition of this.partitions.all()) {
+      if (partition.records === undefined) continue;
+      this.groups.closed(partition);
+      this.groups.opened(partition);
+    }
+  }
+
   async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<string> {
     const entries = Object.entries(configs).map(([option, value]) => ({ name: option, value }));
     const request = { name, partitions, replicationFactor: 1, assignments: [], configs: entries };

@@ -123,6 +123,10 @@ class MemoryWalPartition {
     return this.#wal.isSlow ? this.#wal.later(act) : act();
   }
 
+  readForUpload(offset: number, endOffset: number, bytesMax: number): RecordSlices {
+    return this.#slices(offset, endOffset, bytesMax, true);
+  }
+
   /** Nothing is ever lost here. */
   behindAccepted(offset: number): number {
     return offset;

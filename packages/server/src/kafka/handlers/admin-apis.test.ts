@@ -4,7 +4,6 @@ import { beforeEach, describe, test } from "node:test";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { listOffsetsRequest, listOffsetsResponse } from "@tidemq/protocol/messages/02-list-offsets.ts";
 import { metadataRequest, metadataResponse } from "@tidemq/protocol/messages/03-metadata.ts";
-import { findCoordinatorRequest, findCoordinatorResponse } from "@tidemq/protocol/messages/10-find-coordinator.ts";
 import { apiVersionsRequest, apiVersionsResponse } from "@tidemq/protocol/messages/18-api-versions.ts";
 import { createTopicsRequest, createTopicsResponse } from "@tidemq/protocol/messages/19-create-topics.ts";
 import { deleteTopicsRequest, deleteTopicsResponse } from "@tidemq/protocol/messages/20-delete-topics.ts";
@@ -21,7 +20,6 @@ import { type KafkaClient, KafkaFixture } from "../../testing/kafka-fixture.ts";
 const API = {
   listOffsets: { request: listOffsetsRequest, response: listOffsetsResponse },
   metadata: { request: metadataRequest, response: metadataResponse },
-  findCoordinator: { request: findCoordinatorRequest, response: findCoordinatorResponse },
   apiVersions: { request: apiVersionsRequest, response: apiVersionsResponse },
   createTopics: { request: createTopicsRequest, response: createTopicsResponse },
   deleteTopics: { request: deleteTopicsRequest, response: deleteTopicsResponse },
@@ -61,7 +59,10 @@ describe("ApiVersions", () => {
       const answer = await client.ask(API.apiVersions, version, { clientSoftwareName: "a-b.c", clientSoftwareVersion: "1.0" });
       equal(answer.errorCode, 0);
       const ranges = Object.fromEntries(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]));
-      deepEqual(Object.keys(ranges).map(Number), [0, 1, 2, 3, 10, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 33, 35, 37, 44, 60, 61, 74, 75]);
+      deepEqual(
+        Object.keys(ranges).map(Number),
+        [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 33, 35, 37, 42, 44, 47, 60, 61, 74, 75],
+      );
       deepEqual(
         [ranges[0], ranges[1], ranges[10]],
         [
@@ -550,14 +551,6 @@ describe("InitProducerId", () => {
       deepEqual([answer.errorCode, answer.producerId], [code, -1]);
     }
   });
-});
-
-test("FindCoordinator says that there are none, for each key", async () => {
-  for (const version of versionsOf(findCoordinatorRequest)) {
-    const answer = await client.ask(API.findCoordinator, version, version >= 4 ? { coordinatorKeys: ["a", "b"] } : { key: "a" });
-    const codes = version >= 4 ? answer.coordinators.map(({ errorCode }) => errorCode) : [answer.errorCode];
-    deepEqual(codes, Array(version >= 4 ? 2 : 1).fill(ErrorCode.UNSUPPORTED_VERSION));
-  }
 });
 
 test("DescribeCluster", async () => {
