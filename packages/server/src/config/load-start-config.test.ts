@@ -26,6 +26,13 @@ test("defaults", () => {
     advertise: undefined,
     http: { host: "localhost", port: 9643 },
     objectStorage: { kind: "dir", path: "./data/objects" },
+    s3Endpoint: undefined,
+    s3Region: undefined,
+    s3PathStyle: false,
+    gcsEndpoint: undefined,
+    azureEndpoint: undefined,
+    uploadRateBytes: undefined,
+    downloadRateBytes: undefined,
     sync: true,
     insecure: false,
     autoCreateTopics: true,
@@ -38,6 +45,37 @@ test("defaults", () => {
     writeMemoryBytes: 256 * MiB,
     readMemoryBytes: 128 * MiB,
   });
+});
+
+test("where objects lie", () => {
+  const storage = (text: string) => load(`--object-storage ${text}`).objectStorage;
+  deepEqual(storage("s3://my.bucket-1"), { kind: "s3", bucket: "my.bucket-1", prefix: "" });
+  deepEqual(storage("s3://bucket/"), { kind: "s3", bucket: "bucket", prefix: "" });
+  deepEqual(storage("gs://bucket/a/b.c"), { kind: "gs", bucket: "bucket", prefix: "a/b.c/" });
+  deepEqual(storage("az://container/a/"), { kind: "az", bucket: "container", prefix: "a/" });
+  for (const text of [
+    "s3:bucket",
+    "s3://",
+    "s3://B",
+    "s3://b/../c",
+    "s3://b//c",
+    "s3://bucket/.hidden",
+    "s3://user:secret@bucket",
+    "https://b",
+  ]) {
+    equal(problems(`--object-storage ${text}`).length, 1, text);
+  }
+});
+
+test("how a bucket is reached", () => {
+  const own = load("--object-storage s3://bucket --s3-endpoint http://127.0.0.1:9000 --s3-region eu-1 --object-upload-rate 10MiB");
+  deepEqual([own.s3Endpoint, own.s3Region, own.s3PathStyle], ["http://127.0.0.1:9000", "eu-1", true]);
+  deepEqual([own.uploadRateBytes, own.downloadRateBytes], [10 * MiB, undefined]);
+  equal(load("--object-storage s3://bucket --s3-endpoint https://s3.example --s3-path-style off").s3PathStyle, false);
+  for (const url of ["ftp://a", "https://user:secret@a", "https://a?sig=secret", "a:9000"]) {
+    equal(problems(`--object-storage s3://bucket --s3-endpoint ${url}`).length, 1, url);
+  }
+  match(problems("--s3-endpoint https://a").join(), /only with object-storage = s3:\/\//);
 });
 
 test("flags in both forms, and what follows from others", () => {

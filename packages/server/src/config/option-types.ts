@@ -23,7 +23,9 @@ export type Option<T> = Readonly<{
 type Common<T> = Readonly<{ name: string; doc: string; default: T }>;
 
 export type HostPort = Readonly<{ host: string; port: number }>;
-export type ObjectStorage = Readonly<{ kind: "dir"; path: string }>;
+export type ObjectStorage = Readonly<{ kind: "dir"; path: string }> | BucketStorage;
+/** A bucket of S3, Google or Azure (there: a container). The prefix is empty or ends with a slash. */
+export type BucketStorage = Readonly<{ kind: "s3" | "gs" | "az"; bucket: string; prefix: string }>;
 
 /** A path, kept as given: relative ones are relative to the current folder. */
 export function path<T extends string | undefined>(
@@ -39,12 +41,12 @@ export function path<T extends string | undefined>(
 }
 
 /** `on` and `off` on the command line; `true` and `false` in the file. */
-export function onOff(spec: Common<boolean>): Option<boolean> {
+export function onOff<T extends boolean | undefined>(spec: Common<T> & Readonly<{ defaultText?: string }>): Option<boolean | T> {
   return {
     ...spec,
     placeholder: "on|off",
     allowed: "on or off (in the file: true or false)",
-    defaultText: spec.default ? "on" : "off",
+    defaultText: spec.defaultText ?? (spec.default === true ? "on" : "off"),
     fromText: (text) => (text === "on" ? true : text === "off" ? false : text),
     read: (value) => (typeof value === "boolean" ? value : undefined),
   };
@@ -151,18 +153,65 @@ export function formatHostPort({ host, port }: HostPort): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** `dir:PATH`. */
+const BUCKET =
+  /^(s3|gs|az):\/\/([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?:\/((?:[A-Za-z0-9_-][A-Za-z0-9._-]*\/)*[A-Za-z0-9_-][A-Za-z0-9._-]*)?\/?)?$/;
+/** Beside it a key must find room in the 1024 bytes of a name. */
+const BUCKET_PREFIX_CHARS_MAX = 256;
+
+/** `dir:PATH`, `s3://BUCKET/PREFIX`, `gs://BUCKET/PREFIX`, `az://CONTAINER/PREFIX`. */
 export function objectStorage(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<ObjectStorage | undefined> {
   return {
     ...spec,
-    placeholder: "dir:PATH",
+    placeholder: "WHERE",
     default: undefined,
-    allowed: "dir:PATH, a folder on a local or mounted disk",
+    allowed:
+      "dir:PATH, a folder on a local or mounted disk; s3://BUCKET, gs://BUCKET or az://CONTAINER, each with or without a /PREFIX of A-Z a-z 0-9 . _ - /",
     fromText: (text) => text,
-    read: (value) => {
-      const folder = typeof value === "string" ? /^dir:([^\0]+)$/.exec(value)?.[1] : undefined;
-      return folder === undefined ? undefined : { kind: "dir", path: folder };
-    },
+    read: (value) => (typeof value === "string" ? parseObjectStorage(value) : undefined),
+  };
+}
+
+function parseObjectStorage(text: string): ObjectStorage | undefined {
+  const folder = /^dir:([^\0]+)$/.exec(text)?.[1];
+  if (folder !== undefined) return { kind: "dir", path: folder };
+  const [, kind, bucket, prefix = ""] = BUCKET.exec(text) ?? [];
+  if (kind === undefined || bucket === undefined || prefix.length > BUCKET_PREFIX_CHARS_MAX) return undefined;
+  return { kind: kind as BucketStorage["kind"], bucket, prefix: prefix === "" ? "" : `${prefix}/` };
+}
+
+/** As it is given. */
+export function formatObjectStorage(storage: ObjectStorage): string {
+  if (storage.kind === "dir") return `dir:${storage.path}`;
+  return `${storage.kind}://${storage.bucket}${storage.prefix === "" ? "" : `/${storage.prefix.slice(0, -1)}`}`;
+}
+
+/** The URL of a service, without a user, a query or a fragment: none of them belongs there, and they may be secret. */
+export function serviceUrl(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<string | undefined> {
+  return {
+    ...spec,
+    placeholder: "URL",
+    default: undefined,
+    allowed: "an http or https URL without user, query and fragment",
+    fromText: (text) => text,
+    read: (value) => (typeof value === "string" && isServiceUrl(value) ? value : undefined),
+  };
+}
+
+function isServiceUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, search, hash } = new URL(text);
+  return (protocol === "http:" || protocol === "https:") && username + password + search + hash === "";
+}
+
+/** A name of lower-case words, as regions have. */
+export function regionName(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<string | undefined> {
+  return {
+    ...spec,
+    placeholder: "NAME",
+    default: undefined,
+    allowed: "a name of a-z, 0-9 and -",
+    fromText: (text) => text,
+    read: (value) => (typeof value === "string" && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value) ? value : undefined),
   };
 }
 

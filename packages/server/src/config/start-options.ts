@@ -1,4 +1,4 @@
-import { GiB, MiB } from "../base/units.ts";
+import { GiB, KiB, MiB } from "../base/units.ts";
 import {
   alone,
   byteSize,
@@ -13,6 +13,8 @@ import {
   objectStorage,
   onOff,
   path,
+  regionName,
+  serviceUrl,
 } from "./option-types.ts";
 
 /** A slab is a window of a file, so files are a whole number of them. */
@@ -48,7 +50,49 @@ export const START_OPTIONS = {
     portMin: 0,
     doc: "Where `/metrics`, `/health` and `/ready` are served. Port 0 is any free one.",
   }),
-  objectStorage: objectStorage({ name: "object-storage", defaultText: "dir:DATA/objects", doc: "Where data lies in the end." }),
+  objectStorage: objectStorage({
+    name: "object-storage",
+    defaultText: "dir:DATA/objects",
+    doc: "Where data lies in the end. See docs/object-storage.md.",
+  }),
+  s3Endpoint: serviceUrl({ name: "s3-endpoint", defaultText: "AWS", doc: "The service behind `s3://`, when it is not AWS." }),
+  s3Region: regionName({
+    name: "s3-region",
+    defaultText: "AWS_REGION or the profile's; us-east-1 with s3-endpoint",
+    doc: "The region of the bucket behind `s3://`.",
+  }),
+  s3PathStyle: onOff({
+    name: "s3-path-style",
+    default: undefined,
+    defaultText: "on with s3-endpoint, else off",
+    doc: "Whether the bucket's name stands in the path of requests, as most services other than AWS want it, rather than in the host.",
+  }),
+  gcsEndpoint: serviceUrl({
+    name: "gcs-endpoint",
+    defaultText: "Google's",
+    doc: "The service behind `gs://`, for tests. Over plain http it is asked without credentials.",
+  }),
+  azureEndpoint: serviceUrl({
+    name: "azure-endpoint",
+    defaultText: "the account of AZURE_STORAGE_CONNECTION_STRING or AZURE_STORAGE_ACCOUNT",
+    doc: "The account behind `az://`, as in https://ACCOUNT.blob.core.windows.net.",
+  }),
+  uploadRateBytes: byteSize({
+    name: "object-upload-rate",
+    default: undefined,
+    defaultText: "no limit",
+    min: 64 * KiB,
+    max: 1024 * GiB,
+    doc: "Bytes a second that are sent to object storage, on average; one object may go at once.",
+  }),
+  downloadRateBytes: byteSize({
+    name: "object-download-rate",
+    default: undefined,
+    defaultText: "no limit",
+    min: 64 * KiB,
+    max: 1024 * GiB,
+    doc: "Bytes a second that are read from object storage, on average; one read may come at once.",
+  }),
   sync: onOff({
     name: "sync",
     default: true,
@@ -126,14 +170,20 @@ export type StartOptionKey = keyof typeof START_OPTIONS;
 type Given = { readonly [K in StartOptionKey]: (typeof START_OPTIONS)[K] extends Option<infer T> ? T : never };
 
 /** What `tidemq start` runs with. Sizes in bytes, times in milliseconds. */
-export type StartConfig = Readonly<Omit<Given, "objectStorage" | "uploadBytes">> &
-  Readonly<{ objectStorage: ObjectStorage; uploadBytes: number }>;
+export type StartConfig = Readonly<Omit<Given, Settled | Unset>> &
+  Readonly<{ objectStorage: ObjectStorage; s3PathStyle: boolean; uploadBytes: number }> &
+  Readonly<{ [K in Unset]: Given[K] | undefined }>;
+
+/** Have no default of their own: they follow from others, or stay undefined. */
+type Settled = "objectStorage" | "s3PathStyle" | "uploadBytes";
+type Unset = "s3Endpoint" | "s3Region" | "gcsEndpoint" | "azureEndpoint" | "uploadRateBytes" | "downloadRateBytes";
 
 /** Fills in what follows from other options. */
 export function settle(given: Given): StartConfig {
   return {
     ...given,
     objectStorage: given.objectStorage ?? { kind: "dir", path: `${given.data}/objects` },
+    s3PathStyle: given.s3PathStyle ?? given.s3Endpoint !== undefined,
     uploadBytes: given.uploadBytes ?? Math.min(128 * MiB, Math.floor(given.walCapacityBytes / 4)),
   };
 }
@@ -154,6 +204,7 @@ export function relationProblems(config: StartConfig): readonly string[] {
       `upload-size = ${formatByteSize(config.uploadBytes)}: must not exceed 40 % of wal-capacity (${formatByteSize(capacity)})`,
     );
   }
+  problems.push(...strayEndpoints(config));
   for (const name of ["listen", "http"] as const) {
     if (config.insecure || isLoopback(config[name].host)) continue;
     problems.push(
@@ -161,6 +212,20 @@ export function relationProblems(config: StartConfig): readonly string[] {
     );
   }
   return problems;
+}
+
+/** An endpoint of a store that is not used is probably a mistake about which one is. */
+function strayEndpoints(config: StartConfig): string[] {
+  const { kind } = config.objectStorage;
+  const given = [
+    ["s3", "s3-endpoint", config.s3Endpoint],
+    ["s3", "s3-region", config.s3Region],
+    ["gs", "gcs-endpoint", config.gcsEndpoint],
+    ["az", "azure-endpoint", config.azureEndpoint],
+  ] as const;
+  return given
+    .filter(([of, , value]) => of !== kind && value !== undefined)
+    .map(([of, name, value]) => `${name} = ${value}: has a meaning only with object-storage = ${of}://…`);
 }
 
 /** Addresses to bind: `localhost` is both loopback addresses. */

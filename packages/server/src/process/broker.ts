@@ -5,7 +5,7 @@ import { ClientListener } from "../client-net/client-listener.ts";
 import { FRAME_BYTES_MAX } from "../client-net/limits.ts";
 import { brokerConfigEntries } from "../config/broker-options.ts";
 import { dynamicProblem } from "../config/dynamic-options.ts";
-import type { HostPort } from "../config/option-types.ts";
+import { formatObjectStorage, type HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
@@ -13,6 +13,7 @@ import { RetentionDriver } from "../controller/retention-driver.ts";
 import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
 import { groupsFolds } from "../coordinator/groups-fold.ts";
 import { groupOptions } from "../coordinator/options.ts";
+import type { Clock } from "../io/clock.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -25,6 +26,7 @@ import { Partitions } from "../partition/partitions.ts";
 import { ProducerLimit } from "../partition/producer-limit.ts";
 import type { RecordFolds } from "../partition/record-fold.ts";
 import type { Log } from "../telemetry/log.ts";
+import { ByteRate, type ByteRates } from "../tier/byte-rate.ts";
 import { Collector } from "../tier/collector.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
@@ -159,7 +161,8 @@ export class Broker {
     const { clusterId } = this;
     this.bucket = parts.bucket;
     const failed = (error: Error): void => this.bucket.failed(error);
-    this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed }, config.readMemoryBytes);
+    const rates = byteRates(clock, config);
+    this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed, rates }, config.readMemoryBytes);
     const fatal = (error: Error): void => world.fatal(error);
     const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
     const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO };
@@ -173,6 +176,7 @@ export class Broker {
         random,
         log,
         metrics,
+        rates,
         manifests: this.remote.manifests,
         pressure: () => this.#pressure(),
         fatal,
@@ -352,6 +356,11 @@ function ownerOf(partition: WalPartition): Partition {
   return must(partition.owner instanceof Partition ? partition.owner : undefined, "the owner of a partition's log");
 }
 
+function byteRates(clock: Clock, { uploadRateBytes: up, downloadRateBytes: down }: StartConfig): ByteRates | undefined {
+  if (up === undefined && down === undefined) return undefined;
+  return { up: new ByteRate(clock, up), down: new ByteRate(clock, down) };
+}
+
 /**
  * A bucket with objects of another cluster is the wrong one, or the data folder is. One that does not answer is no reason
  * not to start.
@@ -360,11 +369,10 @@ async function refuseForeignBucket(config: StartConfig, bucket: BucketWatch, clu
   const foreign = await bucket.begin();
   if (foreign === undefined) return;
   bucket.stop();
-  const { kind, path } = config.objectStorage;
   throw new QueueError(
     "START_REFUSED",
-    `${kind}:${path} holds objects of another cluster: choose another place with --object-storage, or the data folder that belongs to it with --data. ` +
-      `key=${foreign} cluster=${clusterId}`,
+    `${formatObjectStorage(config.objectStorage)} holds objects of another cluster: choose another place with --object-storage, ` +
+      `or the data folder that belongs to it with --data. key=${foreign} cluster=${clusterId}`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { formatBytes } from "../base/units.ts";
+import { formatObjectStorage } from "../config/option-types.ts";
 import type { Broker } from "./broker.ts";
 import type { Damage } from "./damage.ts";
 import { SERVER_VERSION } from "./version.ts";
@@ -56,7 +57,7 @@ export function healthOf(broker: Broker): Health {
     uptimeMs: Math.round(broker.uptimeMs),
     wal: { usedBytes, capacityBytes, synced: config.sync },
     objectStorage: {
-      location: `${config.objectStorage.kind}:${config.objectStorage.path}`,
+      location: formatObjectStorage(config.objectStorage),
       bytes: objectBytes,
       objects: state.objects.size,
       state: storeError === undefined ? "ok" : "failing",

@@ -1,6 +1,6 @@
 import { QueueError } from "../base/errors.ts";
 import { formatBytes, MiB } from "../base/units.ts";
-import { formatHostPort, type HostPort } from "../config/option-types.ts";
+import { formatHostPort, formatObjectStorage, type HostPort } from "../config/option-types.ts";
 import { bindHosts, type StartConfig } from "../config/start-options.ts";
 import { NetworkError } from "../io/network.ts";
 import { RealClock } from "../io/real/clock.ts";
@@ -10,13 +10,13 @@ import { type HttpServer, serveHttp } from "../io/real/http-server.ts";
 import { FolderLock } from "../io/real/lock.ts";
 import { createLog } from "../io/real/log.ts";
 import { TcpNetwork } from "../io/real/network-tcp.ts";
-import { DirectoryObjectStore } from "../io/real/object-store-dir.ts";
 import { ProcessStats } from "../io/real/process-stats.ts";
 import { RealRandom } from "../io/real/random.ts";
 import type { Log } from "../telemetry/log.ts";
 import { Broker } from "./broker.ts";
 import { HttpEndpoints } from "./http-endpoints.ts";
 import { nodeMetrics } from "./node-metrics.ts";
+import { openObjectStore } from "./open-object-store.ts";
 import { SERVER_VERSION } from "./version.ts";
 import type { World } from "./world.ts";
 
@@ -64,7 +64,7 @@ async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): 
   if (isNew) ui.say(`new data folder ${folder.root}: preparing the write-ahead log`);
   if (config.insecure) ui.say("INSECURE: open to everybody who can reach this machine, and not encrypted (--insecure)");
   const stats = new ProcessStats();
-  const objectStore = new DirectoryObjectStore(config.objectStorage.path, isNew);
+  const objectStore = openObjectStore(config, isNew);
   const log = createLog({ level: "info", format: "auto" });
   const world: World = {
     clock: new RealClock(),
@@ -89,7 +89,7 @@ async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): 
       kafka,
       http: http.map(({ host, port }) => ({ host, port })),
       dataFolder: folder.root,
-      objectStorage: `${config.objectStorage.kind}:${config.objectStorage.path}`,
+      objectStorage: formatObjectStorage(config.objectStorage),
       sync: config.sync,
       nodeId: broker.nodeId,
       stop: async () => {

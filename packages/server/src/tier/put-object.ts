@@ -3,10 +3,18 @@ import { type Clock, sleep } from "../io/clock.ts";
 import { type ObjectStore, ObjectStoreError, type PutPace, type StoredObject } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
 import { Backoff, withinTime } from "./backoff.ts";
+import type { ByteRates } from "./byte-rate.ts";
 import { PUT_TRIES_MAX, STORE_READ_WAIT_MS, STORE_WRITE_WAIT_MS, VERIFY_READ_BYTES } from "./limits.ts";
 import type { TierMetrics } from "./tier-metrics.ts";
 
-export type PutParts = Readonly<{ store: ObjectStore; clock: Clock; random: Random; metrics: TierMetrics }>;
+export type PutParts = Readonly<{
+  store: ObjectStore;
+  clock: Clock;
+  random: Random;
+  metrics: TierMetrics;
+  /** Absent: no limit. */
+  rates?: ByteRates | undefined;
+}>;
 
 /** Bytes to be stored under a key that was never used before. */
 export type PutRequest = Readonly<{ key: string; pieces: readonly Uint8Array[]; bytes: number; crc: number; pace: PutPace }>;
@@ -74,9 +82,10 @@ export class PutObject {
     }
   }
 
-  #put(): Promise<StoredObject> {
-    const { store, clock } = this.#parts;
-    const { key, pieces, pace } = this.#request;
+  async #put(): Promise<StoredObject> {
+    const { store, clock, rates } = this.#parts;
+    const { key, pieces, bytes, pace } = this.#request;
+    if (rates !== undefined) await rates.up.pass(bytes);
     const write = store.put(key, pieces, pace);
     this.#writes.push(write);
     return withinTime(clock, write, STORE_WRITE_WAIT_MS, () => new ObjectStoreError("unknown", "no answer to a write"));
@@ -95,12 +104,13 @@ export class PutObject {
   }
 
   async #readBack(): Promise<number | undefined> {
-    const { store, clock, metrics } = this.#parts;
+    const { store, clock, metrics, rates } = this.#parts;
     metrics.objectsReadBack += 1;
     const { key, bytes } = this.#request;
     let crc = 0;
     for (let at = 0; at < bytes; at += VERIFY_READ_BYTES) {
       const end = Math.min(bytes, at + VERIFY_READ_BYTES);
+      if (rates !== undefined) await rates.down.pass(end - at);
       const part = await withinTime(clock, store.read(key, at, end), STORE_READ_WAIT_MS, noAnswer);
       if (part.byteLength !== end - at) return undefined;
       crc = crc32c(part, crc);

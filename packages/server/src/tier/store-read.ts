@@ -3,6 +3,7 @@ import { type Clock, sleep } from "../io/clock.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
 import { Backoff, withinTime } from "./backoff.ts";
+import type { ByteRates } from "./byte-rate.ts";
 import { corrupt } from "./identity-codec.ts";
 import { READ_TRIES_MAX, STORE_READ_WAIT_MS } from "./limits.ts";
 import type { TierMetrics } from "./tier-metrics.ts";
@@ -14,6 +15,8 @@ export type StoreReadParts = Readonly<{
   metrics: TierMetrics;
   /** Told when the store does not answer a read as it should. */
   failed?: (error: ObjectStoreError) => void;
+  /** Absent: no limit. */
+  rates?: ByteRates | undefined;
 }>;
 
 /** The store says that there is no such object: the index is asked once more where the offset is. */
@@ -65,7 +68,8 @@ async function readOnce(
   where: string,
   target: Uint8Array | undefined,
 ): Promise<Uint8Array> {
-  const { store, clock, metrics } = parts;
+  const { store, clock, metrics, rates } = parts;
+  if (rates !== undefined) await rates.down.pass(end - start);
   const startMs = clock.monotonicMs();
   const late = (): Error => new ObjectStoreError("unavailable", "no answer to a read");
   const bytes = await withinTime(clock, store.read(key, start, end, target), STORE_READ_WAIT_MS, late);

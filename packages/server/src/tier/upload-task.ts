@@ -6,6 +6,7 @@ import { type ObjectId, objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import type { Log } from "../telemetry/log.ts";
 import { Backoff, withinTime } from "./backoff.ts";
+import type { ByteRates } from "./byte-rate.ts";
 import { COMMIT_WAIT_MS } from "./limits.ts";
 import { type BuiltObject, buildObject, type SectionDraft } from "./object-builder.ts";
 import type { ObjectIds } from "./object-ids.ts";
@@ -21,6 +22,8 @@ export type UploadParts = Readonly<{
   random: Random;
   log: Log;
   metrics: TierMetrics;
+  /** Absent: no limit. */
+  rates?: ByteRates | undefined;
 }>;
 
 /**
