@@ -5,6 +5,8 @@ import { heartbeatError, joinError, syncError } from "./answers.ts";
 import { join } from "./classic-join.ts";
 import { expireClassic, heartbeat, leave, sync } from "./classic-members.ts";
 import { commit } from "./commit.ts";
+import { expireConsumer, sweepConsumer } from "./consumer-group.ts";
+import { consumerHeartbeat } from "./consumer-heartbeat.ts";
 import { deleteGroup, deleteOffsets, sweepOffsets } from "./deletion.ts";
 import type { Effect } from "./effects.ts";
 import { type GroupShard, Turn } from "./group-shard.ts";
@@ -41,7 +43,13 @@ function dispatch(turn: Turn, input: Input): void {
     case "delete-group":
       return deleteGroup(turn, input.groupId, input.token);
     case "consumer-heartbeat":
-      return turn.answer(input.groupId, input.token, heartbeatError(ErrorCode.UNSUPPORTED_VERSION, "the new group protocol is not served"));
+      if (!isGroupId(input.groupId))
+        return turn.answer(
+          input.groupId,
+          input.token,
+          heartbeatError(ErrorCode.INVALID_REQUEST, "GroupId can't be empty, nor longer than 255 bytes."),
+        );
+      return consumerHeartbeat(turn, input);
     case "sweep":
       return sweep(turn, input.groupId);
     case "timer":
@@ -58,7 +66,9 @@ function isGroupId(groupId: string): boolean {
 function sweep(turn: Turn, groupId: string): void {
   const group = turn.shard.fold.groups.get(groupId);
   if (group === undefined) return;
-  const entries = sweepOffsets(turn, group);
+  const offsets = sweepOffsets(turn, group);
+  const isGone = offsets.some(({ kind }) => kind === "group-gone");
+  const entries = isGone ? offsets : [...offsets, ...sweepConsumer(turn, group)];
   if (entries.length > 0) turn.append(groupId, entries);
 }
 
@@ -70,6 +80,6 @@ function timer(turn: Turn): void {
     const group = shard.live.get(due.groupId);
     if (group === undefined || group.wakeMs !== due.atMs) continue;
     group.wakeMs = Number.POSITIVE_INFINITY;
-    return expireClassic(turn, group);
+    return group.kind === "classic" ? expireClassic(turn, group) : expireConsumer(turn, group);
   }
 }

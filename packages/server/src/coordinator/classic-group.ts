@@ -153,6 +153,11 @@ export class ClassicGroup {
     return longest;
   }
 
+  /** Nobody is in it, and nobody comes. */
+  get isIdle(): boolean {
+    return this.state === "Empty" && this.pending.size === 0 && this.members.size === 0;
+  }
+
   /** Everybody, with what they said under the chosen protocol; for the leader. */
   joined(): JoinedMember[] {
     return [...this.members.values()].map((member) => ({

@@ -3,6 +3,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../base/assert.ts";
 import { joinError } from "./answers.ts";
 import { ClassicGroup, type LiveMember } from "./classic-group.ts";
+import { joinConsumer } from "./classic-in-consumer.ts";
 import { joinAnswer, rebalance, removeMember, renewSession } from "./classic-rebalance.ts";
 import type { Turn } from "./group-shard.ts";
 import type { ClassicProtocol } from "./group-state.ts";
@@ -16,6 +17,7 @@ const NO_BYTES = new Uint8Array(0);
 export function join(turn: Turn, input: JoinInput): void {
   const error = checkRequest(turn, input);
   if (error !== ErrorCode.NONE) return answerError(turn, input, error);
+  if (turn.isConsumer(input.groupId)) return joinConsumer(turn, input);
   const known = turn.classic(input.groupId);
   if (known === undefined && input.memberId !== "") return answerError(turn, input, ErrorCode.UNKNOWN_MEMBER_ID);
   if (known === undefined && turn.shard.isFull) return answerError(turn, input, ErrorCode.GROUP_MAX_SIZE_REACHED);

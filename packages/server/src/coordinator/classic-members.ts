@@ -2,6 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../base/assert.ts";
 import { type SyncAnswer, syncError } from "./answers.ts";
 import type { ClassicGroup, LiveMember } from "./classic-group.ts";
+import { beatConsumer, leaveConsumer, syncConsumer } from "./classic-in-consumer.ts";
 import { completeIfReady, joinTimeOver, rebalance, removeMember, renewSession } from "./classic-rebalance.ts";
 import type { Turn } from "./group-shard.ts";
 import type { HeartbeatInput, LeaveInput, SyncInput } from "./inputs.ts";
@@ -13,6 +14,7 @@ const NO_BYTES = new Uint8Array(0);
 
 /** SyncGroup: the leader hands in what it assigned, everybody gets theirs. */
 export function sync(turn: Turn, input: SyncInput): void {
+  if (turn.isConsumer(input.groupId)) return syncConsumer(turn, input);
   const group = turn.classic(input.groupId);
   const error = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : checkSync(group, input);
   if (group === undefined || error !== ErrorCode.NONE) return turn.answer(input.groupId, input.token, syncError(error));
@@ -64,12 +66,13 @@ function syncAnswer(group: ClassicGroup, member: LiveMember): SyncAnswer {
 
 /** Heartbeat: the member is alive, and hears of a rebalance. */
 export function heartbeat(turn: Turn, input: HeartbeatInput): void {
-  const group = turn.classic(input.groupId);
-  const error = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : beat(turn, group, input);
+  const error = turn.isConsumer(input.groupId) ? beatConsumer(turn, input) : beat(turn, input);
   turn.answer(input.groupId, input.token, { kind: "heartbeat", error });
 }
 
-function beat(turn: Turn, group: ClassicGroup, input: HeartbeatInput): number {
+function beat(turn: Turn, input: HeartbeatInput): number {
+  const group = turn.classic(input.groupId);
+  if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID;
   const error = checkMember(group, input.memberId, input.instanceId);
   if (error !== ErrorCode.NONE) return error;
   if (input.generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION;
@@ -79,14 +82,17 @@ function beat(turn: Turn, group: ClassicGroup, input: HeartbeatInput): number {
 
 /** LeaveGroup: each member by itself, then at most one rebalance. */
 export function leave(turn: Turn, input: LeaveInput): void {
+  const codes = turn.isConsumer(input.groupId) ? leaveConsumer(turn, input) : leaveClassic(turn, input);
+  const members = input.members.map((member, at) => ({ ...member, error: codes[at] ?? ErrorCode.UNKNOWN_MEMBER_ID }));
+  turn.answer(input.groupId, input.token, { kind: "leave", error: ErrorCode.NONE, members }, codes.includes(ErrorCode.NONE));
+}
+
+function leaveClassic(turn: Turn, input: LeaveInput): number[] {
   const group = turn.classic(input.groupId);
-  const members = input.members.map((member) => ({
-    ...member,
-    error: group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : leaveOne(turn, group, member),
-  }));
-  const hasLeft = members.some(({ error }) => error === ErrorCode.NONE);
-  if (group !== undefined && hasLeft) afterRemoval(turn, group);
-  turn.answer(input.groupId, input.token, { kind: "leave", error: ErrorCode.NONE, members }, hasLeft);
+  if (group === undefined) return [];
+  const codes = input.members.map((member) => leaveOne(turn, group, member));
+  if (codes.includes(ErrorCode.NONE)) afterRemoval(turn, group);
+  return codes;
 }
 
 /** A static member may be named by its instance id alone: then a person removes it. */

@@ -16,7 +16,7 @@ function checkDeletion(turn: Turn, groupId: string): number {
   const durable = turn.shard.fold.groups.get(groupId);
   const live = turn.shard.live.get(groupId);
   if (durable === undefined && live === undefined) return ErrorCode.GROUP_ID_NOT_FOUND;
-  const isBusy = live !== undefined && (live.members.size > 0 || live.state !== "Empty");
+  const isBusy = live?.kind === "classic" && live.state !== "Empty";
   if (isBusy || (durable?.membership.members.size ?? 0) > 0) return ErrorCode.NON_EMPTY_GROUP;
   return durable === undefined ? ErrorCode.GROUP_ID_NOT_FOUND : ErrorCode.NONE;
 }
@@ -64,7 +64,7 @@ function isSubscribed(turn: Turn, group: GroupState, topicId: string): boolean {
 export function sweepOffsets(turn: Turn, group: GroupState): Entry[] {
   const topics = expired(turn, group);
   const live = turn.shard.live.get(group.id);
-  const isUsed = group.membership.members.size > 0 || (live !== undefined && (live.members.size > 0 || live.pending.size > 0));
+  const isUsed = group.membership.members.size > 0 || (live?.kind === "classic" && !live.isIdle);
   if (!isUsed && countOf(topics) === offsetCount(group))
     return isOld(turn, group) ? [{ kind: "group-gone", groupId: group.id }] : gone(group, topics);
   return gone(group, topics);
@@ -96,7 +96,8 @@ function expired(turn: Turn, group: GroupState): Assignment {
 function isRead(turn: Turn, group: GroupState, topicId: string): boolean {
   const { membership } = group;
   const classic = turn.shard.live.get(group.id);
-  if (membership.kind === "consumer" || classic === undefined) return membership.members.size > 0 && isSubscribed(turn, group, topicId);
+  if (membership.kind === "consumer" || classic?.kind !== "classic")
+    return membership.members.size > 0 && isSubscribed(turn, group, topicId);
   if (classic.state === "Empty") return false;
   return classic.state !== "Stable" || classic.protocolType !== CONSUMER_PROTOCOL || isSubscribed(turn, group, topicId);
 }

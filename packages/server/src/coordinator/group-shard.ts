@@ -2,6 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { assert } from "../base/assert.ts";
 import { type Answer, joinError, syncError } from "./answers.ts";
 import { ClassicGroup } from "./classic-group.ts";
+import { ConsumerSessions } from "./consumer-sessions.ts";
 import type { Effect } from "./effects.ts";
 import type { Entry } from "./entries.ts";
 import type { GroupsFold } from "./groups-fold.ts";
@@ -9,6 +10,9 @@ import type { Times } from "./inputs.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
 import { WakeQueue } from "./wake-queue.ts";
+
+/** What is volatile of one group. */
+type LiveGroup = ClassicGroup | ConsumerSessions;
 
 /**
  * The groups of one internal partition that this broker leads. `fold` is the partition's own: entries that `apply` asks to append change it, in the
@@ -19,7 +23,7 @@ export class GroupShard {
   readonly options: GroupOptions;
   readonly topology: Topology;
   /** Groups with members or with a rebalance under way; the others are made from the fold when somebody asks. */
-  readonly live = new Map<string, ClassicGroup>();
+  readonly live = new Map<string, LiveGroup>();
   readonly wakes = new WakeQueue();
   /** The wake that the driver knows of. */
   announcedMs = Number.POSITIVE_INFINITY;
@@ -42,9 +46,9 @@ export class GroupShard {
   dropVolatile(groupId: string, times: Times, effects: Effect[]): void {
     const turn = new Turn(this, times, effects);
     const before = this.live.get(groupId);
-    if (before !== undefined) answerWaiting(turn, before, ErrorCode.COORDINATOR_NOT_AVAILABLE);
+    if (before?.kind === "classic") turn.answerWaiting(before, ErrorCode.COORDINATOR_NOT_AVAILABLE);
     this.live.delete(groupId);
-    turn.classic(groupId);
+    turn.begin(groupId);
     turn.settle(groupId);
     turn.end();
   }
@@ -52,16 +56,8 @@ export class GroupShard {
   /** All requests that wait are answered, nothing is left: the partition is not led any more. */
   resign(times: Times, effects: Effect[]): void {
     const turn = new Turn(this, times, effects);
-    for (const group of this.live.values()) answerWaiting(turn, group, ErrorCode.NOT_COORDINATOR);
+    for (const group of this.live.values()) if (group.kind === "classic") turn.answerWaiting(group, ErrorCode.NOT_COORDINATOR);
     this.live.clear();
-  }
-}
-
-function answerWaiting(turn: Turn, group: ClassicGroup, error: number): void {
-  for (const member of group.members.values()) {
-    const { joinToken, syncToken } = member;
-    if (joinToken !== undefined) turn.answer(group.id, joinToken, joinError(error, member.id));
-    if (syncToken !== undefined) turn.answer(group.id, syncToken, syncError(error));
   }
 }
 
@@ -90,23 +86,44 @@ export class Turn {
     this.#effects.push({ kind: "append", groupId, entries });
   }
 
+  /** Everybody in the group who waits for a generation is told to come again. */
+  answerWaiting(group: ClassicGroup, error: number): void {
+    for (const member of group.members.values()) {
+      const { joinToken, syncToken } = member;
+      if (joinToken !== undefined) this.answer(group.id, joinToken, joinError(error, member.id));
+      if (syncToken !== undefined) this.answer(group.id, syncToken, syncError(error));
+    }
+  }
+
+  /** Whether the coordinator assigns in this group. */
+  isConsumer(groupId: string): boolean {
+    return this.shard.fold.groups.get(groupId)?.membership.kind === "consumer";
+  }
+
+  /** What a new coordinator makes of the group. */
+  begin(groupId: string): void {
+    const durable = this.shard.fold.groups.get(groupId)?.membership;
+    if (durable?.kind === "classic") this.keep(ClassicGroup.from(groupId, durable, this.nowMs));
+    if (durable?.kind !== "consumer") return;
+    this.keep(ConsumerSessions.from(groupId, durable, this.nowMs, this.shard.options.consumerSessionTimeoutMs));
+  }
+
   /** The classic group, made from the fold when it is not at hand; undefined when there is none, or one of the new protocol. */
   classic(groupId: string): ClassicGroup | undefined {
-    const { live, fold } = this.shard;
-    const known = live.get(groupId);
-    if (known !== undefined) return known;
-    const durable = fold.groups.get(groupId)?.membership;
+    const known = this.shard.live.get(groupId);
+    if (known !== undefined) return known.kind === "classic" ? known : undefined;
+    const durable = this.shard.fold.groups.get(groupId)?.membership;
     return durable?.kind === "classic" ? this.keep(ClassicGroup.from(groupId, durable, this.nowMs)) : undefined;
   }
 
-  keep(group: ClassicGroup): ClassicGroup {
+  keep<T extends LiveGroup>(group: T): T {
     this.shard.live.set(group.id, group);
     this.schedule(group, group.nextDeadlineMs);
     return group;
   }
 
   /** Sees to it that the group is looked at then. */
-  schedule(group: ClassicGroup, atMs: number): void {
+  schedule(group: LiveGroup, atMs: number): void {
     if (atMs >= group.wakeMs) return;
     group.wakeMs = atMs;
     this.shard.wakes.push(atMs, group.id);
@@ -115,8 +132,7 @@ export class Turn {
   /** A group that nobody is in or comes to needs no place in memory. */
   settle(groupId: string): void {
     const group = this.shard.live.get(groupId);
-    if (group === undefined) return;
-    if (group.state === "Empty" && group.pending.size === 0 && group.members.size === 0) this.shard.live.delete(groupId);
+    if (group?.isIdle === true) this.shard.live.delete(groupId);
   }
 
   /** Tells the driver when it is needed next. */

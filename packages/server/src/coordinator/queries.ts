@@ -1,6 +1,15 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import type { GroupShard } from "./group-shard.ts";
-import type { CommittedOffset, ConsumerMembership, GroupState, MemberIdentity } from "./group-state.ts";
+import {
+  type Assignment,
+  type CommittedOffset,
+  type ConsumerMember,
+  type ConsumerMembership,
+  type GroupState,
+  type MemberIdentity,
+  NO_ASSIGNMENT,
+} from "./group-state.ts";
+import { isReconciled } from "./reconcile.ts";
 import { CONSUMER_PROTOCOL } from "./subscription.ts";
 
 const NO_BYTES = new Uint8Array(0);
@@ -60,7 +69,7 @@ export type DescribedGroup = Readonly<{
 /** undefined: there is none, or it is one of the new protocol; then Kafka calls it dead, from v6 on with GROUP_ID_NOT_FOUND. */
 export function describeClassic(shard: GroupShard, groupId: string): DescribedGroup | undefined {
   const live = shard.live.get(groupId);
-  if (live === undefined) return describeEmpty(shard, groupId);
+  if (live?.kind !== "classic") return describeEmpty(shard, groupId);
   const isStable = live.state === "Stable";
   const members = [...live.members.values()].map((member) => {
     const { id, instanceId, clientId, clientHost, assignment } = member;
@@ -88,7 +97,9 @@ export function* listGroups(shard: GroupShard, states: readonly string[], types:
     const listed = listedOf(shard, group);
     if (passes(listed)) yield listed;
   }
-  for (const { id, state, protocolType } of shard.live.values()) {
+  for (const live of shard.live.values()) {
+    if (live.kind !== "classic") continue;
+    const { id, protocolType, state } = live;
     const listed = { groupId: id, protocolType, state, type: "classic" } as const;
     if (!shard.fold.groups.has(id) && passes(listed)) yield listed;
   }
@@ -102,14 +113,31 @@ function listedOf(shard: GroupShard, { id, membership }: GroupState): ListedGrou
   if (membership.kind === "consumer")
     return { groupId: id, protocolType: CONSUMER_PROTOCOL, state: consumerState(membership), type: "consumer" };
   const live = shard.live.get(id);
-  const state = live?.state ?? "Empty";
-  return { groupId: id, protocolType: live?.protocolType ?? membership.protocolType, state, type: "classic" };
+  const { protocolType, state } = live?.kind === "classic" ? live : { protocolType: membership.protocolType, state: "Empty" };
+  return { groupId: id, protocolType, state, type: "classic" };
 }
 
 /** As Kafka derives it. */
-export function consumerState(group: ConsumerMembership): "Empty" | "Assigning" | "Reconciling" | "Stable" {
+function consumerState(group: ConsumerMembership): "Empty" | "Assigning" | "Reconciling" | "Stable" {
   if (group.members.size === 0) return "Empty";
   if (group.epoch > group.targetEpoch) return "Assigning";
-  for (const { epoch, revoking } of group.members.values()) if (epoch !== group.targetEpoch || revoking.size > 0) return "Reconciling";
+  for (const member of group.members.values()) if (!isReconciled(group, member)) return "Reconciling";
   return "Stable";
+}
+
+/** A group of the new protocol for ConsumerGroupDescribe. */
+export type DescribedConsumerGroup = Readonly<{
+  state: string;
+  epoch: number;
+  targetEpoch: number;
+  assignor: string;
+  members: readonly Readonly<{ member: ConsumerMember; target: Assignment }>[];
+}>;
+
+/** undefined: there is none, or it is a classic one: GROUP_ID_NOT_FOUND. A member with `classic` is of Kafka's type 0, the others of 1. */
+export function describeConsumer(shard: GroupShard, groupId: string): DescribedConsumerGroup | undefined {
+  const group = shard.fold.groups.get(groupId)?.membership;
+  if (group?.kind !== "consumer") return undefined;
+  const members = [...group.members.values()].map((member) => ({ member, target: group.targets.get(member.id) ?? NO_ASSIGNMENT }));
+  return { state: consumerState(group), epoch: group.epoch, targetEpoch: group.targetEpoch, assignor: group.assignor, members };
 }

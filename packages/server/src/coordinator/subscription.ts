@@ -1,8 +1,17 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
-import { decodeMessage } from "@tidemq/protocol/codec.ts";
-import { type ConsumerProtocolSubscription, consumerProtocolSubscription } from "@tidemq/protocol/messages/consumer-protocol.ts";
+import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { decodeMessage, encodeMessage } from "@tidemq/protocol/codec.ts";
+import {
+  type ConsumerProtocolAssignment,
+  type ConsumerProtocolSubscription,
+  consumerProtocolAssignment,
+  consumerProtocolSubscription,
+} from "@tidemq/protocol/messages/consumer-protocol.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
+import type { Message, MessageOf } from "@tidemq/protocol/schema.ts";
 import type { ClassicGroup } from "./classic-group.ts";
+import type { Assignment } from "./group-state.ts";
+import type { Topology } from "./topology.ts";
 
 /** The protocol type of consumers: the only one whose metadata a broker reads. */
 export const CONSUMER_PROTOCOL = "consumer";
@@ -11,15 +20,37 @@ const NEWEST = 3;
 
 /** What a classic member of a consumer group wants; undefined when it cannot be read. */
 export function decodeSubscription(metadata: Uint8Array): ConsumerProtocolSubscription | undefined {
+  return decode(consumerProtocolSubscription, metadata);
+}
+
+/** What the leader gave to a member; undefined when it cannot be read. */
+export function decodeAssignment(assignment: Uint8Array): ConsumerProtocolAssignment | undefined {
+  return decode(consumerProtocolAssignment, assignment);
+}
+
+/** Fields are only ever appended: a newer version reads as the newest known. */
+function decode<M extends Message>(message: M, bytes: Uint8Array): MessageOf<M> | undefined {
   try {
-    const reader = new ByteReader(metadata);
+    const reader = new ByteReader(bytes);
     const version = reader.int16();
-    // Fields are only ever appended: a newer version reads as the newest known.
-    return version < 0 ? undefined : decodeMessage(consumerProtocolSubscription, Math.min(version, NEWEST), reader);
+    return version < 0 ? undefined : decodeMessage(message, Math.min(version, NEWEST), reader);
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return undefined;
   }
+}
+
+/** As a leader would have written it, in the oldest version, which every client reads. */
+export function encodeAssignment(assigned: Assignment, topology: Topology): Uint8Array {
+  const assignedPartitions: { topic: string; partitions: number[] }[] = [];
+  for (const [topicId, partitions] of assigned) {
+    const topic = topology.byId(topicId)?.name;
+    if (topic !== undefined) assignedPartitions.push({ topic, partitions: [...partitions] });
+  }
+  const writer = new ByteWriter();
+  writer.int16(0);
+  encodeMessage(consumerProtocolAssignment, 0, { assignedPartitions, userData: null }, writer);
+  return Uint8Array.from(writer.finish());
 }
 
 /** Whether a member wants the topic. What cannot be read might: its offsets are kept. */

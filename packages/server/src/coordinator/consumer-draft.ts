@@ -1,0 +1,166 @@
+import { assert } from "../base/assert.ts";
+import { applyEntry } from "./apply-entry.ts";
+import { ASSIGNORS, DEFAULT_ASSIGNOR, type Subscriber } from "./assignors.ts";
+import type { Entry } from "./entries.ts";
+import { type Assignment, type ConsumerMember, type ConsumerMembership, type GroupState, NO_ASSIGNMENT } from "./group-state.ts";
+import { isSameAssignment } from "./reconcile.ts";
+import type { Topology } from "./topology.ts";
+import { topologyHash } from "./topology-hash.ts";
+
+/** A group that begins, or that was a classic one: as the entries would make it. */
+export function membershipOf(entries: readonly Entry[], groupId: string): ConsumerMembership {
+  const groups = new Map<string, GroupState>();
+  for (const entry of entries) applyEntry(groups, entry);
+  const membership = groups.get(groupId)?.membership;
+  assert(membership?.kind === "consumer", "the entries make a group of the new protocol");
+  return membership;
+}
+
+/** What one input changes in a group of the new protocol: reads through to the fold's membership, gathers entries, changes nothing. */
+export class ConsumerDraft {
+  readonly groupId: string;
+  readonly base: ConsumerMembership;
+  /** What makes `base` from what the fold has. */
+  readonly prelude: readonly Entry[];
+  readonly #topology: Topology;
+  readonly #wallMs: number;
+  /** undefined: gone. */
+  readonly #changed = new Map<string, ConsumerMember | undefined>();
+  readonly #targets = new Map<string, Assignment>();
+  readonly #isNew: boolean;
+  #epoch: number;
+  #topologyHash: string;
+  #targetEpoch: number;
+  #assignor: string;
+
+  /** @param isNew The fold does not have the group in this form: its epoch has to be said in any case. */
+  constructor(
+    groupId: string,
+    base: ConsumerMembership,
+    topology: Topology,
+    wallMs: number,
+    prelude: readonly Entry[] = [],
+    isNew = false,
+  ) {
+    this.prelude = prelude;
+    this.groupId = groupId;
+    this.base = base;
+    this.#topology = topology;
+    this.#wallMs = wallMs;
+    this.#isNew = isNew;
+    this.#epoch = base.epoch;
+    this.#topologyHash = base.topologyHash;
+    this.#targetEpoch = base.targetEpoch;
+    this.#assignor = base.assignor;
+  }
+
+  get targetEpoch(): number {
+    return this.#targetEpoch;
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  member(id: string): ConsumerMember | undefined {
+    return this.#changed.has(id) ? this.#changed.get(id) : this.base.members.get(id);
+  }
+
+  members(): ConsumerMember[] {
+    const members: ConsumerMember[] = [];
+    for (const id of this.base.members.keys()) {
+      const member = this.member(id);
+      if (member !== undefined) members.push(member);
+    }
+    for (const [id, member] of this.#changed) if (member !== undefined && !this.base.members.has(id)) members.push(member);
+    return members;
+  }
+
+  set(member: ConsumerMember): void {
+    if (this.member(member.id) !== member) this.#changed.set(member.id, member);
+  }
+
+  remove(id: string): void {
+    this.#changed.set(id, undefined);
+    this.#targets.delete(id);
+  }
+
+  target(id: string): Assignment {
+    return this.#targets.get(id) ?? this.base.targets.get(id) ?? NO_ASSIGNMENT;
+  }
+
+  setTarget(id: string, target: Assignment): void {
+    this.#targets.set(id, target);
+  }
+
+  /** As far as this input knows: what a removed member had is free. */
+  ownerOf(topicId: string, partition: number): string | undefined {
+    const owner = this.base.owners.get(topicId)?.get(partition);
+    return owner !== undefined && this.member(owner) === undefined ? undefined : owner;
+  }
+
+  /** The assignment has to be made anew: somebody came, went, or wants something else. */
+  bump(): void {
+    this.#epoch = this.base.epoch + 1;
+    this.#topologyHash = topologyHash(this.members(), this.#topology);
+  }
+
+  /** The same when the topics are others than at the last bump. */
+  bumpIfTopologyChanged(): void {
+    if (topologyHash(this.members(), this.#topology) !== this.base.topologyHash) this.bump();
+  }
+
+  /** Makes the target of the newest epoch, unless there is one. */
+  retarget(): void {
+    if (this.#targetEpoch >= this.#epoch) return;
+    const members = this.members();
+    const partitions = new Map<string, number>();
+    const subscribers = members.map((member) => this.#subscriber(member, partitions));
+    const name = preferred(members);
+    const assign = ASSIGNORS.get(name);
+    assert(assign !== undefined, "a member's assignor was checked");
+    for (const [id, target] of assign(subscribers, partitions))
+      if (!isSameAssignment(target, this.target(id))) this.#targets.set(id, target);
+    this.#assignor = name;
+    this.#targetEpoch = this.#epoch;
+  }
+
+  #subscriber(member: ConsumerMember, partitions: Map<string, number>): Subscriber {
+    const topicIds: string[] = [];
+    for (const name of member.topics) {
+      const topic = this.#topology.byName(name);
+      if (topic === undefined) continue;
+      topicIds.push(topic.id);
+      partitions.set(topic.id, topic.partitions);
+    }
+    return { id: member.id, instanceId: member.instanceId, topicIds, current: this.target(member.id) };
+  }
+
+  /** What happened, in an order that can be applied. */
+  entries(): Entry[] {
+    const { groupId } = this;
+    const entries: Entry[] = [];
+    if (this.#isNew || this.#epoch !== this.base.epoch) entries.push(this.#groupEntry());
+    const changed = [...this.#changed];
+    for (const [memberId, member] of changed)
+      if (member === undefined && this.base.members.has(memberId)) entries.push({ kind: "member-gone", groupId, memberId });
+    for (const [, member] of changed) if (member !== undefined) entries.push({ kind: "member", groupId, member });
+    if (this.#targetEpoch !== this.base.targetEpoch || this.#targets.size > 0)
+      entries.push({ kind: "target", groupId, epoch: this.#targetEpoch, assignor: this.#assignor, targets: this.#targets });
+    return entries;
+  }
+
+  #groupEntry(): Entry {
+    const emptySinceMs = this.members().length === 0 ? this.#wallMs : -1;
+    return { kind: "consumer-group", groupId: this.groupId, epoch: this.#epoch, emptySinceMs, topologyHash: this.#topologyHash };
+  }
+}
+
+/** What most members ask for; those that ask for nothing follow. */
+function preferred(members: readonly ConsumerMember[]): string {
+  const votes = new Map<string, number>();
+  for (const { assignor } of members) if (assignor !== undefined) votes.set(assignor, (votes.get(assignor) ?? 0) + 1);
+  let best = DEFAULT_ASSIGNOR;
+  for (const [name, count] of votes) if (count > (votes.get(best) ?? 0)) best = name;
+  return best;
+}

@@ -1,0 +1,226 @@
+import { Buffer } from "node:buffer";
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { heartbeatError } from "./answers.ts";
+import { ASSIGNORS } from "./assignors.ts";
+import type { ConsumerDraft } from "./consumer-draft.ts";
+import { draftOf, finish, removeMembers } from "./consumer-group.ts";
+import type { Turn } from "./group-shard.ts";
+import { type Assignment, type ConsumerMember, EPOCH_AWAY, NO_ASSIGNMENT } from "./group-state.ts";
+import type { ConsumerHeartbeatInput } from "./inputs.ts";
+import { NAME_BYTES_MAX, NAME_CHARS_MAX, PARTITIONS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "./limits.ts";
+import { upgrade } from "./migration.ts";
+import { isSameAssignment, isSubset, reconcile } from "./reconcile.ts";
+
+const LEAVE_EPOCH = -1;
+
+/** Why a request is refused. */
+export type Refusal = Readonly<{ error: number; message: string }>;
+
+type Input = ConsumerHeartbeatInput;
+
+/** ConsumerGroupHeartbeat: joins, stays, leaves; the answer carries the member's epoch and, when it changed, its assignment. */
+export function consumerHeartbeat(turn: Turn, input: Input): void {
+  const refusal = checkRequest(input) ?? (input.memberEpoch < 0 ? depart(turn, input) : attend(turn, input));
+  if (refusal !== undefined) turn.answer(input.groupId, input.token, heartbeatError(refusal.error, refusal.message));
+}
+
+function invalid(message: string): Refusal {
+  return { error: ErrorCode.INVALID_REQUEST, message };
+}
+
+function checkRequest(input: Input): Refusal | undefined {
+  const { memberId, memberEpoch, instanceId, rackId } = input;
+  if (instanceId === "") return invalid("InstanceId can't be empty.");
+  if (rackId === "") return invalid("RackId can't be empty.");
+  if ((input.bringsId || memberEpoch !== 0) && memberId === "") return invalid("MemberId can't be empty.");
+  if (memberEpoch < EPOCH_AWAY) return invalid("MemberEpoch is invalid.");
+  if (memberEpoch === EPOCH_AWAY && instanceId === undefined) return invalid("InstanceId can't be null.");
+  if (memberEpoch === 0 && input.rebalanceTimeoutMs < 0) return invalid("RebalanceTimeoutMs must be provided in first request.");
+  if (memberEpoch === 0 && (input.owned === undefined || input.owned.size > 0))
+    return invalid("TopicPartitions must be empty when (re-)joining.");
+  if (memberEpoch === 0 && input.topics === undefined && input.topicRegex === undefined)
+    return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
+  if (input.topicRegex !== undefined && input.topicRegex !== "")
+    return { error: ErrorCode.INVALID_REGULAR_EXPRESSION, message: "Regular expressions are not served; subscribe to names." };
+  if (input.assignor !== undefined && !ASSIGNORS.has(input.assignor))
+    return {
+      error: ErrorCode.UNSUPPORTED_ASSIGNOR,
+      message: `ServerAssignor ${input.assignor.slice(0, NAME_CHARS_MAX)} is not one of ${[...ASSIGNORS.keys()].join(", ")}.`,
+    };
+  return checkSizes(input);
+}
+
+function checkSizes({ memberId, instanceId = "", rackId = "", topics = [], owned = NO_ASSIGNMENT }: Input): Refusal | undefined {
+  if (Math.max(memberId.length, instanceId.length, rackId.length) > NAME_CHARS_MAX)
+    return invalid(`An id is longer than ${NAME_CHARS_MAX} characters.`);
+  let bytes = 0;
+  for (const name of topics) {
+    const nameBytes = Buffer.byteLength(name);
+    if (nameBytes > NAME_BYTES_MAX) return invalid("A topic name is too long.");
+    bytes += nameBytes + 2;
+  }
+  if (topics.length > TOPICS_MAX || bytes > SUBSCRIPTION_BYTES_MAX)
+    return { error: ErrorCode.GROUP_MAX_SIZE_REACHED, message: "The subscription is too large." };
+  for (const partitions of owned.values()) if (partitions.length > PARTITIONS_MAX) return invalid("TopicPartitions are too many.");
+  return undefined;
+}
+
+function attend(turn: Turn, input: Input): Refusal | undefined {
+  const isJoin = input.memberEpoch === 0;
+  const draft = draftOf(turn, input.groupId) ?? (isJoin ? upgrade(turn, input.groupId) : undefined);
+  if (draft === undefined) return { error: ErrorCode.GROUP_ID_NOT_FOUND, message: `Consumer group ${input.groupId} not found.` };
+  if (draft === "full") return { error: ErrorCode.GROUP_MAX_SIZE_REACHED, message: "The coordinator has no room for another group." };
+  const refusal = isJoin ? checkRoom(turn, draft, input) : undefined;
+  if (refusal !== undefined) return refusal;
+  const found = input.instanceId === undefined ? findDynamic(draft, input) : findStatic(draft, input, input.instanceId);
+  if ("error" in found) return found;
+  step(turn, draft, input, found);
+  return undefined;
+}
+
+function checkRoom(turn: Turn, draft: ConsumerDraft, input: Input): Refusal | undefined {
+  const { membersMax, groupBytesMax } = turn.shard.options;
+  if (draft.base.members.has(input.memberId) || (input.instanceId !== undefined && draft.base.instances.has(input.instanceId)))
+    return undefined;
+  const bytes = turn.shard.fold.groups.get(input.groupId)?.membershipBytes ?? 0;
+  if (draft.base.members.size < membersMax && bytes <= groupBytesMax) return undefined;
+  return { error: ErrorCode.GROUP_MAX_SIZE_REACHED, message: "The consumer group has reached its maximum capacity." };
+}
+
+function findDynamic(draft: ConsumerDraft, input: Input): ConsumerMember | Refusal {
+  const member = draft.member(input.memberId);
+  if (input.memberEpoch === 0) return member ?? newMember(input, input.memberId === "" ? input.memberUuid : input.memberId);
+  if (member === undefined)
+    return { error: ErrorCode.UNKNOWN_MEMBER_ID, message: `Member ${input.memberId} is not a member of the group.` };
+  return checkEpoch(member, input) ?? member;
+}
+
+function findStatic(draft: ConsumerDraft, input: Input, instanceId: string): ConsumerMember | Refusal {
+  const id = draft.base.instances.get(instanceId);
+  const member = id === undefined ? undefined : draft.member(id);
+  if (input.memberEpoch !== 0) return checkStatic(member, input, instanceId) ?? (member as ConsumerMember);
+  const memberId = input.memberId === "" ? input.memberUuid : input.memberId;
+  if (member === undefined) return newMember(input, memberId);
+  if (member.id === memberId) return member;
+  if (member.epoch !== EPOCH_AWAY)
+    return { error: ErrorCode.UNRELEASED_INSTANCE_ID, message: `Static member ${instanceId} is still used by another member.` };
+  return replace(draft, member, memberId);
+}
+
+function checkStatic(member: ConsumerMember | undefined, input: Input, instanceId: string): Refusal | undefined {
+  if (member === undefined) return { error: ErrorCode.UNKNOWN_MEMBER_ID, message: `Instance id ${instanceId} is unknown.` };
+  if (member.id !== input.memberId)
+    return { error: ErrorCode.FENCED_INSTANCE_ID, message: `Static member ${instanceId} was fenced by another member.` };
+  return input.memberEpoch > 0 ? checkEpoch(member, input) : undefined;
+}
+
+/** The one before is what it is: a member that comes with what it had takes its place and its partitions. */
+export function replace(draft: ConsumerDraft, before: ConsumerMember, memberId: string): ConsumerMember {
+  const target = draft.target(before.id);
+  draft.remove(before.id);
+  draft.setTarget(memberId, target);
+  const member = { ...before, id: memberId, epoch: 0, previousEpoch: 0, revoking: NO_ASSIGNMENT };
+  draft.set(member);
+  return member;
+}
+
+/** The epoch before is good too when the answer with the newer one may have been lost: it has nothing that it should not have. */
+function checkEpoch(member: ConsumerMember, { memberEpoch, owned }: Input): Refusal | undefined {
+  if (memberEpoch === member.epoch) return undefined;
+  const isLate =
+    memberEpoch < member.epoch && memberEpoch === member.previousEpoch && owned !== undefined && isSubset(owned, member.assigned);
+  if (isLate) return undefined;
+  return {
+    error: ErrorCode.FENCED_MEMBER_EPOCH,
+    message: `The member epoch is ${memberEpoch}, the coordinator's ${member.epoch}. Leave and rejoin.`,
+  };
+}
+
+function newMember({ instanceId, rackId, clientId, clientHost, rebalanceTimeoutMs, assignor }: Input, id: string): ConsumerMember {
+  const identity = { id, instanceId, clientId: clientId.slice(0, NAME_CHARS_MAX), clientHost: clientHost.slice(0, NAME_CHARS_MAX) };
+  const nothing = { topics: [], epoch: 0, previousEpoch: 0, assigned: NO_ASSIGNMENT, revoking: NO_ASSIGNMENT, classic: undefined };
+  return { ...identity, rackId, rebalanceTimeoutMs, assignor, ...nothing };
+}
+
+function step(turn: Turn, draft: ConsumerDraft, input: Input, before: ConsumerMember): void {
+  const wanted = subscribed(before, input);
+  const member = advance(draft, wanted, input.owned, !isSameList(before.topics, wanted.topics) || draft.member(before.id) === undefined);
+  const sessions = finish(turn, draft, input.groupId);
+  sessions.sessions.set(member.id, turn.nowMs + turn.shard.options.consumerSessionTimeoutMs);
+  sessions.expectRevocation(member, turn.nowMs);
+  turn.schedule(sessions, sessions.sessions.get(member.id) ?? 0);
+  turn.schedule(sessions, sessions.duties.get(member.id) ?? Number.POSITIVE_INFINITY);
+  const isFull = input.rebalanceTimeoutMs >= 0 && input.topics !== undefined && input.owned !== undefined;
+  const hasChanged = input.memberEpoch === 0 || isFull || !isSameAssignment(before.assigned, member.assigned);
+  const assignment = hasChanged ? member.assigned : undefined;
+  const { consumerHeartbeatIntervalMs: heartbeatIntervalMs } = turn.shard.options;
+  const answer = {
+    error: ErrorCode.NONE,
+    message: undefined,
+    memberId: member.id,
+    memberEpoch: member.epoch,
+    heartbeatIntervalMs,
+    assignment,
+  };
+  turn.answer(input.groupId, input.token, { kind: "consumer-heartbeat", ...answer }, true);
+}
+
+/** What the member says anew; what it does not say stays. */
+function subscribed(member: ConsumerMember, input: Input): ConsumerMember {
+  const topics = input.topics === undefined ? member.topics : [...new Set(input.topics)].sort();
+  const rebalanceTimeoutMs = input.rebalanceTimeoutMs < 0 ? member.rebalanceTimeoutMs : input.rebalanceTimeoutMs;
+  const [assignor, rackId] = [input.assignor ?? member.assignor, input.rackId ?? member.rackId];
+  const isSame =
+    isSameList(topics, member.topics) &&
+    rebalanceTimeoutMs === member.rebalanceTimeoutMs &&
+    assignor === member.assignor &&
+    rackId === member.rackId &&
+    member.classic === undefined;
+  return isSame ? member : { ...member, topics, rebalanceTimeoutMs, assignor, rackId, classic: undefined };
+}
+
+/** Epoch, target and the member's own next step, in this order. */
+export function advance(draft: ConsumerDraft, member: ConsumerMember, owned: Assignment | undefined, isChanged: boolean): ConsumerMember {
+  draft.set(member);
+  if (isChanged) draft.bump();
+  draft.retarget();
+  const next = reconcile(member, draft.target(member.id), draft.targetEpoch, owned, (topicId, partition) =>
+    draft.ownerOf(topicId, partition),
+  );
+  draft.set(next);
+  return next;
+}
+
+export function isSameList(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((item, at) => item === others[at]);
+}
+
+/** Leaves, or, static, goes away for a while: then its partitions wait for it until its session ends. */
+function depart(turn: Turn, input: Input): Refusal | undefined {
+  const draft = draftOf(turn, input.groupId);
+  if (draft === undefined) return { error: ErrorCode.GROUP_ID_NOT_FOUND, message: `Consumer group ${input.groupId} not found.` };
+  const { instanceId, memberEpoch } = input;
+  const id = instanceId === undefined ? input.memberId : draft.base.instances.get(instanceId);
+  const member = id === undefined ? undefined : draft.member(id);
+  const refusal = instanceId === undefined ? undefined : checkStatic(member, input, instanceId);
+  if (refusal !== undefined) return refusal;
+  if (member === undefined)
+    return { error: ErrorCode.UNKNOWN_MEMBER_ID, message: `Member ${input.memberId} is not a member of the group.` };
+  if (memberEpoch === LEAVE_EPOCH) removeMembers(turn, draft, [member.id]);
+  else away(turn, draft, member);
+  const answer = {
+    error: ErrorCode.NONE,
+    message: undefined,
+    memberId: member.id,
+    memberEpoch,
+    heartbeatIntervalMs: 0,
+    assignment: undefined,
+  };
+  turn.answer(input.groupId, input.token, { kind: "consumer-heartbeat", ...answer }, true);
+  return undefined;
+}
+
+function away(turn: Turn, draft: ConsumerDraft, member: ConsumerMember): void {
+  draft.set({ ...member, epoch: EPOCH_AWAY, previousEpoch: member.epoch, revoking: NO_ASSIGNMENT });
+  finish(turn, draft, draft.groupId).duties.delete(member.id);
+}
