@@ -32,8 +32,6 @@ export async function startAzurite(): Promise<StoreServer> {
     endpoint,
     place: { kind: "az", bucket: BUCKET, prefix: "", endpoint, region: undefined, pathStyle: false },
     environment: { AZURE_STORAGE_ACCOUNT: ACCOUNT, AZURE_STORAGE_KEY: KEY },
-    suspend: () => server.signal("SIGSTOP"),
-    resume: () => server.signal("SIGCONT"),
-    stop: () => server.signal("SIGKILL"),
+    stop: () => server.kill(),
   };
 }

@@ -28,8 +28,6 @@ export async function startFakeGcs(): Promise<StoreServer> {
     endpoint,
     place: { kind: "gs", bucket: BUCKET, prefix: "", endpoint, region: undefined, pathStyle: false },
     environment: {},
-    suspend: () => server.signal("SIGSTOP"),
-    resume: () => server.signal("SIGCONT"),
-    stop: () => server.signal("SIGKILL"),
+    stop: () => server.kill(),
   };
 }

@@ -12,21 +12,23 @@ skip() {
   echo "not installed, its tests will be skipped: $1 ($2)"
 }
 
-# Ceph's gateway, with the two parts of Ceph that it stands on. About 25 s.
-if command -v radosgw >/dev/null && command -v ceph-mon >/dev/null && command -v ceph-osd >/dev/null; then
-  :
-elif [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+# Ceph's gateway, with the two parts of Ceph that it stands on.
+install_ceph() {
+  if command -v radosgw >/dev/null && command -v ceph-mon >/dev/null && command -v ceph-osd >/dev/null; then return; fi
+  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+    skip radosgw 'needs root and Debian'
+    return
+  fi
   apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends radosgw ceph-mon ceph-osd ||
     skip radosgw 'apt-get failed'
-else
-  skip radosgw 'needs root and Debian'
-fi
+}
 
 # Microsoft's emulator. Outside of the workspace: it is larger than everything else together.
-[ -f "$stores/node_modules/azurite/dist/src/blob/main.js" ] ||
-  npm install --prefix "$stores" --no-save --no-audit --no-fund --loglevel=error "azurite@$AZURITE" || skip azurite 'npm failed'
+install_azurite() {
+  [ -f "$stores/node_modules/azurite/dist/src/blob/main.js" ] ||
+    npm install --prefix "$stores" --no-save --no-audit --no-fund --loglevel=error "azurite@$AZURITE" || skip azurite 'npm failed'
+}
 
-# Programs in Go: versitygw (S3) and a stand-in of Google's. About a minute each.
 install_go() {
   name=$1 module=$2
   [ ! -x "$stores/bin/$name" ] || return 0
@@ -36,6 +38,13 @@ install_go() {
   }
   GOBIN=$stores/bin go install "$module" || skip "$name" 'go install failed'
 }
+
+# Ceph and Azurite wait for the network, Go for the processors.
+{
+  install_ceph
+  install_azurite
+} &
 install_go versitygw "github.com/versity/versitygw/cmd/versitygw@$VERSITYGW"
 install_go fake-gcs-server "github.com/fsouza/fake-gcs-server@$FAKE_GCS_SERVER"
+wait
 exit 0

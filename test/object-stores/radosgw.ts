@@ -44,10 +44,8 @@ export async function startRadosgw(): Promise<StoreServer> {
     endpoint,
     place: { kind: "s3", bucket: BUCKET, prefix: "", endpoint, region: undefined, pathStyle: true },
     environment: KEYS,
-    suspend: () => gateway.signal("SIGSTOP"),
-    resume: () => gateway.signal("SIGCONT"),
     stop: () => {
-      for (const one of processes) one.signal("SIGKILL");
+      for (const one of processes) one.kill();
     },
   };
 }

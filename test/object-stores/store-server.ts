@@ -17,9 +17,6 @@ export type StoreServer = Readonly<{
   place: BucketPlace;
   /** Credentials, as the usual variables. */
   environment: Readonly<Record<string, string>>;
-  /** Away and back, with what it holds. */
-  suspend(): void;
-  resume(): void;
   stop(): void;
 }>;
 
@@ -74,9 +71,9 @@ export class StoreProcess {
     }
   }
 
-  /** SIGSTOP and SIGCONT: connections stay, answers do not come. */
-  signal(signal: "SIGSTOP" | "SIGCONT" | "SIGKILL" | "SIGTERM"): void {
-    this.#child.kill(signal);
+  /** Nothing that it holds is needed any more. */
+  kill(): void {
+    this.#child.kill("SIGKILL");
   }
 }
 

@@ -7,7 +7,7 @@ import { answers, BUCKET, installed, missingInstall, StoreProcess, type StoreSer
 export const WITHOUT_VERSITYGW = missingInstall("bin/versitygw");
 
 /** Credentials of its only user. */
-const KEYS = { AWS_ACCESS_KEY_ID: "test-access", AWS_SECRET_ACCESS_KEY: "test-secret-of-versitygw" };
+export const VERSITYGW_KEYS = { AWS_ACCESS_KEY_ID: "test-access", AWS_SECRET_ACCESS_KEY: "test-secret-of-versitygw" };
 
 /** Versity's gateway, S3 over a folder: it confirms CRC32C, of puts in parts, too. */
 export async function startVersitygw(): Promise<StoreServer> {
@@ -15,7 +15,7 @@ export async function startVersitygw(): Promise<StoreServer> {
   mkdirSync(join(folder, "store", BUCKET), { recursive: true });
   mkdirSync(join(folder, "side"));
   const port = await freePort();
-  const environment = { ROOT_ACCESS_KEY: KEYS.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: KEYS.AWS_SECRET_ACCESS_KEY };
+  const environment = { ROOT_ACCESS_KEY: VERSITYGW_KEYS.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: VERSITYGW_KEYS.AWS_SECRET_ACCESS_KEY };
   const backend = ["posix", "--sidecar", join(folder, "side"), join(folder, "store")];
   const server = new StoreProcess(installed("bin/versitygw"), ["--port", `127.0.0.1:${port}`, ...backend], environment);
   const endpoint = `http://127.0.0.1:${port}`;
@@ -23,9 +23,7 @@ export async function startVersitygw(): Promise<StoreServer> {
   return {
     endpoint,
     place: { kind: "s3", bucket: BUCKET, prefix: "", endpoint, region: undefined, pathStyle: true },
-    environment: KEYS,
-    suspend: () => server.signal("SIGSTOP"),
-    resume: () => server.signal("SIGCONT"),
-    stop: () => server.signal("SIGKILL"),
+    environment: VERSITYGW_KEYS,
+    stop: () => server.kill(),
   };
 }

@@ -42,6 +42,12 @@ const NOT_SENT = /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ET
 export function refusal(context: CallContext, { status, code }: RefusedAnswer): ObjectStoreError {
   const known = BY_CODE[code];
   if (known !== undefined) return storeError(context, known[0], `${known[1]}. answer=${status} ${code}`);
+  if (status === 404 && !isAbsence(context, code))
+    return storeError(
+      context,
+      "denied",
+      `this is no such bucket, or no object store: check the endpoint. answer=${status} ${wordOf(code)}`,
+    );
   return storeError(context, codeOfStatus(context, status), `${adviceOfStatus(context, status)}. answer=${status} ${wordOf(code)}`);
 }
 
@@ -79,6 +85,13 @@ function codeOfStatus(context: CallContext, status: number): ObjectStoreErrorCod
   if (status === 503 || status < 500) return "unavailable";
   return isWrite(context) ? "unknown" : "unavailable";
 }
+
+/** That an object is missing is a strong word: only the service's own counts, where its answer can have one. */
+function isAbsence({ call }: CallContext, code: string): boolean {
+  return ABSENT.test(code) || (code === "" && (call === "head" || call === "remove"));
+}
+
+const ABSENT = /^(NoSuchKey|BlobNotFound|notFound)$/;
 
 function adviceOfStatus({ credentialsAdvice }: CallContext, status: number): string {
   if (status === 401 || status === 403) return `the store refuses the credentials: ${credentialsAdvice}`;

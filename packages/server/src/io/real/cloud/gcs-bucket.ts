@@ -178,9 +178,10 @@ function storedOf({ size, crc32c }: Description): StoredObject {
   return { bytes: Number(size), crc32c: crcOfText(crc32c) };
 }
 
-/** A missing bucket is told from a missing object by the words alone. */
+/** A missing bucket is told from a missing object by the words alone; a read's answer has no others. */
 async function reasonOf(answer: IncomingMessage, { call }: CallContext): Promise<string> {
   const text = (await readWhole(answer).catch(() => Buffer.alloc(0))).toString();
   if (answer.statusCode === 404 && (call === "put" || call === "list" || /bucket does not exist/i.test(text))) return "NoSuchBucket";
+  if (answer.statusCode === 404 && /no such object|not ?found/i.test(text)) return "NoSuchKey";
   return /"reason":\s*"(\w{1,64})"/.exec(text)?.[1] ?? "";
 }
