@@ -125,9 +125,9 @@ function dropOffsets(group: GroupState, topics: Assignment): void {
 
 type ConsumerGroupEntry = Extract<Entry, { kind: "consumer-group" }>;
 
-function setConsumer(group: GroupState, { epoch, emptySinceMs, topologyHash }: ConsumerGroupEntry): void {
+function setConsumer(group: GroupState, { epoch, emptySinceMs }: ConsumerGroupEntry): void {
   if (group.membership.kind === "consumer") {
-    Object.assign(group.membership, { epoch, emptySinceMs, topologyHash });
+    Object.assign(group.membership, { epoch, emptySinceMs });
     return;
   }
   group.membershipBytes = GROUP_BYTES + group.id.length;
@@ -135,9 +135,9 @@ function setConsumer(group: GroupState, { epoch, emptySinceMs, topologyHash }: C
     kind: "consumer",
     epoch,
     emptySinceMs,
-    topologyHash,
     targetEpoch: 0,
     assignor: "",
+    topologyHash: "",
     members: new Map(),
     targets: new Map(),
     owners: new Map(),
@@ -211,6 +211,7 @@ function setTargets(group: GroupState & { membership: ConsumerMembership }, entr
   const { membership } = group;
   membership.targetEpoch = entry.epoch;
   membership.assignor = entry.assignor;
+  membership.topologyHash = entry.topologyHash;
   for (const [memberId, assignment] of entry.targets) {
     if (!membership.members.has(memberId)) throw contradiction("target", "there is no such member");
     group.membershipBytes += assignmentBytes(assignment) - assignmentBytes(membership.targets.get(memberId));

@@ -102,12 +102,11 @@ export class ConsumerDraft {
   /** The assignment has to be made anew: somebody came, went, or wants something else. */
   bump(): void {
     this.#epoch = this.base.epoch + 1;
-    this.#topologyHash = topologyHash(this.members(), this.#topology);
   }
 
-  /** The same when the topics are others than at the last bump. */
+  /** The same when the topics are others than those of the target; a target that is due will be made for those that there are. */
   bumpIfTopologyChanged(): void {
-    if (topologyHash(this.members(), this.#topology) !== this.base.topologyHash) this.bump();
+    if (this.base.targetEpoch === this.base.epoch && topologyHash(this.members(), this.#topology) !== this.base.topologyHash) this.bump();
   }
 
   /** Makes the target of the newest epoch, unless there is one. */
@@ -122,6 +121,7 @@ export class ConsumerDraft {
     for (const [id, target] of assign(subscribers, partitions))
       if (!isSameAssignment(target, this.target(id))) this.#targets.set(id, target);
     this.#assignor = name;
+    this.#topologyHash = topologyHash(members, this.#topology);
     this.#targetEpoch = this.#epoch;
   }
 
@@ -146,13 +146,20 @@ export class ConsumerDraft {
       if (member === undefined && this.base.members.has(memberId)) entries.push({ kind: "member-gone", groupId, memberId });
     for (const [, member] of changed) if (member !== undefined) entries.push({ kind: "member", groupId, member });
     if (this.#targetEpoch !== this.base.targetEpoch || this.#targets.size > 0)
-      entries.push({ kind: "target", groupId, epoch: this.#targetEpoch, assignor: this.#assignor, targets: this.#targets });
+      entries.push({
+        kind: "target",
+        groupId,
+        epoch: this.#targetEpoch,
+        assignor: this.#assignor,
+        topologyHash: this.#topologyHash,
+        targets: this.#targets,
+      });
     return entries;
   }
 
   #groupEntry(): Entry {
     const emptySinceMs = this.members().length === 0 ? this.#wallMs : -1;
-    return { kind: "consumer-group", groupId: this.groupId, epoch: this.#epoch, emptySinceMs, topologyHash: this.#topologyHash };
+    return { kind: "consumer-group", groupId: this.groupId, epoch: this.#epoch, emptySinceMs };
   }
 }
 

@@ -42,6 +42,7 @@ export function expireConsumer(turn: Turn, sessions: ConsumerSessions): void {
   if (draft !== undefined && overdue.length > 0) removeMembers(turn, draft, overdue);
   for (const id of sessions.overdue(turn.nowMs)) sessions.forget(id);
   if (turn.shard.live.get(sessions.id) === sessions) turn.schedule(sessions, sessions.nextDeadlineMs);
+  turn.settle(sessions.id);
 }
 
 /** Topics came, went or grew: the group's next heartbeat makes a new target. */

@@ -11,9 +11,16 @@ export type Entry =
   | Readonly<{ kind: "offsets"; groupId: string; topics: readonly CommittedTopic[] }>
   | Readonly<{ kind: "offsets-gone"; groupId: string; topics: Assignment }>
   | Readonly<{ kind: "group-gone"; groupId: string }>
-  | Readonly<{ kind: "consumer-group"; groupId: string; epoch: number; emptySinceMs: number; topologyHash: string }>
+  | Readonly<{ kind: "consumer-group"; groupId: string; epoch: number; emptySinceMs: number }>
   | Readonly<{ kind: "member"; groupId: string; member: ConsumerMember }>
   | Readonly<{ kind: "member-gone"; groupId: string; memberId: string }>
-  | Readonly<{ kind: "target"; groupId: string; epoch: number; assignor: string; targets: ReadonlyMap<string, Assignment> }>;
+  | Readonly<{
+      kind: "target";
+      groupId: string;
+      epoch: number;
+      assignor: string;
+      topologyHash: string;
+      targets: ReadonlyMap<string, Assignment>;
+    }>;
 
 export type CommittedTopic = Readonly<{ topicId: string; offsets: ReadonlyMap<number, CommittedOffset> }>;

@@ -58,10 +58,7 @@ const GOLDEN: readonly (readonly [Entry, string])[] = [
   ],
   [{ kind: "offsets-gone", groupId: "g", topics: new Map([[TOPIC, [1]]]) }, `0301${"0267"}${"01"}${TOPIC_HEX}${"0101"}`],
   [{ kind: "group-gone", groupId: "g" }, `0401${"0267"}`],
-  [
-    { kind: "consumer-group", groupId: "g", epoch: 2, emptySinceMs: 1000, topologyHash: "x" },
-    `0501${"0267"}${"00000002"}${"00000000000003e8"}${"0278"}`,
-  ],
+  [{ kind: "consumer-group", groupId: "g", epoch: 2, emptySinceMs: 1000 }, `0501${"0267"}${"00000002"}${"00000000000003e8"}`],
   [
     { kind: "member", groupId: "g", member },
     `0601${"0267"}${"026d"}${"00"}${"0263"}${"0268"}${"00"}${"0000ea60"}${"01"}${"0274"}${"0672616e6765"}${"00000002"}${"00000001"}` +
@@ -69,8 +66,8 @@ const GOLDEN: readonly (readonly [Entry, string])[] = [
   ],
   [{ kind: "member-gone", groupId: "g", memberId: "m" }, `0701${"0267"}${"026d"}`],
   [
-    { kind: "target", groupId: "g", epoch: 2, assignor: "range", targets: new Map([["m", new Map([[TOPIC, [0]]])]]) },
-    `0801${"0267"}${"00000002"}${"0672616e6765"}${"01"}${"026d"}${"01"}${TOPIC_HEX}${"0100"}`,
+    { kind: "target", groupId: "g", epoch: 2, assignor: "range", topologyHash: "x", targets: new Map([["m", new Map([[TOPIC, [0]]])]]) },
+    `0801${"0267"}${"00000002"}${"0672616e6765"}${"0278"}${"01"}${"026d"}${"01"}${TOPIC_HEX}${"0100"}`,
   ],
 ];
 

@@ -68,8 +68,7 @@ function writeFields(writer: ByteWriter, entry: Entry): void {
       return;
     case "consumer-group":
       writer.int32(entry.epoch);
-      writer.int64(entry.emptySinceMs);
-      return writer.compactString(entry.topologyHash);
+      return writer.int64(entry.emptySinceMs);
     case "member":
       return writeConsumerMember(writer, entry.member);
     case "member-gone":
@@ -77,6 +76,7 @@ function writeFields(writer: ByteWriter, entry: Entry): void {
     case "target":
       writer.int32(entry.epoch);
       writer.compactString(entry.assignor);
+      writer.compactString(entry.topologyHash);
       return writeTargets(writer, entry.targets);
     default:
       unreachable(entry);
@@ -99,14 +99,20 @@ function readFields(reader: ByteReader, kind: Entry["kind"], groupId: string): E
         groupId,
         epoch: fields.readNumber(reader, 32),
         emptySinceMs: fields.readNumber(reader, 64, -1),
-        topologyHash: fields.readText(reader),
       };
     case "member":
       return { kind, groupId, member: readConsumerMember(reader) };
     case "member-gone":
       return { kind, groupId, memberId: fields.readText(reader) };
     case "target":
-      return { kind, groupId, epoch: fields.readNumber(reader, 32), assignor: fields.readText(reader), targets: readTargets(reader) };
+      return {
+        kind,
+        groupId,
+        epoch: fields.readNumber(reader, 32),
+        assignor: fields.readText(reader),
+        topologyHash: fields.readText(reader),
+        targets: readTargets(reader),
+      };
     default:
       unreachable(kind);
   }

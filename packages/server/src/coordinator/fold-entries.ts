@@ -32,9 +32,16 @@ function* slices(offsets: ReadonlyMap<number, CommittedOffset>): Generator<Reado
 
 function* consumerEntries(groupId: string, group: ConsumerMembership): Generator<Entry> {
   const { epoch, emptySinceMs, topologyHash, targetEpoch, assignor } = group;
-  yield { kind: "consumer-group", groupId, epoch, emptySinceMs, topologyHash };
+  yield { kind: "consumer-group", groupId, epoch, emptySinceMs };
   for (const member of group.members.values()) yield { kind: "member", groupId, member };
   const targets = [...group.targets];
   for (let at = 0; at === 0 || at < targets.length; at += TARGETS_PER_ENTRY)
-    yield { kind: "target", groupId, epoch: targetEpoch, assignor, targets: new Map(targets.slice(at, at + TARGETS_PER_ENTRY)) };
+    yield {
+      kind: "target",
+      groupId,
+      epoch: targetEpoch,
+      assignor,
+      topologyHash,
+      targets: new Map(targets.slice(at, at + TARGETS_PER_ENTRY)),
+    };
 }

@@ -62,11 +62,11 @@ export type ConsumerMembership = {
   epoch: number;
   /** Wall time since when it has no members; −1 while it has. */
   emptySinceMs: number;
-  /** Of the subscribed topics and their partitions, as of `epoch`. */
-  topologyHash: string;
   /** Which group epoch `targets` were computed for, and by whom. */
   targetEpoch: number;
   assignor: string;
+  /** Of the subscribed topics and their partitions, as they were then. */
+  topologyHash: string;
   readonly members: Map<string, ConsumerMember>;
   /** What is aimed at; nobody with nothing is in it. */
   readonly targets: Map<string, Assignment>;

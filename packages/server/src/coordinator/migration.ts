@@ -16,14 +16,14 @@ export function upgrade(turn: Turn, groupId: string): ConsumerDraft | "full" | u
   const group = turn.classic(groupId);
   if (group === undefined && isFull && !fold.groups.has(groupId)) return "full";
   const epoch = group?.generation ?? 0;
-  const first: Entry = { kind: "consumer-group", groupId, epoch, emptySinceMs: -1, topologyHash: "" };
+  const first: Entry = { kind: "consumer-group", groupId, epoch, emptySinceMs: -1 };
   if (group === undefined || group.members.size === 0)
     return new ConsumerDraft(groupId, membershipOf([first], groupId), topology, turn.wallMs, [], true);
   const members = group.protocolType === CONSUMER_PROTOCOL ? converted(group, topology) : undefined;
   if (members === undefined) return undefined;
   const targets = new Map(members.map(({ id, assigned }) => [id, assigned]));
   const prelude: Entry[] = [first, ...members.map((member) => ({ kind: "member", groupId, member }) as const)];
-  prelude.push({ kind: "target", groupId, epoch, assignor: "", targets });
+  prelude.push({ kind: "target", groupId, epoch, assignor: "", topologyHash: "", targets });
   return new ConsumerDraft(groupId, membershipOf(prelude, groupId), topology, turn.wallMs, prelude, true);
 }
 
