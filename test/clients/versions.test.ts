@@ -14,6 +14,7 @@ import { Wire } from "./wire.ts";
 
 const LOAD_IN_PROGRESS = 14;
 const COORDINATOR_NOT_AVAILABLE = 15;
+const UNSUPPORTED_VERSION = 35;
 
 let target: Target;
 let wire: Wire;

@@ -14,6 +14,7 @@ import { scenario as diskFull } from "./scenarios/disk-full.ts";
 import { scenario as duplicateInFlight } from "./scenarios/duplicate-in-flight.ts";
 import { scenario as duplicates } from "./scenarios/duplicates.ts";
 import { scenario as foreignBucket } from "./scenarios/foreign-bucket.ts";
+import { scenario as groups } from "./scenarios/groups.ts";
 import { scenario as kill } from "./scenarios/kill.ts";
 import { scenario as killThenPowerLoss } from "./scenarios/kill-then-power-loss.ts";
 import { scenario as killUnsynced } from "./scenarios/kill-unsynced.ts";
@@ -59,6 +60,7 @@ export const SCENARIOS: readonly Scenario[] = [
   duplicateInFlight,
   duplicates,
   foreignBucket,
+  groups,
   kill,
   killThenPowerLoss,
   killUnsynced,

@@ -1,5 +1,6 @@
 import type { Client } from "@tidemq/client/client.ts";
 import type { Compression } from "@tidemq/protocol/compression.ts";
+import { GroupLoad } from "./group-load.ts";
 import { OffsetActor } from "./offset-actor.ts";
 import { ProducerActor, type ProducerLoad } from "./producer-actor.ts";
 import { ReaderActor } from "./reader-actor.ts";
@@ -47,6 +48,7 @@ export class Workload {
   readonly targets: Target[] = [];
   readonly #sim: Sim;
   readonly #offsets: OffsetActor[] = [];
+  readonly #groups: GroupLoad[] = [];
   readonly #clients: Client[] = [];
   readonly #running: Promise<void>[] = [];
   #options: WorkloadOptions = USUAL;
@@ -111,6 +113,11 @@ export class Workload {
     return actor;
   }
 
+  /** Members that read everything there is, as one group. */
+  addGroup(groupId: string, members: number): void {
+    this.#groups.push(new GroupLoad(this.#sim, groupId, members, this.targets, () => this.client()));
+  }
+
   /** Readers whose machines failed too: they know nothing any more. */
   dropReaders(): void {
     for (const reader of this.readers.splice(0)) reader.stop();
@@ -120,6 +127,7 @@ export class Workload {
   async end(): Promise<void> {
     for (const producer of this.producers) producer.stop();
     for (const producer of this.producers) await producer.settled();
+    for (const group of this.#groups) await group.end();
     for (const actor of [...this.readers, ...this.#offsets]) actor.stop();
     await Promise.all(this.#running);
   }

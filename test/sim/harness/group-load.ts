@@ -1,0 +1,72 @@
+import { API } from "@tidemq/client/apis.ts";
+import type { Client } from "@tidemq/client/client.ts";
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { GroupHistory } from "@tidemq/server/testing/checkers/group-history.ts";
+import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
+import { GroupMember } from "./group-member.ts";
+import type { Sim } from "./sim.ts";
+import type { Target } from "./target.ts";
+
+const LOOK_MS = 200;
+/** OffsetFetch that names topics. */
+const VERSION_WITH_NAMES = 9;
+
+/** One group with its members, which read all partitions together. */
+export class GroupLoad {
+  readonly groupId: string;
+  readonly history = new GroupHistory();
+  readonly #sim: Sim;
+  readonly #client: Client;
+  readonly #targets: readonly Target[];
+  readonly #members: readonly GroupMember[];
+  readonly #running: Promise<unknown>;
+
+  /** @param client Gives each member, and this, a client of its own. */
+  constructor(sim: Sim, groupId: string, members: number, targets: readonly Target[], client: () => Client) {
+    this.#sim = sim;
+    this.groupId = groupId;
+    this.#targets = targets;
+    this.#client = client();
+    const names = Array.from({ length: members }, (_, n) => `${groupId}-${n}`);
+    this.#members = names.map((name) => new GroupMember(sim, name, groupId, client(), targets, this.history));
+    this.#running = Promise.all(this.#members.map((member) => member.run()));
+    this.#running.catch(() => undefined);
+  }
+
+  /** Nobody writes any more: resolves when the members have read everything, committed it and left. */
+  async end(): Promise<void> {
+    const ends = await this.#client.admin.listOffsets(this.#targets.map((target) => ({ ...target, at: "latest" as const })));
+    const isRead = () =>
+      this.#targets.every(({ topic, partition }, n) => this.history.readTo(partitionKey(topic, partition)) >= (ends[n]?.offset ?? 0));
+    while (!isRead()) await Promise.race([this.#sim.sleep(LOOK_MS), this.#running]);
+    for (const member of this.#members) member.stop();
+    await this.#running;
+    await this.#checkCommitted();
+    this.#sim.say(`${this.groupId}: ${this.history.generations} generations, ${this.history.commits} commits`);
+  }
+
+  /** What a consumer that comes now would be told. */
+  async #checkCommitted(): Promise<void> {
+    const topics = [...new Set(this.#targets.map(({ topic }) => topic))].map((name) => ({
+      name,
+      partitionIndexes: this.#targets.filter(({ topic }) => topic === name).map(({ partition }) => partition),
+    }));
+    const connection = await this.#client.cluster.anyConnection();
+    const { groups } = await connection.request(
+      API.offsetFetch,
+      { groups: [{ groupId: this.groupId, topics }] },
+      { version: VERSION_WITH_NAMES },
+    );
+    check(
+      groups[0]?.errorCode === ErrorCode.NONE,
+      "groups",
+      () => `${this.groupId}: offsets are answered with error ${groups[0]?.errorCode}`,
+    );
+    for (const { name, partitions } of groups[0]?.topics ?? [])
+      for (const { partitionIndex, committedOffset } of partitions) {
+        const key = partitionKey(name, partitionIndex);
+        this.history.told(key, committedOffset, this.history.floor(key));
+      }
+  }
+}
