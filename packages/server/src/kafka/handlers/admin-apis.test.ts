@@ -61,7 +61,10 @@ describe("ApiVersions", () => {
       const ranges = Object.fromEntries(answer.apiKeys.map(({ apiKey, minVersion, maxVersion }) => [apiKey, [minVersion, maxVersion]]));
       deepEqual(
         Object.keys(ranges).map(Number),
-        [0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 33, 35, 37, 42, 44, 47, 60, 61, 74, 75],
+        [
+          0, 1, 2, 3, 8, 9, 10, 11, 12, 13, 14, 15, 16, 18, 19, 20, 21, 22, 23, 29, 30, 31, 32, 33, 35, 37, 42, 44, 47, 60, 61, 68, 69, 74,
+          75,
+        ],
       );
       deepEqual(
         [ranges[0], ranges[1], ranges[10]],

@@ -12,6 +12,8 @@ import { describeGroupsRequest, describeGroupsResponse } from "@tidemq/protocol/
 import { listGroupsRequest, listGroupsResponse } from "@tidemq/protocol/messages/16-list-groups.ts";
 import { deleteGroupsRequest, deleteGroupsResponse } from "@tidemq/protocol/messages/42-delete-groups.ts";
 import { offsetDeleteRequest, offsetDeleteResponse } from "@tidemq/protocol/messages/47-offset-delete.ts";
+import { consumerGroupHeartbeatRequest, consumerGroupHeartbeatResponse } from "@tidemq/protocol/messages/68-consumer-group-heartbeat.ts";
+import { consumerGroupDescribeRequest, consumerGroupDescribeResponse } from "@tidemq/protocol/messages/69-consumer-group-describe.ts";
 import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
 import { type KafkaClient, KafkaFixture, type Pair } from "../../testing/kafka-fixture.ts";
 
@@ -26,6 +28,8 @@ const API = {
   describe: { request: describeGroupsRequest, response: describeGroupsResponse },
   list: { request: listGroupsRequest, response: listGroupsResponse },
   remove: { request: deleteGroupsRequest, response: deleteGroupsResponse },
+  beat: { request: consumerGroupHeartbeatRequest, response: consumerGroupHeartbeatResponse },
+  describeNew: { request: consumerGroupDescribeRequest, response: consumerGroupDescribeResponse },
   offsetDelete: { request: offsetDeleteRequest, response: offsetDeleteResponse },
 };
 /** `group.initial.rebalance.delay.ms`. */
@@ -307,5 +311,68 @@ describe("a group", () => {
     fixture.wal.admits = 0;
     const again = await ask(API.commit, BY_ID, commitOf(topicId, 7, 0, { memberId, generationIdOrMemberEpoch: generation }));
     equal(again.topics[0]?.partitions[0]?.errorCode, ErrorCode.NONE);
+  });
+});
+
+describe("a group whose coordinator assigns", () => {
+  const MEMBER = "AAAAAAAAQACAAAAAAAAAAQ";
+  const beat = (
+    version: number,
+    memberEpoch: number,
+    more: Partial<MessageInput<typeof consumerGroupHeartbeatRequest>> = {},
+    memberId = MEMBER,
+  ) => ask(API.beat, version, { groupId: "new", memberId, memberEpoch, ...more });
+  const joining = { rebalanceTimeoutMs: 10_000, subscribedTopicNames: ["t"], topicPartitions: [] };
+
+  test("gives a member its partitions, shows it, and lets it go", async () => {
+    const topicId = await fixture.createTopic("t", 3);
+    const joined = await beat(1, 0, joining);
+    deepEqual([joined.errorCode, joined.memberEpoch > 0, joined.memberId], [ErrorCode.NONE, true, MEMBER]);
+    deepEqual(joined.assignment?.topicPartitions, [{ topicId, partitions: [0, 1, 2] }]);
+    const owned = [{ topicId, partitions: [0, 1, 2] }];
+    equal((await beat(1, joined.memberEpoch, { topicPartitions: owned })).errorCode, ErrorCode.NONE);
+    for (const version of versionsOf(consumerGroupDescribeRequest)) {
+      const { groups } = await ask(API.describeNew, version, { groupIds: ["new", "none"], includeAuthorizedOperations: true });
+      const [group, none] = groups;
+      deepEqual([group?.groupState, group?.assignorName, group?.members.length], ["Stable", "uniform", 1]);
+      const [member] = group?.members ?? [];
+      deepEqual(member?.assignment.topicPartitions, [{ topicId, topicName: "t", partitions: [0, 1, 2] }]);
+      deepEqual([member?.memberType, member?.clientHost], [version === 0 ? -1 : 1, "/10.0.0.9"]);
+      equal(none?.errorCode, ErrorCode.GROUP_ID_NOT_FOUND);
+    }
+    const { groups } = await ask(API.list, 5, { statesFilter: [], typesFilter: ["consumer"] });
+    deepEqual(
+      groups.map(({ groupId, groupType, protocolType }) => [groupId, groupType, protocolType]),
+      [["new", "consumer", "consumer"]],
+    );
+    const committed = await ask(
+      API.commit,
+      BY_ID,
+      commitOf(topicId, 4, 0, { groupId: "new", memberId: MEMBER, generationIdOrMemberEpoch: joined.memberEpoch }),
+    );
+    equal(committed.topics[0]?.partitions[0]?.errorCode, ErrorCode.NONE);
+    const stale = await ask(
+      API.commit,
+      BY_ID,
+      commitOf(topicId, 2, 0, { groupId: "new", memberId: MEMBER, generationIdOrMemberEpoch: joined.memberEpoch - 1 }),
+    );
+    equal(stale.topics[0]?.partitions[0]?.errorCode, ErrorCode.STALE_MEMBER_EPOCH);
+    equal((await beat(1, -1)).errorCode, ErrorCode.NONE);
+    equal((await ask(API.describeNew, 1, { groupIds: ["new"], includeAuthorizedOperations: false })).groups[0]?.groupState, "Empty");
+  });
+
+  test("assigns partitions that are added while it runs", async () => {
+    const topicId = await fixture.createTopic("t", 1);
+    const { memberEpoch } = await beat(1, 0, joining);
+    await fixture.settle(fixture.controller.createPartitions([{ name: "t", count: 2, assignments: undefined }], false));
+    await fixture.settle(Promise.resolve());
+    const grown = await beat(1, memberEpoch, { topicPartitions: [{ topicId, partitions: [0] }] });
+    deepEqual(grown.assignment?.topicPartitions, [{ topicId, partitions: [0, 1] }]);
+  });
+
+  test("names a member that brings no id, in the first version", async () => {
+    await fixture.createTopic("t", 1);
+    const joined = await beat(0, 0, joining, "");
+    ok((joined.memberId ?? "").length > 0);
   });
 });
