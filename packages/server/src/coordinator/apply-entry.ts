@@ -145,8 +145,9 @@ function setConsumer(group: GroupState, { epoch, emptySinceMs }: ConsumerGroupEn
   };
 }
 
-function setMember(group: GroupState & { membership: ConsumerMembership }, member: ConsumerMember): void {
+function setMember(group: GroupState & { membership: ConsumerMembership }, said: ConsumerMember): void {
   const { members, owners, instances } = group.membership;
+  const member = sharing(members, said);
   const before = members.get(member.id);
   if (before !== undefined) release(owners, before);
   own(owners, member);
@@ -154,6 +155,18 @@ function setMember(group: GroupState & { membership: ConsumerMembership }, membe
   if (member.instanceId !== undefined) instances.set(member.instanceId, member.id);
   members.set(member.id, member);
   group.membershipBytes += consumerMemberBytes(member) - (before === undefined ? 0 : consumerMemberBytes(before));
+}
+
+/** Members of a group mostly want the same: then they share one list, which takes less room and can be compared at a glance. */
+function sharing(members: ReadonlyMap<string, ConsumerMember>, member: ConsumerMember): ConsumerMember {
+  for (const other of [members.get(member.id), members.values().next().value])
+    if (other !== undefined && isSameList(other.topics, member.topics)) return { ...member, topics: other.topics };
+  return member;
+}
+
+/** The same texts in the same order. */
+export function isSameList(some: readonly string[], others: readonly string[]): boolean {
+  return some === others || (some.length === others.length && some.every((item, at) => item === others[at]));
 }
 
 function consumerMemberBytes(member: ConsumerMember): number {

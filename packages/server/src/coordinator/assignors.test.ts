@@ -60,7 +60,9 @@ test("every assignor gives each partition to one member that wants it; uniform i
       fc.array(fc.nat(8), { maxLength: 12 }),
       (name, wanted, counts, owners) => {
         const current = (at: number) => new Map([["t", owners.flatMap((owner, partition) => (owner === at ? [partition] : []))]]);
-        const members = wanted.map((topicIds, at) => subscriber(`m${at}`, topicIds, current(at)));
+        // As in a group: members that want the same have the same list.
+        const lists = new Map(wanted.map((topicIds) => [topicIds.join(), topicIds]));
+        const members = wanted.map((topicIds, at) => subscriber(`m${at}`, lists.get(topicIds.join()) ?? [], current(at)));
         const partitions = new Map(topics.map((topic, at) => [topic, counts[at] ?? 0]));
         const result = assign(name, members, partitions);
         const seen = new Set<string>();

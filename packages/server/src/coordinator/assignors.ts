@@ -35,16 +35,53 @@ function range(subscribers: readonly Subscriber[], partitions: ReadonlyMap<strin
 /** As even as subscriptions allow, and whoever has a partition keeps it unless that makes it uneven. */
 function uniform(subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>): Map<string, Assignment> {
   const shares = sharesOf(subscribers);
+  const first = shares[0]?.subscriber.topicIds;
+  if (first !== undefined && shares.every(({ subscriber }) => subscriber.topicIds === first)) alike(shares, first, partitions);
+  else unlike(shares, partitions);
+  return assignmentsOf(shares);
+}
+
+/** All want the same: everybody gets its part of the whole, so nothing has to be moved back and forth. */
+function alike(shares: readonly Share[], topicIds: readonly string[], partitions: ReadonlyMap<string, number>): void {
+  const free = keepCurrent(shares, partitions);
+  let total = 0;
+  for (const topicId of topicIds) total += partitions.get(topicId) ?? 0;
+  const least = Math.floor(total / shares.length);
+  let larger = total % shares.length;
+  for (const share of shares) {
+    const quota = share.load > least && larger > 0 ? least + 1 : least;
+    if (share.load > least) larger -= 1;
+    giveUp(share, quota, free);
+  }
+  const all = [...topicIds].sort().flatMap((topicId) => (free.get(topicId) ?? []).map((partition) => ({ topicId, partition })));
+  fill(shares, all);
+}
+
+/** The last ones first. */
+function giveUp(share: Share, quota: number, free: Map<string, number[]>): void {
+  const topics = [...share.topics];
+  for (let at = topics.length - 1; share.load > quota; at -= 1) {
+    const [topicId, partitions] = must(topics[at], "a topic of the share");
+    const given = partitions.splice(Math.max(partitions.length - (share.load - quota), 0));
+    free.get(topicId)?.push(...given);
+    share.load -= given.length;
+    if (partitions.length === 0) share.topics.delete(topicId);
+  }
+}
+
+function unlike(shares: readonly Share[], partitions: ReadonlyMap<string, number>): void {
   const topics = byTopic(shares);
-  const free = new Map<string, number[]>();
-  for (const [topicId, members] of topics) free.set(topicId, keepCurrent(topicId, members, partitions.get(topicId) ?? 0));
-  for (const [topicId, members] of topics) fill(topicId, members, free.get(topicId) ?? []);
+  const free = keepCurrent(shares, partitions);
+  for (const [topicId, members] of topics)
+    fill(
+      members,
+      (free.get(topicId) ?? []).map((partition) => ({ topicId, partition })),
+    );
   for (let round = 0; round < ROUNDS_MAX; round += 1) {
     let isEven = true;
     for (const [topicId, members] of topics) if (level(topicId, members)) isEven = false;
     if (isEven) break;
   }
-  return assignmentsOf(shares);
 }
 
 /** By name; the first is what a group uses when most of its members ask for nothing else. */
@@ -80,29 +117,43 @@ function byTopic(shares: readonly Share[]): [string, Share[]][] {
   return [...topics].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** @returns the partitions that nobody has, ascending. */
-function keepCurrent(topicId: string, members: readonly Share[], count: number): number[] {
-  const taken = new Uint8Array(count);
-  for (const share of members) {
-    const kept = (share.subscriber.current.get(topicId) ?? []).filter((partition) => partition < count && taken[partition] === 0);
-    for (const partition of kept) taken[partition] = 1;
-    if (kept.length > 0) share.topics.set(topicId, kept);
-    share.load += kept.length;
+/** @returns by topic, the partitions that nobody has, ascending. */
+function keepCurrent(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Map<string, number[]> {
+  const taken = new Map([...partitions].map(([topicId, count]) => [topicId, new Uint8Array(count)]));
+  const wanted = new Map<readonly string[], ReadonlySet<string>>();
+  for (const share of shares) {
+    const { topicIds, current } = share.subscriber;
+    let topics = wanted.get(topicIds);
+    if (topics === undefined) wanted.set(topicIds, (topics = new Set(topicIds)));
+    for (const [topicId, list] of current) if (topics.has(topicId)) keep(share, topicId, list, taken.get(topicId));
   }
-  const free: number[] = [];
-  for (let partition = 0; partition < count; partition += 1) if (taken[partition] === 0) free.push(partition);
+  const free = new Map<string, number[]>();
+  for (const [topicId, marks] of taken) free.set(topicId, unmarked(marks));
   return free;
 }
 
+function keep(share: Share, topicId: string, partitions: readonly number[], taken: Uint8Array | undefined): void {
+  const kept = partitions.filter((partition) => taken?.[partition] === 0);
+  if (taken === undefined || kept.length === 0) return;
+  for (const partition of kept) taken[partition] = 1;
+  share.topics.set(topicId, kept);
+  share.load += kept.length;
+}
+
+function unmarked(marks: Uint8Array): number[] {
+  const numbers: number[] = [];
+  for (let at = 0; at < marks.length; at += 1) if (marks[at] === 0) numbers.push(at);
+  return numbers;
+}
+
 /** Each to whoever has least: pours into the lowest shares until all are level, then one each. */
-function fill(topicId: string, members: readonly Share[], free: readonly number[]): void {
+function fill(members: readonly Share[], free: readonly Readonly<{ topicId: string; partition: number }>[]): void {
   if (free.length === 0) return;
   const lowest = [...members].sort((a, b) => a.load - b.load);
   let at = 0;
-  for (const partition of free) {
-    // Behind `at` all have the load of the first, or more: when the next one has less than this one now, it is its turn.
-    if (at > 0 && at >= lowest.length) at = 0;
-    if (at > 0 && must(lowest[at], "a share").load > must(lowest[0], "a share").load) at = 0;
+  for (const { topicId, partition } of free) {
+    // What lies before `at` was raised last: when the one at `at` has more than the first, it is the first one's turn.
+    if (at >= lowest.length || must(lowest[at], "a share").load > must(lowest[0], "a share").load) at = 0;
     give(must(lowest[at], "a share"), topicId, partition);
     at += 1;
   }

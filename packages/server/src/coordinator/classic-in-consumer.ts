@@ -1,9 +1,10 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../base/assert.ts";
 import { type JoinAnswer, joinError, syncError } from "./answers.ts";
+import { isSameList } from "./apply-entry.ts";
 import type { ConsumerDraft } from "./consumer-draft.ts";
 import { draftOf, finish, removeMembers } from "./consumer-group.ts";
-import { advance, isSameList, replace } from "./consumer-heartbeat.ts";
+import { advance, replace } from "./consumer-heartbeat.ts";
 import type { ConsumerSessions } from "./consumer-sessions.ts";
 import type { Turn } from "./group-shard.ts";
 import { type ConsumerMember, type ConsumerMembership, NO_ASSIGNMENT } from "./group-state.ts";

@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts";
-import { applyEntry } from "./apply-entry.ts";
+import { applyEntry, isSameList } from "./apply-entry.ts";
 import { ASSIGNORS, DEFAULT_ASSIGNOR, type Subscriber } from "./assignors.ts";
 import type { Entry } from "./entries.ts";
 import { type Assignment, type ConsumerMember, type ConsumerMembership, type GroupState, NO_ASSIGNMENT } from "./group-state.ts";
@@ -85,6 +85,12 @@ export class ConsumerDraft {
     this.#targets.delete(id);
   }
 
+  /** The list that another member has, when it is the same. */
+  shared(topics: readonly string[]): readonly string[] {
+    const first = this.base.members.values().next().value;
+    return first !== undefined && isSameList(first.topics, topics) ? first.topics : topics;
+  }
+
   target(id: string): Assignment {
     return this.#targets.get(id) ?? this.base.targets.get(id) ?? NO_ASSIGNMENT;
   }
@@ -114,7 +120,8 @@ export class ConsumerDraft {
     if (this.#targetEpoch >= this.#epoch) return;
     const members = this.members();
     const partitions = new Map<string, number>();
-    const subscribers = members.map((member) => this.#subscriber(member, partitions));
+    const resolved = new Map<readonly string[], string[]>();
+    const subscribers = members.map((member) => this.#subscriber(member, partitions, resolved));
     const name = preferred(members);
     const assign = ASSIGNORS.get(name);
     assert(assign !== undefined, "a member's assignor was checked");
@@ -125,15 +132,25 @@ export class ConsumerDraft {
     this.#targetEpoch = this.#epoch;
   }
 
-  #subscriber(member: ConsumerMember, partitions: Map<string, number>): Subscriber {
+  /** Members that want the same have the same list, for which an assignor looks. */
+  #subscriber(member: ConsumerMember, partitions: Map<string, number>, resolved: Map<readonly string[], string[]>): Subscriber {
+    let topicIds = resolved.get(member.topics);
+    if (topicIds === undefined) {
+      topicIds = this.#resolve(member.topics, partitions);
+      resolved.set(member.topics, topicIds);
+    }
+    return { id: member.id, instanceId: member.instanceId, topicIds, current: this.target(member.id) };
+  }
+
+  #resolve(names: readonly string[], partitions: Map<string, number>): string[] {
     const topicIds: string[] = [];
-    for (const name of member.topics) {
+    for (const name of names) {
       const topic = this.#topology.byName(name);
       if (topic === undefined) continue;
       topicIds.push(topic.id);
       partitions.set(topic.id, topic.partitions);
     }
-    return { id: member.id, instanceId: member.instanceId, topicIds, current: this.target(member.id) };
+    return topicIds;
   }
 
   /** What happened, in an order that can be applied. */

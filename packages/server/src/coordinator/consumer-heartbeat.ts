@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { heartbeatError } from "./answers.ts";
+import { isSameList } from "./apply-entry.ts";
 import { ASSIGNORS } from "./assignors.ts";
 import type { ConsumerDraft } from "./consumer-draft.ts";
 import { draftOf, finish, removeMembers } from "./consumer-group.ts";
@@ -143,7 +144,7 @@ function newMember({ instanceId, rackId, clientId, clientHost, rebalanceTimeoutM
 }
 
 function step(turn: Turn, draft: ConsumerDraft, input: Input, before: ConsumerMember): void {
-  const wanted = subscribed(before, input);
+  const wanted = subscribed(draft, before, input);
   const member = advance(draft, wanted, input.owned, !isSameList(before.topics, wanted.topics) || draft.member(before.id) === undefined);
   const sessions = finish(turn, draft, input.groupId);
   sessions.sessions.set(member.id, turn.nowMs + turn.shard.options.consumerSessionTimeoutMs);
@@ -166,8 +167,8 @@ function step(turn: Turn, draft: ConsumerDraft, input: Input, before: ConsumerMe
 }
 
 /** What the member says anew; what it does not say stays. */
-function subscribed(member: ConsumerMember, input: Input): ConsumerMember {
-  const topics = input.topics === undefined ? member.topics : [...new Set(input.topics)].sort();
+function subscribed(draft: ConsumerDraft, member: ConsumerMember, input: Input): ConsumerMember {
+  const topics = input.topics === undefined ? member.topics : draft.shared([...new Set(input.topics)].sort());
   const rebalanceTimeoutMs = input.rebalanceTimeoutMs < 0 ? member.rebalanceTimeoutMs : input.rebalanceTimeoutMs;
   const [assignor, rackId] = [input.assignor ?? member.assignor, input.rackId ?? member.rackId];
   const isSame =
@@ -189,10 +190,6 @@ export function advance(draft: ConsumerDraft, member: ConsumerMember, owned: Ass
   );
   draft.set(next);
   return next;
-}
-
-export function isSameList(some: readonly string[], others: readonly string[]): boolean {
-  return some.length === others.length && some.every((item, at) => item === others[at]);
 }
 
 /** Leaves, or, static, goes away for a while: then its partitions wait for it until its session ends. */

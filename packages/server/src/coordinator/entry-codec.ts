@@ -18,11 +18,16 @@ const KINDS = ["group", "offsets", "offsets-gone", "group-gone", "consumer-group
 /** Bytes of docs/formats/groups.md. */
 export function encodeEntry(entry: Entry): Uint8Array {
   const writer = new ByteWriter(1024);
+  writeEntry(writer, entry);
+  return writer.finish();
+}
+
+/** The same behind what the writer has. */
+export function writeEntry(writer: ByteWriter, entry: Entry): void {
   writer.int8(KINDS.indexOf(entry.kind) + 1);
   writer.int8(VERSION);
   writer.compactString(entry.groupId);
   writeFields(writer, entry);
-  return writer.finish();
 }
 
 /** The entries of one input as a batch: magic 2, not compressed, offsets from 0. */

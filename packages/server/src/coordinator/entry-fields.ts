@@ -25,7 +25,7 @@ export function readOptional(reader: ByteReader, bytesMax: number = NAME_BYTES_M
 export function readBlob(reader: ByteReader, bytesMax: number): Uint8Array {
   const length = reader.uvarint();
   if (length > bytesMax) throw reader.malformed(`${length} bytes`);
-  return Uint8Array.from(reader.bytes(length));
+  return new Uint8Array(reader.bytes(length));
 }
 
 export function writeBlob(writer: ByteWriter, bytes: Uint8Array): void {

@@ -9,7 +9,7 @@ import { BATCH_BYTES_MAX } from "../base/limits.ts";
 import type { RecordFold, RecordFolds } from "../partition/record-fold.ts";
 import { applyEntry } from "./apply-entry.ts";
 import type { Entry } from "./entries.ts";
-import { decodeEntry, encodeEntry } from "./entry-codec.ts";
+import { decodeEntry, writeEntry } from "./entry-codec.ts";
 import { entriesOf } from "./fold-entries.ts";
 import type { GroupState } from "./group-state.ts";
 import { ENTRY_BYTES_MAX, FOLD_BYTES_PER_TURN } from "./limits.ts";
@@ -49,16 +49,18 @@ export class GroupsFold implements RecordFold {
     const pieces: Uint8Array[] = [Uint8Array.of(VERSION)];
     for (const group of this.groups.values()) {
       for (const entry of entriesOf(group)) {
-        const bytes = encodeEntry(entry);
-        writer.uint32(bytes.byteLength);
-        writer.raw(bytes);
+        const start = writer.mark;
+        writer.uint32(0);
+        writeEntry(writer, entry);
+        writer.patchInt32(start, writer.mark - start - 4);
         if (writer.length < FOLD_BYTES_PER_TURN) continue;
-        pieces.push(Uint8Array.from(writer.finish()));
+        pieces.push(new Uint8Array(writer.finish()));
         writer.reset();
         await pause();
       }
     }
     pieces.push(writer.finish());
+    await pause();
     return Buffer.concat(pieces);
   }
 

@@ -53,7 +53,13 @@ function isFree(owner: string | undefined, memberId: string): boolean {
 }
 
 export function isSameAssignment(some: Assignment, others: Assignment): boolean {
-  return some.size === others.size && isSubset(some, others) && isSubset(others, some);
+  if (some === others) return true;
+  if (some.size !== others.size) return false;
+  for (const [topicId, partitions] of some) {
+    const there = others.get(topicId);
+    if (there?.length !== partitions.length || !partitions.every((partition, at) => partition === there[at])) return false;
+  }
+  return true;
 }
 
 /** Whether `others` has all of `some`. */

@@ -50,7 +50,7 @@ export function encodeAssignment(assigned: Assignment, topology: Topology): Uint
   const writer = new ByteWriter();
   writer.int16(0);
   encodeMessage(consumerProtocolAssignment, 0, { assignedPartitions, userData: null }, writer);
-  return Uint8Array.from(writer.finish());
+  return new Uint8Array(writer.finish());
 }
 
 /** Whether a member wants the topic. What cannot be read might: its offsets are kept. */

@@ -6,7 +6,7 @@ import type { Topology } from "./topology.ts";
  */
 export function topologyHash(members: readonly ConsumerMember[], topology: Topology): string {
   const names = new Set<string>();
-  for (const { topics } of members) for (const name of topics) names.add(name);
+  for (const topics of new Set(members.map((member) => member.topics))) for (const name of topics) names.add(name);
   let [low, high] = [0x811c9dc5, 0x9e3779b9];
   for (const name of [...names].sort()) {
     const topic = topology.byName(name);
