@@ -1,4 +1,4 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { append, oneNode, records } from "../testing/partition-fixture.ts";
@@ -59,4 +59,18 @@ test("an upload and a raised log start at a time: whichever comes first, the fol
     equal(partition().base.incomplete, false);
     deepEqual(partition().base, partition().live);
   }
+});
+
+test("a read under way when the log start is raised above it is out of range: it does not go on behind", async () => {
+  const { world, node, partition, raise } = await withBatches(3);
+  const { uploader } = must(node.broker, "the broker");
+  while (partition().wal.firstOffset <= 30) {
+    await world.settle(append(partition(), records(10, {}, 1_000, 2_000)).committed);
+    await world.settle(uploader.drain(10_000));
+  }
+  node.bucket.faults.readMs = [500, 500];
+  const reading = Promise.resolve(partition().read(5, 1_000_000, true));
+  const outcome = rejects(reading, { code: "OFFSET_OUT_OF_RANGE" });
+  await raise(30, 30);
+  await world.settle(outcome);
 });

@@ -146,13 +146,15 @@ export class Partition {
    */
   read(offset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
     if (!this.#open) throw new QueueError("NOT_LEADER", `partition ${this.name} is not led here`);
-    if (offset < this.logStart || offset > this.logEnd) {
-      const range = `[${this.logStart}, ${this.highWatermark}]`;
-      throw new QueueError("OFFSET_OUT_OF_RANGE", `offset out of range. partition=${this.name} requested=${offset} log=${range}`);
-    }
+    if (offset < this.logStart || offset > this.logEnd) throw this.#outOfRange(offset);
     if (offset >= this.highWatermark) return NO_RECORDS;
     if (offset >= this.#localStart) return this.#readLocal(offset, bytesMax, atLeastOne);
     return this.#readRemote(offset, bytesMax, atLeastOne);
+  }
+
+  #outOfRange(offset: number): QueueError {
+    const range = `[${this.logStart}, ${this.highWatermark}]`;
+    return new QueueError("OFFSET_OUT_OF_RANGE", `offset out of range. partition=${this.name} requested=${offset} log=${range}`);
   }
 
   /** What is not uploaded is nowhere else, even where the log has lost it. */
@@ -176,6 +178,11 @@ export class Partition {
   /** A stretch without any record (a loss that was accepted) may reach to uploadedEnd: the reader goes on behind it. */
   async #readRemote(offset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
     const slices = await this.#parts.remote.read(this.identity.id, offset, this.uploadedEnd, bytesMax, atLeastOne);
+    if (offset < this.logStart) {
+      // Raised meanwhile: what was found may begin behind a gap that nobody would notice.
+      slices.hold?.release();
+      throw this.#outOfRange(offset);
+    }
     const isEmpty = slices.pieces.length === 0 && slices.nextOffset > offset;
     const isBehind = isEmpty && slices.nextOffset >= this.#localStart;
     return isBehind ? this.read(slices.nextOffset, bytesMax, atLeastOne) : slices;
