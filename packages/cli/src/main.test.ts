@@ -174,6 +174,33 @@ describe("over HTTP", () => {
     deepEqual(requests, ["GET /health"]);
   });
 
+  test("an audit is asked for and waited for; the exit code says whether something is missing", async () => {
+    const report = {
+      listed: 7,
+      live: { objects: 5, bytes: 3 * 2 ** 20 },
+      dead: { objects: 1, bytes: 100 },
+      missing: { objects: 0, bytes: 0, keys: [] as string[] },
+      others: { objects: 1, keys: ["elsewhere/1"] },
+      unreadableManifests: 0,
+    };
+    answer = { status: 200, body: JSON.stringify({ state: "done", error: null, tookMs: 1_500, report }) };
+    const whole = await run("storage", "audit");
+    equal(whole.code, 0);
+    deepEqual(requests, ["POST /storage/audit"]);
+    match(whole.out, /live +5 +3\.0 MiB/);
+    match(whole.out, /of others\n {2}elsewhere\/1/);
+    const missing = { objects: 2, bytes: 10, keys: ["c/data/1/1/x.records"] };
+    answer = { status: 200, body: JSON.stringify({ state: "done", error: null, tookMs: 1_500, report: { ...report, missing } }) };
+    const lost = await run("storage", "audit");
+    equal(lost.code, 1);
+    match(lost.out, /missing +2 +10 B/);
+    match(lost.out, /c\/data\/1\/1\/x\.records\n {2}… and 1 more/);
+    answer = { status: 200, body: JSON.stringify({ state: "failed", error: "the store is away", tookMs: 1, report }) };
+    const failed = await run("storage", "audit", "--output", "json");
+    deepEqual([failed.code, failed.out], [1, ""]);
+    match(failed.err, /the audit failed: the store is away/);
+  });
+
   test("whoever is no TideMQ is named as such", async () => {
     for (const body of ["<html>", "[]", "null", ""]) {
       answer = { status: 200, body };

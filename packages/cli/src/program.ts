@@ -56,6 +56,7 @@ export function buildProgram(): Command {
   addGroups(program);
   addPartition(program);
   addCluster(program);
+  addStorage(program);
   addFlatVerbs(program);
   return program;
 }
@@ -222,6 +223,21 @@ function addHealth(command: Command, path: string): void {
       await clusterHealth(options);
     });
   examples(health, [path, `${path} --output json`]);
+}
+
+function addStorage(program: Command): void {
+  const storage = group(program, "storage", "the bucket");
+  const audit = storage
+    .command("audit")
+    .description("hold the bucket against the metadata: what is there, what waits to be deleted, what is missing")
+    .option("--http <host:port>", "the server's HTTP address", DEFAULT_HTTP)
+    .addOption(outputOption())
+    .action(async (options) => {
+      const { auditStorage } = await import("./commands/storage-audit.ts");
+      await auditStorage(options);
+    });
+  audit.addHelpText("after", "\nEnds with code 1 when the metadata names an object that is not there.");
+  examples(audit, ["tidemq storage audit", "tidemq storage audit --output json"]);
 }
 
 /** The same under names without a space. */

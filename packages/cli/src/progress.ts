@@ -69,3 +69,12 @@ class RateLine implements Progress {
     process.stderr.write("\r\u001b[K");
   }
 }
+
+/** A count of something, without an end to measure by. `what`: as in `1,234 objects listed`. */
+export function startCount(what: string): Readonly<{ update(count: number): void; end(): void }> {
+  if (!process.stderr.isTTY) return { update: () => undefined, end: () => undefined };
+  return {
+    update: (count) => process.stderr.write(`\r\u001b[K  ${countText(count)} ${what}`),
+    end: () => process.stderr.write("\r\u001b[K"),
+  };
+}

@@ -40,6 +40,7 @@ import { ClusterObjectIndex } from "./cluster-object-index.ts";
 import { type Damage, damageOf } from "./damage.ts";
 import { DynamicConfigs, UPLOAD_WAL_USED_RATIO } from "./dynamic-config.ts";
 import { refuseForeignWal } from "./foreign-wal.ts";
+import { StorageAudits } from "./storage-audits.ts";
 import type { World } from "./world.ts";
 
 /** `tidemq start` is one node, and this is its number. */
@@ -100,6 +101,7 @@ export class Broker {
   readonly collector: Collector;
   readonly retention: RetentionDriver;
   readonly groups: GroupCoordinator;
+  readonly audits: StorageAudits;
   readonly clients: ClientListener;
   readonly #listeners: Listener[] = [];
   #hosting: Hosting | undefined;
@@ -184,6 +186,7 @@ export class Broker {
     );
     const named = new ClusterCollectionIndex(this.controller, ids);
     this.collector = new Collector({ store, index: named, ids, clock, random, log, metrics, clusterId, failed, fatal });
+    this.audits = new StorageAudits({ store, named, clock, random, metrics: new TierMetrics(), clusterId, failed }, this.collector, fatal);
     const { controller, partitions } = this;
     const { manifests } = this.remote;
     const looked = (): void => this.collector.look();
@@ -221,6 +224,7 @@ export class Broker {
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();
     this.bucket.stop();
+    this.audits.stop();
     await this.retention.stop(DRAIN_MS);
     await this.collector.stop(DRAIN_MS);
     await this.uploader.stop(DRAIN_MS);

@@ -4,6 +4,7 @@ import { must } from "../base/assert.ts";
 import { objectKey } from "../model/object-id.ts";
 import { append, oneNode, records, TOPIC } from "../testing/partition-fixture.ts";
 import { NODE_ID } from "./broker.ts";
+import type { AuditView } from "./storage-audits.ts";
 
 const batchOf = (n: number) => records(10, { producerId: 7, producerEpoch: 0, baseSequence: n * 10 }, n * 100, 300);
 
@@ -133,4 +134,54 @@ test("a bucket that is away: collected when it is back", async () => {
   node.node.bucket.faults.outage = "none";
   await pass(node, 60_000);
   deepEqual(keysOf(node), []);
+});
+
+async function audited(node: Node): Promise<AuditView> {
+  const { audits } = must(node.node.broker, "the broker");
+  equal(audits.begin().state, "running");
+  while (audits.last?.state === "running") await pass(node, 100);
+  return must(audits.last, "an audit");
+}
+
+test("an audit: what is there and named, what waits, what is missing, what is of others", async () => {
+  const node = await withUploads(90);
+  const { clusterId, controller } = node.broker();
+  await pass(node, 5_000);
+  node.broker().collector.ask();
+  await pass(node, 60_000);
+  const all = await audited(node);
+  equal(all.state, "done");
+  deepEqual([all.report.live.objects, all.report.dead, all.report.missing.objects], [91, { objects: 0, bytes: 0 }, 0]);
+  const storedBytes = keysOf(node).reduce((sum, key) => sum + (node.node.bucket.object(key)?.bytes.byteLength ?? 0), 0);
+  equal(all.report.live.bytes, storedBytes);
+  const records = keysOf(node).filter((key) => key.endsWith(".records"));
+  for (const key of [records[3], records[88]]) node.node.bucket.remove(must(key, "a key"));
+  const brokerEpoch = must(controller.state.brokers.get(NODE_ID), "the broker's state").epoch;
+  const orphan = { broker: NODE_ID, brokerEpoch: brokerEpoch - 1, sequence: 9, random: "0123456789abcdef" };
+  node.node.bucket.overwrite(objectKey(clusterId, orphan, "records"), new Uint8Array(7));
+  node.node.bucket.overwrite("elsewhere/1", new Uint8Array(5));
+  const { report } = await audited(node);
+  deepEqual(report.missing.keys, [records[3], records[88]]);
+  deepEqual([report.live.objects, report.missing.objects, report.dead], [89, 2, { objects: 1, bytes: 7 }]);
+  deepEqual(report.others, { objects: 1, keys: ["elsewhere/1"] });
+});
+
+test("an audit beside uploads, deletions and a LIST that is stale finds nothing missing", async () => {
+  const node = await withUploads(40);
+  node.node.bucket.faults.listStaleMs = 60_000;
+  node.broker().audits.begin();
+  await upload(node, 40, 40);
+  const { identity, leaderEpoch } = node.partition();
+  await node.world.settle(node.broker().controller.raiseLogStart(identity.id, leaderEpoch, 300, 300));
+  while (node.broker().audits.last?.state === "running") await pass(node, 100);
+  equal(node.broker().audits.last?.state, "done");
+  equal(node.broker().audits.last?.report.missing.objects, 0);
+});
+
+test("an audit of a bucket that does not answer fails and says why", async () => {
+  const node = await withUploads(1);
+  node.node.bucket.faults.outage = "fails";
+  const { state, error } = await audited(node);
+  equal(state, "failed");
+  match(error ?? "", /simulated outage/);
 });

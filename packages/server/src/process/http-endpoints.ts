@@ -9,6 +9,8 @@ import { healthOf } from "./health.ts";
  * so no web page can make a person's own browser give up data.
  */
 const ACCEPT_LOSS_HEADER = "x-tidemq-accept-loss";
+/** Likewise: an audit asks much of the bucket. */
+const AUDIT_HEADER = "x-tidemq-audit";
 const RECOVER = /^\/partitions\/([A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
 
 /** What the HTTP address serves: scrapes, probes, and the one decision that only a person may take. */
@@ -26,6 +28,7 @@ export class HttpEndpoints {
   async handle(request: HttpRequest): Promise<HttpReply> {
     const recover = RECOVER.exec(request.path);
     if (recover !== null) return this.#recover(request, recover[1] ?? "", Number(recover[2]));
+    if (request.path === "/storage/audit" && request.method === "POST") return this.#beginAudit(request);
     if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET is served here\n");
     switch (request.path) {
       case "/metrics":
@@ -34,9 +37,23 @@ export class HttpEndpoints {
         return json(200, healthOf(this.#broker));
       case "/ready":
         return this.#isReady() ? text(200, "ready\n") : text(503, "not ready\n");
+      case "/storage/audit":
+        return this.#audit();
       default:
         return text(404, "served here: /metrics /health /ready\n");
     }
+  }
+
+  #beginAudit(request: HttpRequest): HttpReply {
+    if (request.header(AUDIT_HEADER) !== "yes")
+      return failure(400, `an audit reads all of the bucket's index: ask for it with the header ${AUDIT_HEADER}: yes`);
+    return json(202, this.#broker.audits.begin());
+  }
+
+  /** How far it is, or what it found. */
+  #audit(): HttpReply {
+    const { last } = this.#broker.audits;
+    return last === undefined ? failure(404, "no audit has run since the server started: POST /storage/audit begins one") : json(200, last);
   }
 
   async #recover(request: HttpRequest, topic: string, index: number): Promise<HttpReply> {

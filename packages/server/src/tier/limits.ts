@@ -115,7 +115,7 @@ export const READ_BYTES_MAX = 8 * MiB;
 export const DAMAGED_SPANS_MAX = 10_000;
 
 /** Objects that a walk over everything that is named passes before it gives the loop back. */
-export const REFERENCES_PER_TURN = 2_000;
+export const REFERENCES_PER_TURN = 1_000;
 
 /** Keys of one LIST, as many as S3 gives. */
 export const LIST_KEYS_MAX = 1_000;
@@ -135,3 +135,6 @@ export const COLLECT_UNASKED_MS = 3_600_000;
 /** The wait after a collection that failed: from, to, doubling. */
 export const COLLECT_RETRY_MIN_MS = 1_000;
 export const COLLECT_RETRY_MAX_MS = 300_000;
+
+/** Keys that an audit names; beyond it only their number is told. */
+export const AUDIT_NAMES_MAX = 1_000;

@@ -1,5 +1,5 @@
 import { QueueError } from "../base/errors.ts";
-import { compareObjectIds, type ObjectId, objectKey } from "../model/object-id.ts";
+import { compareObjectIds, type ObjectId, type ObjectKind, objectKey } from "../model/object-id.ts";
 import type { ManifestPointer } from "../model/object-range.ts";
 import { corrupt } from "./identity-codec.ts";
 import { MANIFEST_DEPTH_MAX, REFERENCES_PER_TURN } from "./limits.ts";
@@ -16,6 +16,9 @@ export interface NamedObjects {
 
 export type ReferenceParts = StoreReadParts & Readonly<{ named: NamedObjects; clusterId: string; stopped: () => boolean }>;
 
+/** Called for each reference: an object has one for each of its ranges in manifests. */
+type Visit = (id: ObjectId, bytes: number, kind: ObjectKind) => void;
+
 /** The process stops: what was walked so far is not all. */
 export class WalkEnded extends Error {
   override readonly name = "WalkEnded";
@@ -29,13 +32,12 @@ export class WalkEnded extends Error {
  */
 export class ObjectReferences {
   readonly #parts: ReferenceParts;
-  readonly #visit: (id: ObjectId, bytes: number) => void;
+  readonly #visit: Visit;
   #visited = 0;
   /** Manifests that are damaged or missing: what they name is not known. */
   readonly unreadable: ManifestPointer[] = [];
 
-  /** @param visit Called for each reference; an object has one for each of its ranges in manifests. */
-  constructor(parts: ReferenceParts, visit: (id: ObjectId, bytes: number) => void) {
+  constructor(parts: ReferenceParts, visit: Visit) {
     this.#parts = parts;
     this.#visit = visit;
   }
@@ -43,7 +45,7 @@ export class ObjectReferences {
   /** @throws QueueError OBJECT_STORAGE_UNAVAILABLE: not all manifests could be read now. {@link WalkEnded} */
   async walk(): Promise<void> {
     const { named } = this.#parts;
-    for (const { id, objectBytes } of named.records()) if (this.#met(id, objectBytes)) await this.#pause();
+    for (const { id, objectBytes } of named.records()) if (this.#met(id, objectBytes, "records")) await this.#pause();
     for (const { pointer, logStart } of named.manifests()) await this.#walkManifest(pointer, logStart, 1);
   }
 
@@ -58,13 +60,13 @@ export class ObjectReferences {
   }
 
   async #walkManifest(pointer: ManifestPointer, logStart: number, depth: number): Promise<void> {
-    if (this.#met(pointer.object, pointer.objectBytes)) await this.#pause();
+    if (this.#met(pointer.object, pointer.objectBytes, "manifest")) await this.#pause();
     try {
       if (depth > MANIFEST_DEPTH_MAX) throw corrupt(`partition=${pointer.partitionId}`, "manifests below manifests without end");
       const { children, ranges } = await this.#read(pointer);
       for (const child of children) if (child.endOffset > logStart) await this.#walkManifest(child, logStart, depth + 1);
       for (const { object, objectBytes, endOffset } of ranges)
-        if (object !== undefined && endOffset > logStart && this.#met(object, objectBytes)) await this.#pause();
+        if (object !== undefined && endOffset > logStart && this.#met(object, objectBytes, "records")) await this.#pause();
     } catch (error) {
       if (!(error instanceof QueueError) || !isLost(error)) throw error;
       this.unreadable.push(pointer);
@@ -86,8 +88,8 @@ export class ObjectReferences {
   }
 
   /** Whether it is time for others. */
-  #met(id: ObjectId, bytes: number): boolean {
-    this.#visit(id, bytes);
+  #met(id: ObjectId, bytes: number, kind: ObjectKind): boolean {
+    this.#visit(id, bytes, kind);
     this.#visited += 1;
     if (this.#parts.stopped()) throw new WalkEnded();
     return this.#visited % REFERENCES_PER_TURN === 0;
