@@ -13,6 +13,7 @@ import { scenario as diskErrors } from "./scenarios/disk-errors.ts";
 import { scenario as diskFull } from "./scenarios/disk-full.ts";
 import { scenario as duplicateInFlight } from "./scenarios/duplicate-in-flight.ts";
 import { scenario as duplicates } from "./scenarios/duplicates.ts";
+import { scenario as emptied } from "./scenarios/emptied.ts";
 import { scenario as foreignBucket } from "./scenarios/foreign-bucket.ts";
 import { scenario as groups } from "./scenarios/groups.ts";
 import { scenario as kill } from "./scenarios/kill.ts";
@@ -34,6 +35,7 @@ import { scenario as powerLossAtTrim } from "./scenarios/power-loss-at-trim.ts";
 import { scenario as powerLossUnsynced } from "./scenarios/power-loss-unsynced.ts";
 import { scenario as readErrors } from "./scenarios/read-errors.ts";
 import { scenario as refusals } from "./scenarios/refusals.ts";
+import { scenario as retention } from "./scenarios/retention.ts";
 import { scenario as slowDisk } from "./scenarios/slow-disk.ts";
 import { scenario as slowReads } from "./scenarios/slow-reads.ts";
 import { scenario as snapshotFlip } from "./scenarios/snapshot-flip.ts";
@@ -59,6 +61,7 @@ export const SCENARIOS: readonly Scenario[] = [
   diskFull,
   duplicateInFlight,
   duplicates,
+  emptied,
   foreignBucket,
   groups,
   kill,
@@ -80,6 +83,7 @@ export const SCENARIOS: readonly Scenario[] = [
   powerLossUnsynced,
   readErrors,
   refusals,
+  retention,
   slowDisk,
   slowReads,
   snapshotFlip,

@@ -1,4 +1,5 @@
 import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
+import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { type Allowances, checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
 import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
@@ -22,6 +23,9 @@ const SETTLED_WITHIN_MS = 120_000;
 const PROBE_WITHIN_MS = 30_000;
 const UPLOADED_WITHIN_MS = 120_000;
 const READ_WITHIN_MS = 60_000;
+/** Writes that were given up may land late. */
+const COLLECTED_WITHIN_MS = 180_000;
+const COLLECT_MS = 2_000;
 /** When nobody wants anything: this long to come to rest, then nothing for so long. */
 const CALM_MS = 5_000;
 /** Puts that were given up may still land. */
@@ -42,6 +46,7 @@ export async function finish(sim: Sim, options: FinishOptions): Promise<void> {
   for (const log of logs) checkStoredLog(sim.history, log, options);
   if (options.audit !== false)
     await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs, options.mayBeDamaged !== undefined));
+  if (options.audit !== false) await within(sim, COLLECTED_WITHIN_MS, "the bucket holds what is named, and nothing else", collected(sim));
   await idle(sim);
   await within(sim, PROBE_WITHIN_MS, "a clean stop", sim.node.stop());
   sim.stopWatching();
@@ -123,6 +128,17 @@ async function audit(sim: Sim, logs: readonly StoredLog[], mayBeDamaged: boolean
   };
   const batches = await auditBucket(sim.broker, visit, mayBeDamaged);
   sim.say(`audited ${batches} batches in the bucket`);
+}
+
+/** What is named is there from now on; what is not goes, once it is asked for. */
+async function collected(sim: Sim): Promise<void> {
+  for (;;) {
+    sim.broker.collector.ask();
+    await sim.sleep(COLLECT_MS);
+    const { dead, missing } = bucketDifference(sim.broker.controller.state, sim.node.bucket);
+    check(missing.length === 0, "bucket", () => `named and not there: ${missing.join(", ")}`);
+    if (dead.length === 0) return;
+  }
 }
 
 async function idle(sim: Sim): Promise<void> {

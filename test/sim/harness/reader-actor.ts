@@ -23,6 +23,7 @@ export class ReaderActor {
   readonly #sim: Sim;
   readonly #random: SimRandom;
   readonly #load: ReaderLoad;
+  readonly #client: Client;
   readonly #consumer: Consumer;
   readonly #next = new Map<string, number>();
   records = 0;
@@ -32,6 +33,7 @@ export class ReaderActor {
     this.#sim = sim;
     this.#random = sim.random.fork(name);
     this.#load = load;
+    this.#client = client;
     const bytes = this.#random.between(1, 256) * 1024;
     this.#consumer = client.consumer({ waitMsMax: 100, partitionBytesMax: bytes, bufferBytesMax: bytes, bytesMax: 2 * bytes });
     this.#consumer.assign(targets.map((target) => ({ ...target, from: load.from })));
@@ -46,7 +48,7 @@ export class ReaderActor {
         if (this.#random.chance(this.#load.restRatio)) await this.#sim.sleep(this.#random.between(1, 300));
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
-        this.#failed(error);
+        await this.#failed(error);
       }
     }
   }
@@ -83,8 +85,21 @@ export class ReaderActor {
     this.#consumer.seek(topic, partition, offset);
   }
 
+  /** Whether the log begins behind where it stood; it goes on there then. A log that cannot be asked now is asked again. */
+  async #wentOn(topic: string, partition: number, at: number): Promise<boolean> {
+    try {
+      const [earliest] = await this.#client.admin.listOffsets([{ topic, partition, at: "earliest" }]);
+      if (earliest === undefined || earliest.offset <= at) return false;
+      this.#seek(topic, partition, earliest.offset);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ClientError) || error.kind === "internal") throw error;
+      return true;
+    }
+  }
+
   /** A failure that the client hands on: only those that the scenario allows. */
-  #failed(error: ClientError): void {
+  async #failed(error: ClientError): Promise<void> {
     const { topic, partition } = error.place;
     if (topic === undefined || partition === undefined) throw error;
     const at = this.#consumer.position(topic, partition) ?? 0;
@@ -95,6 +110,7 @@ export class ReaderActor {
       return this.#seek(topic, partition, at + 1);
     }
     if (error instanceof OffsetOutOfRangeError) {
+      if (this.#sim.expires && (await this.#wentOn(topic, partition, at))) return;
       check(false, "reads", `${topic}-${partition}: ${this.name} asked for ${at}: ${error.message}`);
     }
     throw error;

@@ -30,6 +30,8 @@ export class Sim {
   gapsAllowed = false;
   /** Files of the log were damaged on purpose: a start names that. Else it has nothing to name. */
   damageAllowed = false;
+  /** Records may fall below the start of the log: readers that stood there go on at the start. */
+  expires = false;
   /** How often unsynced records were lost with leave: what was told before does not count any more. */
   lossesAllowed = 0;
   /** Whether a process may end itself at the moment; the reason decides. */

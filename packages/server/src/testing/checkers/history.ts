@@ -127,6 +127,14 @@ export class History {
     for (const sender of this.senders) for (const sent of sender.sent) if (sent.partition === partition) yield sent;
   }
 
+  /** Whether one of the records that were acknowledged at [from, to) was sent at this time or later. */
+  isAnyYounger(partition: string, from: number, to: number, sinceMs: number): boolean {
+    for (const sender of this.senders)
+      for (const { partition: where, offset, sentAtMs } of sender.sent)
+        if (where === partition && offset >= from && offset < to && sentAtMs >= sinceMs) return true;
+    return false;
+  }
+
   get counts(): Readonly<{ sent: number; acked: number; failed: number; pending: number }> {
     const counts = { sent: 0, acked: 0, failed: 0, pending: 0 };
     for (const sender of this.senders) {

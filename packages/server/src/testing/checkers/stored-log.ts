@@ -18,6 +18,8 @@ export type Allowances = Readonly<{
   mayBeLost?: (sent: Sent) => boolean;
   /** Whether the record at this offset may be answered as damaged. None may, when absent. */
   mayBeDamaged?: (partition: string, offset: number) => boolean;
+  /** Whether records may lie below the start of the log, by retention or at somebody's wish. None may, when absent. */
+  mayBeExpired?: boolean;
 }>;
 
 /**
@@ -87,6 +89,7 @@ function checkAcknowledged(history: History, log: StoredLog, places: ReadonlyMap
       check(allowed, "damage", () => `${log.partition}@${sent.offset}: answered as damaged, but nothing harmed it: ${sentText(sent)}`);
       continue;
     }
+    if (place === undefined && allowances.mayBeExpired === true && sent.offset < log.first) continue;
     if (place === undefined && allowances.mayBeLost?.(sent) === true) continue;
     check(place !== undefined, "acknowledged", () => `${log.partition}: lost ${sentText(sent)}, log=[${log.first}, ${log.end})`);
     check(sent.offset < 0 || log.ids[sent.offset] === sent.id, "acknowledged", () => {
@@ -96,8 +99,9 @@ function checkAcknowledged(history: History, log: StoredLog, places: ReadonlyMap
 }
 
 /** A reader never sees a record that later disappears. */
-function checkSeen(history: History, log: StoredLog, { mayBeDamaged }: Allowances): void {
+function checkSeen(history: History, log: StoredLog, { mayBeDamaged, mayBeExpired }: Allowances): void {
   for (const [offset, id] of history.seen(log.partition)) {
+    if (mayBeExpired === true && offset < log.first) continue;
     const now = log.ids[offset];
     if (now === undefined && isInHole(log, offset) && mayBeDamaged?.(log.partition, offset) === true) continue;
     check(now === id, "nothing-disappears", () => {

@@ -14,7 +14,7 @@ export type SimObjectStoreFaults = {
   nameMs: MsRange;
   /** Probability that a call fails with `unavailable` and nothing was done. */
   unavailableRatio: number;
-  /** Probability that a put answers `unknown` after `unknownAfterMs`. What becomes of it: see the next three. */
+  /** Probability that a put or a removal answers `unknown` after `unknownAfterMs`. What becomes of it: see the next three. */
   unknownRatio: number;
   unknownAfterMs: MsRange;
   /** Of the unknown ones: done in time, done only `lateMs` after the call, else never. */
@@ -64,7 +64,9 @@ export class SimObjectStore {
   readonly faults: SimObjectStoreFaults;
   readonly random: SimRandom;
   /** Plain counters, for checkers. */
-  readonly counts = { puts: 0, reads: 0, removes: 0, refusedCreates: 0, lateCreates: 0, faults: 0 };
+  readonly counts = { puts: 0, reads: 0, removes: 0, refusedCreates: 0, lateCreates: 0, lateRemoves: 0, faults: 0 };
+  /** Called in the moment in which an object goes: for checkers. */
+  onRemove: (key: string) => void = () => undefined;
   readonly #objects = new Map<string, StoredBytes>();
   /** Every key that ever existed: reuse of a key is a bug of the program that a checker looks for. */
   readonly #removedAtMs = new Map<string, number>();
@@ -99,6 +101,11 @@ export class SimObjectStore {
     this.#objects.set(key, { bytes, crc32c: crc32c(bytes), storedAtMs: this.world.nowMs });
   }
 
+  /** Takes an object away, behind everybody's back. */
+  hide(key: string): void {
+    this.#objects.delete(key);
+  }
+
   /** Turns over `count` random bits of a stored object; the store still believes its old checksum. */
   flipBits(key: string, count = 1): void {
     const object = this.#mustHave(key);
@@ -128,6 +135,7 @@ export class SimObjectStore {
     if (!this.#objects.delete(key)) return;
     this.counts.removes += 1;
     this.#removedAtMs.set(key, this.world.nowMs);
+    this.onRemove(key);
     this.world.trace.text(`remove ${key}`);
   }
 
@@ -182,7 +190,7 @@ class ConnectedObjectStore implements ObjectStore {
     const { faults, random } = this.#store;
     await this.#mayFail();
     const isUnknown = random.chance(faults.unknownRatio);
-    if (isUnknown) await this.#putUnknown(key, sent);
+    if (isUnknown) await this.#unknown("lateCreates", () => this.#store.create(key, sent));
     const stored = await this.#call(faults.putMs, () => this.#store.create(key, sent));
     assert(crc32c(Buffer.concat(pieces)) === sum, `pieces changed while they were being put to ${key}`);
     return { bytes: stored.bytes.byteLength, crc32c: faults.confirmsChecksum ? stored.crc32c : undefined };
@@ -226,8 +234,10 @@ class ConnectedObjectStore implements ObjectStore {
 
   async remove(key: string): Promise<void> {
     checkKey(key);
+    const { faults, random } = this.#store;
     await this.#mayFail();
-    await this.#call(this.#store.faults.nameMs, () => this.#store.remove(key));
+    if (random.chance(faults.unknownRatio)) await this.#unknown("lateRemoves", () => this.#store.remove(key));
+    await this.#call(faults.nameMs, () => this.#store.remove(key));
   }
 
   /** Happens at the store, whatever becomes of the process; the answer comes a little later, if somebody still waits. */
@@ -260,20 +270,20 @@ class ConnectedObjectStore implements ObjectStore {
   }
 
   /** Done, done later or never: the answer is the same. */
-  async #putUnknown(key: string, sent: Uint8Array): Promise<void> {
+  async #unknown(late: "lateCreates" | "lateRemoves", act: () => void): Promise<void> {
     const { faults, random, world } = this.#store;
     const fate = random.float();
-    const create = (): void => {
+    const quietly = (): void => {
       try {
-        this.#store.create(key, sent);
+        act();
       } catch (error) {
         if (!(error instanceof ObjectStoreError)) throw error;
       }
     };
-    if (fate < faults.unknownDoneRatio) world.after(random.withinMs(faults.putMs), create);
+    if (fate < faults.unknownDoneRatio) world.after(random.withinMs(faults.putMs), quietly);
     else if (fate < faults.unknownDoneRatio + faults.unknownLateRatio) {
-      this.#store.counts.lateCreates += 1;
-      world.after(random.withinMs(faults.lateMs), create);
+      this.#store.counts[late] += 1;
+      world.after(random.withinMs(faults.lateMs), quietly);
     }
     await this.#reject(faults.unknownAfterMs, "unknown", "no answer in time");
   }
