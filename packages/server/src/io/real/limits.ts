@@ -49,3 +49,6 @@ export const OBJECT_TEMPORARY_AGE_MS = 24 * 60 * 60 * 1000;
 
 /** Unsynced bytes of a file that a `DroppingDisk` keeps back. */
 export const DROPPING_UNSYNCED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** Keys that a LIST of a directory finds at once, for the pages that follow. */
+export const OBJECT_LIST_AHEAD_KEYS = 50_000;

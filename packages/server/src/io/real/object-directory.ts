@@ -10,6 +10,7 @@ import {
   openSync,
   readdirSync,
   readSync,
+  rmdirSync,
   statSync,
   unlinkSync,
   writeFileSync,
@@ -17,7 +18,7 @@ import {
 import { hostname } from "node:os";
 import { ObjectStoreError, type StoredObject } from "../object-store.ts";
 import { errorCodeOf } from "./disk-errors.ts";
-import { OBJECT_TEMPORARY_AGE_MS } from "./limits.ts";
+import { OBJECT_LIST_AHEAD_KEYS, OBJECT_TEMPORARY_AGE_MS } from "./limits.ts";
 import { attempt } from "./object-errors.ts";
 import { ObjectWriter } from "./object-writer.ts";
 
@@ -25,6 +26,8 @@ import { ObjectWriter } from "./object-writer.ts";
 const MARKER = ".tidemq-objects";
 /** Beside the objects, since a link needs the same file system. Keys never begin with a dot. */
 const TEMPORARY = ".temporary";
+/** Who asks for fewer keys does not page through everything. */
+const PAGE_KEYS_MIN = 100;
 
 /** A directory that holds objects: the key is the path. Keys were checked by the caller. */
 export class ObjectDirectory {
@@ -32,6 +35,8 @@ export class ObjectDirectory {
   readonly #temporaryPrefix = `${hostname()}.${process.pid}.`;
   readonly #writer = new ObjectWriter();
   #temporaryNumber = 0;
+  /** What was found behind the page that was listed last. */
+  #ahead: Readonly<{ prefix: string; after: string; keys: string[] }> | undefined;
 
   constructor(root: string) {
     this.#root = root;
@@ -109,11 +114,20 @@ export class ObjectDirectory {
     return undefined;
   }
 
+  /** A folder with very many names is not read anew for each page: what follows was true when the page before was asked for. */
   list(prefix: string, after: string, countMax: number): string[] {
     this.#mustBeThere();
-    const keys: string[] = [];
-    attempt(prefix, "unavailable", () => this.#collect("", prefix, after, countMax, keys));
-    return keys;
+    let ahead = this.#ahead;
+    if (ahead?.prefix !== prefix || ahead.after !== after) {
+      ahead = { prefix, after, keys: [] };
+      const { keys } = ahead;
+      const count = countMax < PAGE_KEYS_MIN ? countMax : OBJECT_LIST_AHEAD_KEYS;
+      attempt(prefix, "unavailable", () => this.#collect("", prefix, after, count, keys));
+    }
+    const page = ahead.keys.slice(0, countMax);
+    const rest = ahead.keys.slice(countMax);
+    this.#ahead = rest.length === 0 ? undefined : { prefix, after: page.at(-1) ?? "", keys: rest };
+    return page;
   }
 
   remove(key: string): void {
@@ -124,6 +138,14 @@ export class ObjectDirectory {
       } catch (error) {
         if (!["ENOENT", "ENOTDIR", "EISDIR"].includes(errorCodeOf(error) ?? "")) throw error;
       }
+    });
+    this.#removeEmptyFolders(key);
+  }
+
+  /** Those that the object leaves behind. A put that needs them makes them in the same step in which it links its object. */
+  #removeEmptyFolders(key: string): void {
+    quietly(() => {
+      for (let folder = folderOf(key); folder !== ""; folder = folderOf(folder)) rmdirSync(`${this.#root}/${folder}`);
     });
   }
 
@@ -198,8 +220,9 @@ function syncFolder(path: string): void {
   }
 }
 
+/** Empty when it lies in none. */
 function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
 /** Of a dead process of this machine, or very old. A file of our own number was left by an earlier process with it. */

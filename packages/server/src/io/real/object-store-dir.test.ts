@@ -158,6 +158,38 @@ test("a key below an object is refused, and a folder is no object", async (t) =>
   await rejects(store.read("c/1/2", 0, 1), { code: "not-found" });
 });
 
+test("folders go with the last object in them, and come back with the next", async (t) => {
+  const { store, root } = await openStore(t);
+  for (const key of ["c/data/1/1/a", "c/data/1/2/a", "c/data/1/2/b"]) await store.put(key, [Buffer.from("x")]);
+  await store.remove("c/data/1/1/a");
+  deepEqual(await readdir(join(root, "c/data/1")), ["2"]);
+  await store.remove("c/data/1/2/a");
+  await store.remove("c/data/1/2/b");
+  deepEqual(
+    (await readdir(root)).filter((name) => !name.startsWith(".")),
+    [],
+  );
+  await store.put("c/data/1/1/b", [Buffer.from("x")]);
+  deepEqual(await store.list("", "", 10), ["c/data/1/1/b"]);
+});
+
+test("pages of a long list", async (t) => {
+  const { store } = await openStore(t);
+  const keys = Array.from({ length: 450 }, (_, n) => `c/${String(n).padStart(4, "0")}`);
+  for (const key of keys) await store.put(key, []);
+  const pages: string[] = [];
+  for (let after = ""; ; ) {
+    const page = await store.list("c/", after, 100);
+    pages.push(...page);
+    if (page.length < 100) break;
+    after = page.at(-1) ?? "";
+  }
+  deepEqual(pages, keys);
+  equal((await store.list("c/", "", 100)).length, 100);
+  for (const key of keys.slice(50)) await store.remove(key);
+  deepEqual(await store.list("c/", "", 100), keys.slice(0, 50));
+});
+
 async function openStore(t: TestContext): Promise<{ store: DirectoryObjectStore; root: string }> {
   const folder = await mkdtemp(join(tmpdir(), "objects-"));
   const root = join(folder, "bucket");
