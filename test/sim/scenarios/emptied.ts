@@ -28,7 +28,7 @@ export const scenario: Scenario = {
       sim.note(`delete ${topic}`);
       sim.load.targets.splice(0, 2);
       await client.admin.deleteTopic(topic);
-      await sim.rest(0, 1_500);
+      await sim.rest(isLast ? 1_500 : 0, 3_000);
       if (sim.random.chance(0.5)) await crash(sim);
     }
     Object.assign(sim.node.bucket.faults, { unavailableRatio: 0, unknownRatio: 0, listStaleMs: 0 });

@@ -128,6 +128,26 @@ test("without object storage, what only that has is waited for, and comes by its
   equal(place(), 5);
 });
 
+test("what lies below the newest range goes, and its objects; the newest alone brings the groups back", async () => {
+  const { world, node, up, commit, place, partition } = await nodeWithGroups(5);
+  for (let from = 0; from < 9; from += 3) {
+    await commit(from, from + 3);
+    equal(await world.settle(up().uploader.drain(10_000)), true);
+  }
+  equal(node.bucket.keys().length, 3);
+  await world.settle(up().retention.look());
+  deepEqual([partition().logStart, partition().uploadedEnd], [6, 9]);
+  equal(up().retention.raised.internal, 1);
+  await world.settle(new Promise<void>((resolve) => world.after(5_000, resolve)));
+  equal(node.bucket.keys().length, 1);
+  await world.settle(node.stop());
+  await world.settle(node.byHand(emptyWal));
+  await world.settle(node.start());
+  await world.settle(up().acceptLoss(GROUPS_TOPIC, 0));
+  await world.settle(until(world, () => place() !== undefined));
+  equal(place(), 8);
+});
+
 async function emptyWal(disk: Disk): Promise<void> {
   for (const name of await disk.list("wal")) await disk.remove(`wal/${name}`);
   await disk.syncFolder("wal");
