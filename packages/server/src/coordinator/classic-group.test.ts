@@ -249,21 +249,59 @@ test("a static member that comes back with another protocol, or between join and
   deepEqual([back.generation, back.protocol], [2, "sticky"]);
   const once = joinedOf(group.ask(group.join("", { instanceId: "i", protocols: both })));
   equal(once.generation, 3);
+  equal(joinedOf(group.ask(group.join("", { instanceId: "i", protocols: both }))).generation, 4);
 });
 
-test("a static member that is away keeps its place through a rebalance, until its session ends", () => {
+test("a static member that is away keeps its place through a rebalance, but not the lead, until its session ends", () => {
   const group = new GroupFixture();
-  const [a = ""] = stable(group, 1);
-  const joined = group.join("", { instanceId: "i" });
-  group.send(joined);
-  group.send(group.join(a));
-  const away = joinedOf(group.answers.get(joined.token)).memberId;
-  const again = group.join(a, { protocols: [{ name: "range", metadata: Uint8Array.of(7) }], rebalanceTimeoutMs: 6_000 });
-  group.send(again);
-  const live = group.shard.live.get("g");
-  ok(live?.kind === "classic" && live.members.has(away));
-  group.pass(10_001);
-  equal(joinedOf(group.answers.get(again.token)).members.length, 1);
+  const long = { sessionTimeoutMs: 100_000 };
+  const [away = ""] = stable(group, 1, { ...long, instanceId: "i" });
+  const other = group.join("", long);
+  group.send(other);
+  group.pass(60_001);
+  const joined = joinedOf(group.answers.get(other.token));
+  deepEqual(
+    joined.members.map(({ id }) => id),
+    [away, joined.memberId],
+  );
+  equal(joined.leader, joined.memberId);
+  equal(beat(group, away, 2, "i"), NONE);
+  group.send(group.sync(joined.memberId, 2));
+  group.pass(60_001);
+  equal(beat(group, joined.memberId, 2), ErrorCode.REBALANCE_IN_PROGRESS);
+  equal(joinedOf(group.ask(group.join(joined.memberId, long))).members.length, 1);
+});
+
+test("of two joins, or two syncs, of one member the earlier is sent again", () => {
+  const group = new GroupFixture();
+  const [a = "", b = ""] = stable(group, 2);
+  const other = group.join("");
+  group.send(other);
+  const [early, late] = [group.join(a), group.join(a)];
+  group.send(early);
+  group.send(late);
+  equal(errorOf(group.answers.get(early.token)), ErrorCode.REBALANCE_IN_PROGRESS);
+  equal(joinedOf(group.ask(group.join(b))).generation, 2);
+  equal(joinedOf(group.answers.get(late.token)).generation, 2);
+  const [first, second] = [group.sync(b, 2), group.sync(b, 2)];
+  group.send(first);
+  group.send(second);
+  equal(errorOf(group.answers.get(first.token)), ErrorCode.REBALANCE_IN_PROGRESS);
+  group.send(group.sync(a, 2));
+  equal(errorOf(group.answers.get(second.token)), NONE);
+});
+
+test("assignments that do not fit an entry are refused", () => {
+  const group = new GroupFixture({ groupBytesMax: 1_000 });
+  const join = group.join("");
+  group.send(join);
+  group.pass(3_000);
+  const { memberId } = joinedOf(group.answers.get(join.token));
+  const sync = (bytes: number) =>
+    errorOf(group.ask(group.sync(memberId, 1, { assignments: [{ memberId, assignment: new Uint8Array(bytes) }] })));
+  equal(sync(1_000), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(group.entries.length, 0);
+  equal(sync(500), NONE);
 });
 
 test("a person removes a static member by its instance id; a wrong pair is refused", () => {
@@ -294,6 +332,11 @@ test("an append that is refused leaves the group as a new coordinator would find
   equal(errorOf(group.answers.get(follower.token)), ErrorCode.COORDINATOR_NOT_AVAILABLE);
   equal(beat(group, a, 1), ErrorCode.UNKNOWN_MEMBER_ID);
   const [c = ""] = stable(group, 1);
+  const waiting = group.join("");
+  group.send(waiting);
+  group.refusesNext = true;
+  equal(errorOf(group.ask(group.commit(c, 1, group.topic("t", 1).id, 5))), ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  equal(errorOf(group.answers.get(waiting.token)), ErrorCode.COORDINATOR_NOT_AVAILABLE);
   group.refusesNext = true;
   equal(errorOf(leave(group, c)), ErrorCode.COORDINATOR_NOT_AVAILABLE);
   equal(beat(group, c, 1), NONE);

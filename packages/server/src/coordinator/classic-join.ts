@@ -150,7 +150,7 @@ function update(turn: Turn, group: ClassicGroup, input: JoinInput, member: LiveM
   renewSession(turn, group, member);
   const before = group.awaitJoin(member, input.token);
   // The client gave up on that request, or its connection ended; it must not hear of a generation twice.
-  if (before !== undefined) turn.answer(group.id, before, joinError(ErrorCode.UNKNOWN_MEMBER_ID, member.id));
+  if (before !== undefined) turn.answer(group.id, before, joinError(ErrorCode.REBALANCE_IN_PROGRESS, member.id));
 }
 
 /** A static member came back, without its id: it takes the place of the one before, which is fenced from now on. */

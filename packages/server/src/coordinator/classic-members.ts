@@ -24,7 +24,7 @@ export function sync(turn: Turn, input: SyncInput): void {
     renewSession(turn, group, member);
     return turn.answer(group.id, input.token, syncAnswer(group, member), true);
   }
-  if (member.syncToken !== undefined) turn.answer(group.id, member.syncToken, syncError(ErrorCode.UNKNOWN_MEMBER_ID));
+  if (member.syncToken !== undefined) turn.answer(group.id, member.syncToken, syncError(ErrorCode.REBALANCE_IN_PROGRESS));
   member.syncToken = input.token;
   if (member.id === group.leader) takeAssignments(turn, group, input, member);
 }
