@@ -1,5 +1,6 @@
 import { API } from "@tidemq/client/apis.ts";
 import type { Client } from "@tidemq/client/client.ts";
+import { ClientError } from "@tidemq/client/errors.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { GroupHistory } from "@tidemq/server/testing/checkers/group-history.ts";
@@ -21,6 +22,7 @@ export class GroupLoad {
   readonly #targets: readonly Target[];
   readonly #members: readonly GroupMember[];
   readonly #running: Promise<unknown>;
+  #stopped = false;
 
   /** @param client Gives each member, and this, a client of its own. */
   constructor(sim: Sim, groupId: string, members: number, targets: readonly Target[], client: () => Client) {
@@ -30,7 +32,7 @@ export class GroupLoad {
     this.#client = client();
     const names = Array.from({ length: members }, (_, n) => `${groupId}-${n}`);
     this.#members = names.map((name) => new GroupMember(sim, name, groupId, client(), targets, this.history));
-    this.#running = Promise.all(this.#members.map((member) => member.run()));
+    this.#running = Promise.all([...this.#members.map((member) => member.run()), this.#look()]);
     this.#running.catch(() => undefined);
   }
 
@@ -41,13 +43,25 @@ export class GroupLoad {
       this.#targets.every(({ topic, partition }, n) => this.history.readTo(partitionKey(topic, partition)) >= (ends[n]?.offset ?? 0));
     while (!isRead()) await Promise.race([this.#sim.sleep(LOOK_MS), this.#running]);
     for (const member of this.#members) member.stop();
+    this.#stopped = true;
     await this.#running;
-    await this.#checkCommitted();
+    await this.#askOffsets();
     this.#sim.say(`${this.groupId}: ${this.history.generations} generations, ${this.history.commits} commits`);
   }
 
+  /** Somebody who shows lag: what it was told once is never taken back. */
+  async #look(): Promise<void> {
+    while (!this.#stopped) {
+      await this.#sim.rest(5, 100);
+      await this.#askOffsets().catch((error: unknown) => {
+        if (!(error instanceof ClientError)) throw error;
+      });
+    }
+  }
+
   /** What a consumer that comes now would be told. */
-  async #checkCommitted(): Promise<void> {
+  async #askOffsets(): Promise<void> {
+    const floors = new Map(this.#targets.map((target) => [keyOf(target), this.history.floor(keyOf(target))]));
     const topics = [...new Set(this.#targets.map(({ topic }) => topic))].map((name) => ({
       name,
       partitionIndexes: this.#targets.filter(({ topic }) => topic === name).map(({ partition }) => partition),
@@ -58,15 +72,17 @@ export class GroupLoad {
       { groups: [{ groupId: this.groupId, topics }] },
       { version: VERSION_WITH_NAMES },
     );
-    check(
-      groups[0]?.errorCode === ErrorCode.NONE,
-      "groups",
-      () => `${this.groupId}: offsets are answered with error ${groups[0]?.errorCode}`,
-    );
+    const errorCode = groups[0]?.errorCode ?? ErrorCode.NONE;
+    check(!this.#stopped || errorCode === ErrorCode.NONE, "groups", () => `${this.groupId}: offsets are answered with error ${errorCode}`);
+    if (errorCode !== ErrorCode.NONE) return;
     for (const { name, partitions } of groups[0]?.topics ?? [])
       for (const { partitionIndex, committedOffset } of partitions) {
         const key = partitionKey(name, partitionIndex);
-        this.history.told(key, committedOffset, this.history.floor(key));
+        this.history.told(key, committedOffset, floors.get(key) ?? -1);
       }
   }
+}
+
+function keyOf({ topic, partition }: Target): string {
+  return partitionKey(topic, partition);
 }

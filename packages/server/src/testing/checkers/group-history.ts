@@ -11,6 +11,7 @@ type Commit = Readonly<{ offset: number; generation: number }>;
  */
 export class GroupHistory {
   readonly #committed = new Map<string, Commit>();
+  readonly #told = new Map<string, number>();
   /** Everything below was read by some member. */
   readonly #readTo = new Map<string, number>();
   readonly #leaders = new Map<number, string>();
@@ -19,9 +20,9 @@ export class GroupHistory {
   commits = 0;
   generations = 0;
 
-  /** The largest offset whose commit was answered so far; −1: none. What is asked for from now on is no less. */
+  /** The largest offset whose commit was answered, or that somebody was told, so far; −1: none. What is asked for from now on is no less. */
   floor(partition: string): number {
-    return this.#committed.get(partition)?.offset ?? -1;
+    return Math.max(this.#committed.get(partition)?.offset ?? -1, this.#told.get(partition) ?? -1);
   }
 
   readTo(partition: string): number {
@@ -30,7 +31,8 @@ export class GroupHistory {
 
   /** @param floor As it was when the offset was asked for. @throws {CheckFailure} */
   told(partition: string, offset: number, floor: number): void {
-    check(offset >= floor, "commits-never-back", () => `${partition}: told ${offset}, though a commit of ${floor} was answered`);
+    check(offset >= floor, "commits-never-back", () => `${partition}: told ${offset}, though ${floor} was told, or answered as committed`);
+    this.#told.set(partition, Math.max(offset, this.#told.get(partition) ?? -1));
     check(offset <= this.readTo(partition), "nothing-skipped", () => {
       return `${partition}: told ${offset}, though nobody has read beyond ${this.readTo(partition)}`;
     });
@@ -48,7 +50,7 @@ export class GroupHistory {
       () => `${partition}: a commit of generation ${generation} behind ${newestBefore} is taken`,
     );
     this.commits += 1;
-    if (offset > this.floor(partition)) this.#committed.set(partition, { offset, generation });
+    if (offset > (this.#committed.get(partition)?.offset ?? -1)) this.#committed.set(partition, { offset, generation });
   }
 
   /** A member was given its assignment. @throws {CheckFailure} */
