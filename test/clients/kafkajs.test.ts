@@ -1,4 +1,4 @@
-// Goal: the producer and the admin client of kafkajs work as with Kafka. Its consumer needs groups.
+// Goal: the producer and the admin client of kafkajs work as with Kafka. Its consumer is in groups.test.ts.
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { COMPRESSIONS, compressionCodec } from "@tidemq/protocol/compression.ts";

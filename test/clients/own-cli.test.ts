@@ -6,37 +6,49 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { GroupScene } from "./group-scene.ts";
 import { freshName, startTarget, type Target } from "./target.ts";
 
 const MAIN = fileURLToPath(import.meta.resolve("@tidemq/cli/main.ts"));
 
 let target: Target;
 let folder: string;
+let scene: GroupScene;
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), "own-cli-"));
   target = await startTarget();
+  scene = new GroupScene(target);
 });
 after(async () => {
+  await scene?.close();
   await target?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
 type Result = Readonly<{ code: number | null; out: string; err: string }>;
 
-/** Runs `tidemq ARGS --bootstrap …`. `until`: sends SIGINT once standard error matches. */
-function tidemq(args: readonly string[], input = "", until?: RegExp): Promise<Result> {
+/** Runs `tidemq ARGS --bootstrap …`. `until`: once standard error matches, does what is to be done `meanwhile` and sends SIGINT. */
+function tidemq(args: readonly string[], input = "", until?: RegExp, meanwhile = (): Promise<void> => Promise.resolve()): Promise<Result> {
   const child = spawn(process.execPath, [MAIN, ...args, "--bootstrap", target.bootstrap]);
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
+  let problem: unknown;
+  let isMatched = false;
   child.stderr.on("data", (chunk: Buffer) => {
     err += chunk.toString();
-    if (until?.test(err) === true) child.kill("SIGINT");
+    if (isMatched || until?.test(err) !== true) return;
+    isMatched = true;
+    meanwhile()
+      .catch((thrown: unknown) => (problem = thrown))
+      .finally(() => child.kill("SIGINT"));
   });
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
-  return new Promise((resolve) => child.on("close", (code) => resolve({ code, out, err })));
+  return new Promise((resolve, reject) => {
+    child.on("close", (code) => (problem === undefined ? resolve({ code, out, err }) : reject(problem)));
+  });
 }
 
 async function newTopic(...flags: string[]): Promise<string> {
@@ -167,5 +179,83 @@ describe("produce and consume", () => {
     equal(result.code, 1);
     match(result.err, /MESSAGE_TOO_LARGE.*\n.*max\.message\.bytes/);
     ok(result.out.includes("1 record failed"), result.out);
+  });
+});
+
+describe("groups", () => {
+  type Described = { state: string; members: unknown[]; partitions: { committed: number; end: number; lag: number }[] };
+
+  test("consume --group commits what it has printed, to the record", async () => {
+    const name = await newTopic();
+    const group = freshName("cli");
+    equal((await tidemq(["topic", "produce", name], "1\n2\n3\n4\n5\n")).code, 0);
+    const consume = (...args: string[]) => tidemq(["topic", "consume", name, "--group", group, ...args]);
+    deepEqual(await consume("--from-beginning", "--max", "2").then(({ code, out }) => [code, out]), [0, "1\n2\n"]);
+    deepEqual(await scene.committed(group, name), [2]);
+    deepEqual(await consume("--from-beginning", "--until-end").then(({ code, out }) => [code, out]), [0, "3\n4\n5\n"]);
+    equal((await tidemq(["topic", "produce", name], "6\n")).code, 0);
+    const ended = await tidemq(["topic", "consume", name, "--group", group], "", /waiting for records at/);
+    deepEqual([ended.code, ended.out], [0, "6\n"]);
+    const described = JSON.parse((await tidemq(["group", "describe", group, "--output", "json"])).out) as Described;
+    deepEqual([described.state, described.members], ["Empty", []], "it has left");
+    deepEqual(
+      described.partitions.map(({ committed: offset, end, lag }) => [offset, end, lag]),
+      [[6, 6, 0]],
+    );
+  });
+
+  test("list, describe, reset-offsets, delete", async () => {
+    const name = await newTopic("--partitions", "2");
+    const group = freshName("cli");
+    const reset = (...args: string[]) => tidemq(["group", "reset-offsets", group, ...args]);
+    equal((await tidemq(["topic", "produce", name, "--partition", "1"], "1\n2\n3\n4\n5\n")).code, 0);
+    const planned = await reset("--topic", name, "--to-latest");
+    match(planned.out, new RegExp(`^${name} +1 +– +5 +new$`, "m"));
+    match(planned.err, /nothing is changed; add --execute/);
+    equal((await tidemq(["group", "describe", group])).code, 1, "a plan makes no group");
+    equal((await reset("--topic", name, "--to-latest", "--execute")).code, 0);
+    deepEqual(await scene.committed(group, name), [0, 5]);
+    match((await reset("--topic", `${name}:1`, "--shift-by", "-2", "--execute")).out, new RegExp(`^${name} +1 +5 +3 +-2$`, "m"));
+    equal((await reset("--all-topics", "--to-offset", "99", "--execute", "--output", "json")).code, 0);
+    deepEqual(await scene.committed(group, name), [0, 5]);
+    equal((await reset("--topic", name, "--by-duration", "1h", "--execute")).code, 0);
+    deepEqual(await scene.committed(group, name), [0, 0]);
+    match((await tidemq(["group", "list"])).out, new RegExp(`^${group} +Empty +\\w+`, "m"));
+    match((await tidemq(["group", "list", "--state", "stable"])).out, new RegExp(`^(?!.*${group})`, "s"));
+    match((await tidemq(["group", "describe", group])).out, new RegExp(`^${name} +1 +0 +5 +5 +–$`, "m"));
+    for (const [args, expected] of [
+      [["group", "reset-offsets", group, "--topic", `${name}:7`, "--to-latest"], /no partition 7/],
+      [["group", "reset-offsets", group, "--topic", freshName("never"), "--to-latest"], /no topic/],
+      [["group", "describe", freshName("never")], /GROUP_ID_NOT_FOUND.*\n.*group list/],
+    ] as const) {
+      const refused = await tidemq(args);
+      equal(refused.code, 1, args.join(" "));
+      match(refused.err, expected);
+    }
+    equal((await tidemq(["group", "delete", group, "--yes"])).code, 0);
+    equal((await tidemq(["group", "delete", group, "--yes"])).code, 1);
+  });
+
+  test("what members would undo is refused while they are there", async () => {
+    const name = await newTopic();
+    const group = freshName("cli");
+    const seen: Result[] = [];
+    const waited = await tidemq(
+      ["topic", "consume", name, "--group", group, "--from-beginning"],
+      "",
+      /waiting for records at/,
+      async () => {
+        match((await tidemq(["group", "describe", group])).out, new RegExp(`tidemq-cli +127.0.0.1 +${name}:0`));
+        seen.push(await tidemq(["group", "reset-offsets", group, "--topic", name, "--to-latest", "--execute"]));
+        seen.push(await tidemq(["group", "delete", group, "--yes"]));
+      },
+    );
+    equal(waited.code, 0, waited.err);
+    deepEqual(
+      seen.map(({ code }) => code),
+      [1, 1],
+    );
+    match(seen[0]?.err ?? "", /has a member \(tidemq-cli at 127\.0\.0\.1\)\n.*Stop its members first/);
+    match(seen[1]?.err ?? "", /NON_EMPTY_GROUP/);
   });
 });

@@ -5,21 +5,26 @@ import { after, before, describe, test } from "node:test";
 import type { Client } from "@tidemq/client/client.ts";
 import type { Assignment, Consumer } from "@tidemq/client/consumer.ts";
 import { type ClientError, OffsetOutOfRangeError } from "@tidemq/client/errors.ts";
+import type { GroupConsumer } from "@tidemq/client/group-consumer.ts";
 import type { BatchReport, ProducerRecord } from "@tidemq/client/producer-batch.ts";
 import { openClient } from "@tidemq/client/real/open-client.ts";
 import { COMPRESSIONS } from "@tidemq/protocol/compression.ts";
 import type { DecodedRecord } from "@tidemq/protocol/record.ts";
 import * as header from "@tidemq/protocol/record-batch.ts";
+import { allValues, GroupScene, until } from "./group-scene.ts";
 import { freshName, startTarget, type Target } from "./target.ts";
 
 let target: Target;
 let client: Client;
+let scene: GroupScene;
 
 before(async () => {
   target = await startTarget();
   client = openClient({ bootstrap: [{ host: target.host, port: target.port }] });
+  scene = new GroupScene(target);
 });
 after(async () => {
+  await scene?.close();
   await client?.close();
   await target?.stop();
 });
@@ -340,5 +345,132 @@ describe("admin", () => {
     );
     const options = await client.admin.describeConfigs({ type: "broker", name: String(cluster.brokers[0]?.nodeId) });
     ok(options.length > 0);
+  });
+});
+
+describe("groups", () => {
+  const take = async (member: GroupConsumer, count: number): Promise<string[]> => {
+    const values: string[] = [];
+    while (values.length < count) {
+      const batch = await member.next();
+      if (batch === undefined) break;
+      values.push(...batch.records().map(({ value }) => textOf(value) ?? ""));
+    }
+    return values;
+  };
+
+  test("a member reads, commits, leaves; the next one goes on there", async () => {
+    const name = await scene.topic(2, 5);
+    const group = freshName("own");
+    const first = client.groupConsumer(group, { from: "earliest", waitMsMax: 200 });
+    first.subscribe([name]);
+    deepEqual((await take(first, 10)).sort(), allValues(2, 0, 5));
+    const waiting = first.next();
+    await first.close();
+    equal(await waiting, undefined);
+    deepEqual(await scene.committed(group, name), [5, 5]);
+    await scene.write(name, 2, 5, 7);
+    const second = client.groupConsumer(group, { from: "earliest", waitMsMax: 200 });
+    second.subscribe([name]);
+    deepEqual((await take(second, 4)).sort(), allValues(2, 5, 7));
+    await second.commit([{ topic: name, partition: 1, offset: 6, metadata: "a note" }]);
+    await second.close();
+    equal((await scene.committed(group, name))[1], 6, "the last batch was still in hand");
+    equal((await client.groups.offsets(group)).find(({ partition }) => partition === 1)?.metadata, "a note");
+  });
+
+  test("members share, and give back; nothing comes twice when all leave well", async () => {
+    const name = await scene.topic(4, 5);
+    const group = freshName("own");
+    const seen: string[][] = [[], []];
+    const join = (values: string[]): { member: GroupConsumer; reading: Promise<void> } => {
+      const member = client.groupConsumer(group, { from: "earliest", waitMsMax: 200 });
+      member.subscribe([name]);
+      const read = async (): Promise<void> => {
+        for await (const batch of member) values.push(...batch.records().map(({ value }) => textOf(value) ?? ""));
+      };
+      return { member, reading: read() };
+    };
+    const first = join(seen[0] as string[]);
+    await until("all is read", () => (seen[0]?.length === 20 ? undefined : `${seen[0]?.length}`));
+    const second = join(seen[1] as string[]);
+    await scene.whenShared(group, [2, 2]);
+    await until("both know", () => (first.member.assignment.length + second.member.assignment.length === 4 ? undefined : "not yet"));
+    await scene.write(name, 4, 5, 8);
+    await until("new records", () => (seen.flat().length >= 32 ? undefined : `${seen.flat().length}`));
+    await first.member.close();
+    await scene.whenShared(group, [4]);
+    await scene.write(name, 4, 8, 9);
+    await until("the last records", () => (seen.flat().length >= 36 ? undefined : `${seen.flat().length}`));
+    await second.member.close();
+    await Promise.all([first.reading, second.reading]);
+    deepEqual(seen.flat().sort(), allValues(4, 0, 9));
+    deepEqual(await scene.committed(group, name), [9, 9, 9, 9]);
+  });
+
+  test("a static member comes back to what it had; a second one under its name is refused", async () => {
+    const name = await scene.topic(2, 1);
+    const group = freshName("own");
+    const open = (): GroupConsumer => {
+      const member = client.groupConsumer(group, { from: "earliest", instanceId: "one", waitMsMax: 200 });
+      member.subscribe([name]);
+      return member;
+    };
+    const first = open();
+    await take(first, 2);
+    await first.close();
+    equal((await client.groups.describe(group)).members.length, 1, "it has not left");
+    const second = open();
+    await until("it is back", async () => {
+      const { members } = await client.groups.describe(group);
+      return members.length === 1 && members[0]?.memberId === second.memberId ? undefined : JSON.stringify(members);
+    });
+    const impatient = openClient({
+      bootstrap: [{ host: target.host, port: target.port }],
+      operationTimeoutMs: 500,
+      bootstrapTimeoutMs: 500,
+    });
+    const double = impatient.groupConsumer(group, { instanceId: "one" });
+    double.subscribe([name]);
+    await rejects(double.next(), { code: "UNRELEASED_INSTANCE_ID" });
+    impatient.abort();
+    await second.close();
+  });
+
+  test("admin: list, describe, progress, move, delete", async () => {
+    const name = await scene.topic(2, 5);
+    const group = freshName("own");
+    const member = client.groupConsumer(group, { from: "earliest", waitMsMax: 200, rackId: "r", assignor: "range" });
+    member.subscribe([name]);
+    await take(member, 10);
+    await until("stable", async () => ((await client.groups.describe(group)).state === "Stable" ? undefined : "not yet"));
+    const described = await client.groups.describe(group);
+    deepEqual([described.type, described.assignor, described.coordinator], ["consumer", "range", 1]);
+    deepEqual(described.members[0]?.assignment, [{ topic: name, partitions: [0, 1] }]);
+    equal((await client.groups.list({ states: ["stable"], types: ["consumer"] })).filter(({ groupId }) => groupId === group).length, 1);
+    equal((await client.groups.list({ states: ["empty"] })).filter(({ groupId }) => groupId === group).length, 0);
+    const places = [0, 1].map((partition) => ({ topic: name, partition }));
+    deepEqual(
+      (await client.groups.progress(group, places)).map(({ offset, end, lag }) => [offset, end, lag]),
+      [0, 1].map(() => [undefined, 5, undefined]),
+    );
+    await rejects(client.groups.delete(group), { code: "NON_EMPTY_GROUP" });
+    await rejects(client.groups.commit(group, [{ topic: name, partition: 0, offset: 3 }]), { code: "UNKNOWN_MEMBER_ID" });
+    await member.commit();
+    await rejects(client.groups.deleteOffsets(group, places), { code: "GROUP_SUBSCRIBED_TO_TOPIC" });
+    await member.close();
+    await client.groups.commit(group, [{ topic: name, partition: 0, offset: 3 }]);
+    deepEqual(
+      (await client.groups.progress(group)).map(({ offset, end, lag }) => [offset, end, lag]),
+      [
+        [3, 5, 2],
+        [5, 5, 0],
+      ],
+    );
+    await client.groups.deleteOffsets(group, [{ topic: name, partition: 1 }]);
+    deepEqual(await scene.committed(group, name), [3]);
+    await client.groups.delete(group);
+    await rejects(client.groups.describe(group), { code: "GROUP_ID_NOT_FOUND" });
+    await rejects(client.groups.delete(group), { code: "GROUP_ID_NOT_FOUND" });
   });
 });

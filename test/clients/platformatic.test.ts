@@ -1,4 +1,4 @@
-// Goal: the producer and the admin client of @platformatic/kafka work as with Kafka. Its consumer needs groups.
+// Goal: the producer and the admin client of @platformatic/kafka work as with Kafka. Its consumer is in groups.test.ts.
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { inspect } from "node:util";

@@ -1,4 +1,4 @@
-// What franz-go must find. Arguments: bootstrap server, beginning of topic names.
+// What franz-go must find. Arguments: bootstrap server, beginning of topic names; `groups` behind them for groups alone.
 // Prints a line for each check: "ok NAME", or "not ok NAME: what was wrong".
 package main
 
@@ -32,6 +32,10 @@ func main() {
 	client := open(kgo.MetadataMinAge(20 * time.Millisecond))
 	defer client.Close()
 	admin = kadm.NewClient(client)
+	if len(os.Args) > 3 && os.Args[3] == "groups" {
+		groupChecks()
+		return
+	}
 	producerChecks()
 	consumerChecks()
 	adminChecks()
