@@ -21,3 +21,11 @@ export function sleep(clock: Clock, delayMs: number): Promise<void> {
     clock.after(delayMs, resolve);
   });
 }
+
+/** What becomes of the promise, unless that takes longer than `timeoutMs`: then the error. Leaves no timer behind, which would keep a process. */
+export function inTime<T>(clock: Clock, promise: Promise<T>, timeoutMs: number, late: () => Error): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(timeoutMs, () => reject(late()));
+    promise.then(resolve, reject).finally(() => timer.cancel());
+  });
+}

@@ -244,6 +244,26 @@ test("a commit is tried again with the member's epoch as it is then", async () =
   deepEqual(committed(made).slice(0, 2), [2, 2]);
 });
 
+test("a closed member leaves nothing behind that would keep a process, and does not wait for a coordinator for ever", async () => {
+  const made = filled(1, 1);
+  const consumer = member(made);
+  await take(made, consumer, 1);
+  await made.world.run(consumer.close());
+  const closedAtMs = made.world.monotonicMs();
+  await rejects(made.world.run(new Promise(() => undefined)), /stuck/);
+  ok(made.world.monotonicMs() < closedAtMs + 2_000, `${made.world.monotonicMs() - closedAtMs} ms`);
+
+  const cut = filled(1, 1);
+  const second = member(cut, { ...EARLIEST, closeTimeoutMs: 3_000 });
+  await take(cut, second, 1);
+  const waiting = second.next();
+  await cut.world.pass(100);
+  cut.cluster.stop(1);
+  await rejects(cut.world.run(second.close()), (error: ClientError) => error.code === "REQUEST_TIMED_OUT");
+  equal(await waiting, undefined);
+  ok(cut.world.monotonicMs() < 10_000);
+});
+
 test("a static member leaves for a while", async () => {
   const made = filled(1, 1);
   const consumer = member(made, { ...EARLIEST, instanceId: "one" });

@@ -1,5 +1,5 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { sleep, type Timer } from "./clock.ts";
+import { inTime, sleep, type Timer } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Consumer } from "./consumer.ts";
 import type { Position } from "./consumer-partition.ts";
@@ -148,7 +148,7 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
     let failure: ClientError | undefined;
     if (this.#options.autoCommit) {
       const commit = this.#commit(() => this.#positions.toCommit());
-      await Promise.race([commit, this.#late("the last commit")]).catch((error: unknown) => {
+      await inTime(this.#parts.cluster.parts.clock, commit, this.#options.closeTimeoutMs, () => this.#late()).catch((error: unknown) => {
         failure = ClientError.from(error);
       });
     }
@@ -162,9 +162,8 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
     for (const run of this.#whenDone.splice(0)) run();
   }
 
-  async #late(what: string): Promise<never> {
-    await sleep(this.#parts.cluster.parts.clock, this.#options.closeTimeoutMs);
-    throw new ClientError({ kafka: ErrorCode.REQUEST_TIMED_OUT }, `${what} of group ${this.groupId} was not answered in time`);
+  #late(): ClientError {
+    return new ClientError({ kafka: ErrorCode.REQUEST_TIMED_OUT }, `the last commit of group ${this.groupId} was not answered in time`);
   }
 
   #fail(error: ClientError): void {

@@ -1,6 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { API } from "./apis.ts";
-import { sleep, type Timer } from "./clock.ts";
+import { inTime, type Timer } from "./clock.ts";
 import type { Cluster } from "./cluster.ts";
 import type { Coordinators } from "./coordinators.ts";
 import { ClientError } from "./errors.ts";
@@ -62,12 +62,11 @@ export class GroupMemberDriver {
     const { options } = this.#state;
     const attempt = (): Promise<number> =>
       this.#coordinators.once(options.groupId, API.consumerGroupHeartbeat, this.#state.farewell(), (answer) => answer.errorCode);
-    const late = sleep(this.#cluster.parts.clock, timeoutMs).then(() => {
+    const late = (): ClientError => {
       const text = `group ${options.groupId} was not told that its member has left; it finds out when the session is over`;
-      throw new ClientError({ kafka: ErrorCode.REQUEST_TIMED_OUT }, text);
-    });
-    late.catch(() => undefined);
-    await Promise.race([retrying(this.#cluster.retryParts, timeoutMs, attempt), late]);
+      return new ClientError({ kafka: ErrorCode.REQUEST_TIMED_OUT }, text);
+    };
+    await inTime(this.#cluster.parts.clock, retrying(this.#cluster.retryParts, timeoutMs, attempt), timeoutMs, late);
   }
 
   async #run(): Promise<void> {
