@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { encodeMessage } from "@tidemq/protocol/codec.ts";
@@ -113,6 +114,24 @@ test("joins are refused: unknown ids, session timeouts out of range, protocols t
   equal(error({ protocols: [{ name: "sticky", metadata: Uint8Array.of() }] }), ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
   const metadata = new Uint8Array(256 * 1024 + 1);
   equal(error({ protocols: [{ name: "range", metadata }] }), ErrorCode.GROUP_MAX_SIZE_REACHED);
+});
+
+test("long names are cut where they can be, and what is kept comes back from the fold as it is", () => {
+  const group = new GroupFixture();
+  const [a = ""] = stable(group, 1, { clientId: `${"x".repeat(254)}\u{1f600}`, clientHost: "é".repeat(400) });
+  group.moveLeader();
+  equal(Buffer.from(a).toString(), a);
+  equal(beat(group, a, 1), NONE);
+});
+
+test("a group without members and offsets is gone at the next sweep", () => {
+  const group = new GroupFixture();
+  const [a = ""] = stable(group, 1);
+  group.send({ kind: "sweep", groupId: "g" });
+  equal(beat(group, a, 1), NONE);
+  leave(group, a);
+  group.send({ kind: "sweep", groupId: "g" });
+  equal(group.fold.groups.size, 0);
 });
 
 test("a full group takes no more members, nor does one whose members fill an entry", () => {
@@ -382,10 +401,11 @@ test("a commit is judged partition by partition, and its size as a whole", () =>
   const group = new GroupFixture({ groupBytesMax: 20_000 });
   const partition = (metadata: string, at = 0) => ({ partition: at, offset: 1, leaderEpoch: 2, metadata });
   const topicId = group.topic("t", 9).id;
-  const topics = [{ topicId, partitions: [partition("x"), partition("é".repeat(2_049), 1)] }];
+  const topics = [{ topicId, partitions: [partition("x"), partition("é".repeat(2_049), 1), partition("", 9), partition("", -1)] }];
   const answer = group.ask(group.commit("", -1, topicId, 1, { topics }));
   ok(answer?.kind === "commit");
-  deepEqual(answer.codes, [[NONE, ErrorCode.OFFSET_METADATA_TOO_LARGE]]);
+  const { OFFSET_METADATA_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode;
+  deepEqual(answer.codes, [[NONE, OFFSET_METADATA_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION, UNKNOWN_TOPIC_OR_PARTITION]]);
   const many = [{ topicId, partitions: Array.from({ length: 9 }, (_, at) => partition("x".repeat(4_000), at)) }];
   equal(errorOf(group.ask(group.commit("", -1, topicId, 1, { topics: many }))), ErrorCode.INVALID_COMMIT_OFFSET_SIZE);
 });

@@ -9,9 +9,9 @@ import type { ConsumerSessions } from "./consumer-sessions.ts";
 import type { Turn } from "./group-shard.ts";
 import { type ConsumerMember, type ConsumerMembership, NO_ASSIGNMENT } from "./group-state.ts";
 import type { HeartbeatInput, JoinInput, LeaveInput, SyncInput } from "./inputs.ts";
-import { NAME_CHARS_MAX } from "./limits.ts";
 import { checkMember } from "./member-check.ts";
 import { idsOf, wantedBy } from "./migration.ts";
+import { isName, shortened } from "./names.ts";
 import { isReconciled } from "./reconcile.ts";
 import { CONSUMER_PROTOCOL, decodeSubscription, encodeAssignment } from "./subscription.ts";
 
@@ -26,8 +26,7 @@ export function joinConsumer(turn: Turn, input: JoinInput): void {
   if (wanted === undefined || !supports(draft.base, input)) return error(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
   const before = find(draft, input);
   if (typeof before === "number") return error(before);
-  const memberId =
-    input.memberId === "" ? `${input.instanceId ?? input.clientId.slice(0, NAME_CHARS_MAX)}-${input.memberUuid}` : input.memberId;
+  const memberId = input.memberId === "" ? `${input.instanceId ?? shortened(input.clientId)}-${input.memberUuid}` : input.memberId;
   if (before === undefined && !hasRoom(turn, draft, input)) return error(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
   if (before === undefined && input.memberId === "" && input.instanceId === undefined && input.needsKnownId)
     return error(ErrorCode.MEMBER_ID_REQUIRED, memberId);
@@ -62,14 +61,14 @@ function find(draft: ConsumerDraft, { memberId, instanceId }: JoinInput): Consum
 function hasRoom(turn: Turn, { base }: ConsumerDraft, { groupId, memberId }: JoinInput): boolean {
   const { membersMax, groupBytesMax } = turn.shard.options;
   const bytes = turn.shard.fold.groups.get(groupId)?.membershipBytes ?? 0;
-  return base.members.size < membersMax && bytes <= groupBytesMax && memberId.length <= 2 * NAME_CHARS_MAX;
+  return base.members.size < membersMax && bytes <= groupBytesMax && isName(memberId);
 }
 
 function newMember(
   { instanceId, clientId, clientHost }: JoinInput,
   id: string,
 ): Omit<ConsumerMember, "topics" | "rackId" | "classic" | "rebalanceTimeoutMs"> {
-  const identity = { id, instanceId, clientId: clientId.slice(0, NAME_CHARS_MAX), clientHost: clientHost.slice(0, NAME_CHARS_MAX) };
+  const identity = { id, instanceId, clientId: shortened(clientId), clientHost: shortened(clientHost) };
   return { ...identity, assignor: undefined, epoch: 0, previousEpoch: 0, assigned: NO_ASSIGNMENT, revoking: NO_ASSIGNMENT };
 }
 
@@ -147,7 +146,8 @@ export function beatConsumer(turn: Turn, input: HeartbeatInput): number {
 
 /** Waiting for what others still hold is no reason to join. */
 function isDue(draft: ConsumerDraft, member: ConsumerMember): boolean {
-  if (member.epoch < draft.epoch || member.revoking.size > 0) return true;
+  // Also while it gives something up: its epoch moves when that is done.
+  if (member.epoch < draft.epoch) return true;
   if (isReconciled(draft.base, member)) return false;
   for (const [topicId, partitions] of draft.target(member.id))
     for (const partition of partitions) {

@@ -10,6 +10,7 @@ import type { ClassicProtocol } from "./group-state.ts";
 import type { JoinInput } from "./inputs.ts";
 import { NAME_BYTES_MAX, NAME_CHARS_MAX, NEW_MEMBER_WAIT_MS, PROTOCOLS_MAX, SUBSCRIPTION_BYTES_MAX } from "./limits.ts";
 import { checkMember } from "./member-check.ts";
+import { shortened } from "./names.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -74,7 +75,7 @@ function refuseFull(turn: Turn, group: ClassicGroup, input: JoinInput): void {
 }
 
 function joinNew(turn: Turn, group: ClassicGroup, input: JoinInput): void {
-  const prefix = input.instanceId ?? input.clientId.slice(0, NAME_CHARS_MAX);
+  const prefix = input.instanceId ?? shortened(input.clientId);
   const memberId = `${prefix}-${input.memberUuid}`;
   const before = input.instanceId === undefined ? undefined : group.instances.get(input.instanceId);
   if (before !== undefined) return replaceStatic(turn, group, input, must(group.members.get(before), "a static member"), memberId);
@@ -99,8 +100,8 @@ function newMember(turn: Turn, input: JoinInput, id: string): LiveMember {
   return {
     id,
     instanceId,
-    clientId: input.clientId.slice(0, NAME_CHARS_MAX),
-    clientHost: input.clientHost.slice(0, NAME_CHARS_MAX),
+    clientId: shortened(input.clientId),
+    clientHost: shortened(input.clientHost),
     sessionTimeoutMs,
     rebalanceTimeoutMs,
     protocols,

@@ -99,10 +99,9 @@ export class ConsumerDraft {
     this.#targets.set(id, target);
   }
 
-  /** As far as this input knows: what a removed member had is free. */
+  /** Before this input: what a member gives up in it is free from the next one on. */
   ownerOf(topicId: string, partition: number): string | undefined {
-    const owner = this.base.owners.get(topicId)?.get(partition);
-    return owner !== undefined && this.member(owner) === undefined ? undefined : owner;
+    return this.base.owners.get(topicId)?.get(partition);
   }
 
   /** The assignment has to be made anew: somebody came, went, or wants something else. */

@@ -81,6 +81,9 @@ test("an answer that was lost is given again to the epoch before, if the member 
   equal(beat(fixture, "a", 3).error, ErrorCode.FENCED_MEMBER_EPOCH);
   const again = beat(fixture, "a", 0);
   deepEqual([again.memberEpoch, partitionsOf(again)], [2, [0, 1]]);
+  fixture.topic("u", 1);
+  equal(beat(fixture, "a", 2, { topics: ["t", "u"] }).memberEpoch, 3);
+  equal(beat(fixture, "a", 1, owning(0)).error, ErrorCode.FENCED_MEMBER_EPOCH);
 });
 
 test("requests that contradict themselves are refused", () => {
@@ -121,6 +124,10 @@ test("a group has so many members at most", () => {
 test("who leaves, or is not heard of for a session, gives way to the others; the last one leaves the group empty", () => {
   const fixture = pair();
   equal(beat(fixture, "b", -1).memberEpoch, -1);
+  fixture.topic("t", 5);
+  fixture.send({ kind: "sweep", groupId: "g" });
+  fixture.topic("t", 4);
+  equal(groupOf(fixture).epoch, 3, "a target that is due needs no other epoch");
   deepEqual(partitionsOf(beat(fixture, "a", 2)), [0, 1, 2, 3]);
   fixture.pass(45_001);
   const group = groupOf(fixture);

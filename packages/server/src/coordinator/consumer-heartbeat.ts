@@ -10,6 +10,7 @@ import { type Assignment, type ConsumerMember, EPOCH_AWAY, NO_ASSIGNMENT } from 
 import type { ConsumerHeartbeatInput } from "./inputs.ts";
 import { NAME_BYTES_MAX, NAME_CHARS_MAX, PARTITIONS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "./limits.ts";
 import { upgrade } from "./migration.ts";
+import { shortened } from "./names.ts";
 import { isSameAssignment, isSubset, reconcile } from "./reconcile.ts";
 
 const LEAVE_EPOCH = -1;
@@ -138,7 +139,7 @@ function checkEpoch(member: ConsumerMember, { memberEpoch, owned }: Input): Refu
 }
 
 function newMember({ instanceId, rackId, clientId, clientHost, rebalanceTimeoutMs, assignor }: Input, id: string): ConsumerMember {
-  const identity = { id, instanceId, clientId: clientId.slice(0, NAME_CHARS_MAX), clientHost: clientHost.slice(0, NAME_CHARS_MAX) };
+  const identity = { id, instanceId, clientId: shortened(clientId), clientHost: shortened(clientHost) };
   const nothing = { topics: [], epoch: 0, previousEpoch: 0, assigned: NO_ASSIGNMENT, revoking: NO_ASSIGNMENT, classic: undefined };
   return { ...identity, rackId, rebalanceTimeoutMs, assignor, ...nothing };
 }

@@ -3,6 +3,7 @@ import type { Entry } from "./entries.ts";
 import type { Turn } from "./group-shard.ts";
 import type { Assignment, CommittedOffset, GroupState } from "./group-state.ts";
 import type { DeleteOffsetsInput } from "./inputs.ts";
+import { TOPICS_MAX } from "./limits.ts";
 import { CONSUMER_PROTOCOL, isClassicSubscribed } from "./subscription.ts";
 
 /** DeleteGroups: only of a group without members; its offsets go with it. */
@@ -24,7 +25,7 @@ function checkDeletion(turn: Turn, groupId: string): number {
 /** OffsetDelete: not of topics that a member reads. What is not there is gone already. */
 export function deleteOffsets(turn: Turn, input: DeleteOffsetsInput): void {
   const group = turn.shard.fold.groups.get(input.groupId);
-  const error = checkOffsetDeletion(turn, group);
+  const error = input.topics.length > TOPICS_MAX ? ErrorCode.INVALID_REQUEST : checkOffsetDeletion(turn, group);
   if (group === undefined || error !== ErrorCode.NONE)
     return turn.answer(input.groupId, input.token, { kind: "delete-offsets", error, codes: [] });
   const gone = new Map<string, readonly number[]>();
@@ -65,24 +66,15 @@ export function sweepOffsets(turn: Turn, group: GroupState): Entry[] {
   const topics = expired(turn, group);
   const live = turn.shard.live.get(group.id);
   const isUsed = group.membership.members.size > 0 || (live?.kind === "classic" && !live.isIdle);
-  if (!isUsed && countOf(topics) === offsetCount(group))
-    return isOld(turn, group) ? [{ kind: "group-gone", groupId: group.id }] : gone(group, topics);
-  return gone(group, topics);
-}
-
-function gone(group: GroupState, topics: Assignment): Entry[] {
+  if (!isUsed && countOf(topics) === offsetCount(group)) return [{ kind: "group-gone", groupId: group.id }];
   return topics.size === 0 ? [] : [{ kind: "offsets-gone", groupId: group.id, topics }];
-}
-
-/** A group that never had an offset is kept for as long as one that had. */
-function isOld(turn: Turn, group: GroupState): boolean {
-  const { emptySinceMs } = group.membership;
-  return emptySinceMs < 0 || turn.wallMs - emptySinceMs >= turn.shard.options.offsetsRetentionMs;
 }
 
 function expired(turn: Turn, group: GroupState): Assignment {
   const topics = new Map<string, number[]>();
   for (const [topicId, offsets] of group.offsets) {
+    // One entry holds no more; the next sweep goes on.
+    if (topics.size === TOPICS_MAX) break;
     const isDeleted = turn.shard.topology.byId(topicId) === undefined;
     const mayExpire = isDeleted || !isRead(turn, group, topicId);
     if (!mayExpire) continue;

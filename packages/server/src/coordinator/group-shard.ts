@@ -7,6 +7,7 @@ import type { Effect } from "./effects.ts";
 import type { Entry } from "./entries.ts";
 import type { GroupsFold } from "./groups-fold.ts";
 import type { Times } from "./inputs.ts";
+import { GROUP_BYTES_MAX, MEMBERS_MAX } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
 import { WakeQueue } from "./wake-queue.ts";
@@ -29,6 +30,7 @@ export class GroupShard {
   announcedMs = Number.POSITIVE_INFINITY;
 
   constructor(fold: GroupsFold, options: GroupOptions, topology: Topology) {
+    assert(options.membersMax <= MEMBERS_MAX && options.groupBytesMax <= GROUP_BYTES_MAX, "a group fits one entry");
     this.fold = fold;
     this.options = options;
     this.topology = topology;

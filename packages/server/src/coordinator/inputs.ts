@@ -1,6 +1,6 @@
 import type { Assignment, ClassicProtocol } from "./group-state.ts";
 
-/** Monotonic and wall time, in milliseconds; what every input carries. */
+/** Monotonic and wall time, in milliseconds; what every input carries. Wall time is whole: entries keep it. */
 export type Times = Readonly<{ nowMs: number; wallMs: number }>;
 
 /** Which request, and what it is about. `token`: the driver's number for the answer. */
@@ -9,7 +9,10 @@ type Asked = Readonly<{ groupId: string; token: number }>;
 /** Where a request comes from. */
 type Client = Readonly<{ clientId: string; clientHost: string }>;
 
-/** `memberId` empty: it has none yet. `memberUuid`: fresh chance, for the case that it gets one. */
+/**
+ * `memberId` empty: it has none yet. `memberUuid`: fresh chance, for the case that it gets one. A request that has no rebalance timeout (v0) means its
+ * session timeout.
+ */
 export type JoinInput = Asked &
   Client &
   Readonly<{

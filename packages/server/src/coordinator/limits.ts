@@ -23,6 +23,9 @@ export const TOPICS_MAX = 10_000;
 /** Partitions of one topic in an entry. */
 export const PARTITIONS_MAX = 10_000;
 
+/** All members of one group; what any option may allow. */
+export const GROUP_BYTES_MAX = 4 * MiB;
+
 /** One entry: a whole group at its limit with room for what surrounds it. The entries of one input are one batch, which must be below 16 MiB. */
 export const ENTRY_BYTES_MAX = 5 * MiB;
 

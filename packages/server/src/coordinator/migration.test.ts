@@ -111,6 +111,12 @@ test("classic members come and go in a mixed group, and are checked as everywher
     join("", { protocols: [{ name: "range", metadata: offered?.metadata ?? Uint8Array.of() }] }).error,
     ErrorCode.INCONSISTENT_GROUP_PROTOCOL,
   );
+  equal(join("x".repeat(1_025), wanting()).error, ErrorCode.GROUP_MAX_SIZE_REACHED);
+  const writer = new ByteWriter();
+  writer.int16(0);
+  encodeMessage(consumerProtocolSubscription, 0, { topics: ["x".repeat(1_025)] }, writer);
+  const long = { protocols: [{ name: "cooperative-sticky", metadata: new Uint8Array(writer.finish()) }] };
+  equal(join("", long).error, ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
   equal(fixture.ask(fixture.sync(old, 1))?.error, ErrorCode.ILLEGAL_GENERATION);
   equal(fixture.ask(fixture.sync(old, 2))?.error, ErrorCode.REBALANCE_IN_PROGRESS);
   equal(fixture.ask(fixture.sync("new", 2))?.error, ErrorCode.UNKNOWN_MEMBER_ID);

@@ -4,6 +4,8 @@ import { ConsumerDraft, membershipOf } from "./consumer-draft.ts";
 import type { Entry } from "./entries.ts";
 import type { Turn } from "./group-shard.ts";
 import { type Assignment, type ClassicMember, type ConsumerMember, NO_ASSIGNMENT } from "./group-state.ts";
+import { TOPICS_MAX } from "./limits.ts";
+import { isName } from "./names.ts";
 import { CONSUMER_PROTOCOL, decodeAssignment, decodeSubscription, encodeAssignment } from "./subscription.ts";
 import type { Topology } from "./topology.ts";
 
@@ -53,7 +55,7 @@ function assignedOf(member: ClassicMember, topology: Topology, taken: Set<string
     for (const partition of free) taken.add(`${topicId}:${partition}`);
     if (free.length > 0) assigned.set(topicId, free);
   }
-  return assigned;
+  return assigned.size > TOPICS_MAX ? undefined : assigned;
 }
 
 /** Topics that do not exist are nobody's. */
@@ -77,7 +79,9 @@ export function idsOf(topics: readonly Readonly<{ topic: string; partitions: rea
 export function wantedBy({ protocols }: Pick<ClassicMember, "protocols">): { topics: string[]; rackId: string | undefined } | undefined {
   const subscription = protocols[0] === undefined ? undefined : decodeSubscription(protocols[0].metadata);
   if (subscription === undefined) return undefined;
-  return { topics: [...new Set(subscription.topics)].sort(), rackId: subscription.rackId ?? undefined };
+  const { topics, rackId } = subscription;
+  if (topics.length > TOPICS_MAX || !topics.every(isName) || !isName(rackId ?? "")) return undefined;
+  return { topics: [...new Set(topics)].sort(), rackId: rackId ?? undefined };
 }
 
 /** The group is a classic one again, with what its members have; they are asked to join, since nobody assigns for them any more. */
