@@ -180,6 +180,7 @@ export async function withEnvironment(changes: Readonly<Record<string, string | 
   try {
     await run();
   } finally {
+    for (const name of Object.keys(changes)) delete process.env[name];
     Object.assign(process.env, before);
   }
 }

@@ -13,10 +13,13 @@ import { BUCKET, type StoreServer } from "./store-server.ts";
 import { startVersitygw, WITHOUT_VERSITYGW } from "./versitygw.ts";
 
 const KiB = 1024;
+const MiB = 1024 * KiB;
 /** Small uploads, soon; and a little memory, so that reads come from the bucket. */
 const UPLOADING = ["--upload-size", "1MiB", "--upload-age", "1s", "--write-memory", "64MiB", "--read-memory", "16MiB"];
 const RECOVERY_MS_MAX = 30_000;
 const BATCH_BYTES = 100 * KiB;
+const RATE_BYTES = 2 * MiB;
+const OBJECT_BYTES_MAX = 2 * MiB;
 
 const ENDPOINT_FLAGS = { s3: "--s3-endpoint", gs: "--gcs-endpoint", az: "--azure-endpoint" } as const;
 
@@ -68,6 +71,20 @@ function processSuite(name: string, missing: string | undefined, start: () => Pr
       proxy.restore();
       await uploaded();
       await log.check();
+    });
+
+    test("uploads keep the rate that is set", async () => {
+      equal(await server.end(), 0);
+      server = await launch("data", ["--object-upload-rate", `${RATE_BYTES / MiB}MiB`]);
+      await log.connect(server.kafka);
+      const [startMs, before] = [performance.now(), await server.metric("tidemq_uploaded_bytes_total")];
+      await log.append(80);
+      await uploaded();
+      const seconds = (performance.now() - startMs) / 1000;
+      const bytes = (await server.metric("tidemq_uploaded_bytes_total")) - before;
+      ok(bytes > 7 * MiB, `${bytes} bytes`);
+      // A second's bytes go at once, and the last object when its turn has come.
+      ok(bytes <= RATE_BYTES * (seconds + 1) + OBJECT_BYTES_MAX, `${bytes} bytes in ${seconds} s`);
     });
 
     test("credentials that are refused are told, without the credentials", async () => {

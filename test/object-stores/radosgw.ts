@@ -1,8 +1,9 @@
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, temporaryFolder, until } from "../process/server-process.ts";
+import { promisify } from "node:util";
+import { freePort, temporaryFolder } from "../process/server-process.ts";
 import { createS3Bucket } from "./s3-administration.ts";
 import { answers, BUCKET, missingProgram, StoreProcess, type StoreServer } from "./store-server.ts";
 
@@ -11,6 +12,10 @@ export const WITHOUT_RADOSGW =
   missingProgram("radosgw", "radosgw") ?? missingProgram("ceph-mon", "ceph-mon") ?? missingProgram("ceph-osd", "ceph-osd");
 
 const KEYS = { AWS_ACCESS_KEY_ID: "test-access", AWS_SECRET_ACCESS_KEY: "test-secret-of-radosgw" };
+
+/** On a busy machine each step of its start may take long. */
+const COMMAND_MS_MAX = 120_000;
+const STORE_TRIES_MAX = 10;
 
 /**
  * Ceph's S3: a monitor, one store in memory and the gateway, all on loopback and without root. It refuses what S3 refuses,
@@ -26,15 +31,14 @@ export async function startRadosgw(): Promise<StoreServer> {
   writeFileSync(join(folder, "keyring"), "");
   writeFileSync(file, configuration(folder, cluster, ports));
   const monitorAddress = `[v1:127.0.0.1:${ports.monitor}]`;
-  ask("monmaptool", ["--create", "--clobber", "--fsid", cluster, "--addv", "a", monitorAddress, join(folder, "monmap")]);
-  ask("ceph-mon", ["-i", "a", "--mkfs", "--monmap", join(folder, "monmap"), ...conf]);
+  await ask("monmaptool", ["--create", "--clobber", "--fsid", cluster, "--addv", "a", monitorAddress, join(folder, "monmap")]);
+  await ask("ceph-mon", ["-i", "a", "--mkfs", "--monmap", join(folder, "monmap"), ...conf]);
   const processes = [new StoreProcess("ceph-mon", ["-f", "-i", "a", ...conf])];
-  ask("ceph", [...conf, "osd", "new", store]);
-  ask("ceph-osd", ["-i", "0", "--mkfs", "--osd-uuid", store, ...conf]);
-  processes.push(new StoreProcess("ceph-osd", ["-f", "-i", "0", ...conf]));
-  await until("Ceph's store is up", () => / 1 up/.test(ask("ceph", [...conf, "osd", "stat"])), 60_000);
+  await ask("ceph", [...conf, "osd", "new", store]);
+  await ask("ceph-osd", ["-i", "0", "--mkfs", "--osd-uuid", store, ...conf]);
+  processes.push(await startStore(conf));
   const user = ["--access-key", KEYS.AWS_ACCESS_KEY_ID, "--secret-key", KEYS.AWS_SECRET_ACCESS_KEY];
-  ask("radosgw-admin", [...conf, "user", "create", "--uid=test", "--display-name=test", ...user]);
+  await ask("radosgw-admin", [...conf, "user", "create", "--uid=test", "--display-name=test", ...user]);
   const gateway = new StoreProcess("radosgw", ["-f", "-n", "client.rgw", ...conf]);
   processes.push(gateway);
   const endpoint = `http://127.0.0.1:${ports.gateway}`;
@@ -50,7 +54,20 @@ export async function startRadosgw(): Promise<StoreServer> {
   };
 }
 
-/** The monitor map is given as a file, too: else the store asks before it knows the cluster, and is refused. */
+/** It sometimes asks the monitor before it knows which cluster that is, is refused ("wrong fsid") and ends: then once more. */
+async function startStore(conf: readonly string[]): Promise<StoreProcess> {
+  for (let tries = 1; ; tries++) {
+    const store = new StoreProcess("ceph-osd", ["-f", "-i", "0", ...conf]);
+    try {
+      await store.ready(async () => / 1 up/.test(await ask("ceph", [...conf, "osd", "stat"])));
+      return store;
+    } catch (error) {
+      if (tries === STORE_TRIES_MAX || !String(error).includes("wrong fsid")) throw error;
+    }
+  }
+}
+
+/** The monitor map is given as a file, too: without it the store is refused nearly always. */
 function configuration(folder: string, cluster: string, ports: Readonly<{ monitor: number; gateway: number }>): string {
   return `[global]
 fsid = ${cluster}
@@ -85,7 +102,7 @@ cluster addr = 127.0.0.1
 log file =
 log to file = false
 log to stderr = false
-err to stderr = false
+err to stderr = true
 mon cluster log to file = false
 rgw frontends = beast endpoint=127.0.0.1:${ports.gateway}
 rgw enable usage log = false
@@ -94,9 +111,8 @@ rgw thread pool size = 32
 `;
 }
 
-/** What it prints. */
-function ask(program: string, args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8", timeout: 60_000 });
-  if (status !== 0) throw new Error(`${program} ${args.join(" ")}: exit code ${status}\n${stderr.slice(-2000)}`);
+/** What it prints. Not synchronous: the processes that it asks must get rid of what they say meanwhile. */
+async function ask(program: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(program, args, { timeout: COMMAND_MS_MAX });
   return stdout;
 }

@@ -7,7 +7,7 @@ import { pause } from "../process/server-process.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 /** Where install.sh puts what npm and Go bring. */
 const INSTALLED = join(ROOT, ".cache", "stores");
-const READY_MS_MAX = 60_000;
+const READY_MS_MAX = 120_000;
 
 /** A server of some store on this machine, with an empty bucket. */
 export type StoreServer = Readonly<{

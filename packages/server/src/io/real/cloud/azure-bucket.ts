@@ -16,7 +16,11 @@ const CREDENTIALS_ADVICE =
 /** Azure through the provider's library. Its confirmation is an MD5, which is compared with that of what was sent. */
 export async function openAzure(place: BucketPlace): Promise<OpenedBucket> {
   const texts = { place: placeText(place), credentialsAdvice: CREDENTIALS_ADVICE };
-  const service = await azureService(place);
+  const service = await azureService(place).catch((error: unknown) => {
+    if (error instanceof ObjectStoreError) throw error;
+    // Its text may quote what it was given.
+    throw new ObjectStoreError("denied", `${texts.place}: the account or its credentials are malformed: ${CREDENTIALS_ADVICE}`);
+  });
   return { ...texts, bucket: new AzureBucket(service.getContainerClient(place.bucket), place.prefix, texts) };
 }
 

@@ -20,6 +20,7 @@ export class CloudCalls {
 
   constructor(opened: Promise<OpenedBucket>, turns: CallTurns, limits: CallLimits = { readMs: READ_MS_MAX, writeMs: WRITE_MS_MAX }) {
     this.#opened = opened;
+    opened.catch(() => undefined); // told by every call
     this.#turns = turns;
     this.#limits = limits;
   }

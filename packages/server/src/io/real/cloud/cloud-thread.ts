@@ -11,6 +11,9 @@ import { CALLS_MAX } from "./limits.ts";
 import { ObjectBody } from "./object-body.ts";
 import { openBucket } from "./open-bucket.ts";
 
+// Warnings of libraries would stand between the lines of the log; what matters of them comes back as an error.
+process.removeAllListeners("warning");
+
 const port = must(parentPort, "the port of the thread of objects");
 const calls = new CloudCalls(openBucket(workerData as BucketPlace), new CallTurns(CALLS_MAX));
 
