@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { COMPRESSIONS } from "@tidemq/protocol/compression.ts";
 import { downloadKafka, kafkaProblem, libraryFolder } from "../../bench/kafka-server.ts";
+import { until } from "../process/server-process.ts";
 import { EARLIEST, LATEST, newTopic, offsetAt, storedBatches, storedRecords, whenLed } from "./calls.ts";
 import { output, runProgram } from "./run-program.ts";
 import { suite } from "./suite.ts";
@@ -37,7 +38,7 @@ suite("Kafka's tools", kafkaProblem(), () => {
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), "kafka-tools-"));
     await downloadKafka();
-    target = await startTarget();
+    target = await startTarget(["--retention-check", "1s", "--upload-age", "1s"]);
     wire = await Wire.connect(target);
   });
   after(async () => {
@@ -171,6 +172,16 @@ suite("Kafka's tools", kafkaProblem(), () => {
     match(await tool("log-dirs", ["--describe", "--topic-list", topic.name]), new RegExp(`"partition":"${topic.name}-0","size":\\d+`));
     match(await deleteBelow(-1), /low_watermark: 4/);
     match(await deleteBelow(9), /OffsetOutOfRangeException/);
+  });
+
+  test("kafka-configs: retention.ms makes records go", async (t) => {
+    if (target.isKafka) return t.skip("Kafka looks every five minutes");
+    const topic = await newTopic(wire, "brief");
+    await tool("console-producer", ["--topic", topic.name], "1\n2\n3\n");
+    const of = ["--entity-type", "topics", "--entity-name", topic.name];
+    match(await tool("configs", ["--alter", ...of, "--add-config", "retention.ms=1000"]), /Completed/);
+    await until("the records are gone", async () => (await offsetAt(wire, topic.name, 0, EARLIEST)).offset === 3, 30_000);
+    match(await tool("get-offsets", ["--topic", topic.name, "--time", "earliest"]), new RegExp(`^${topic.name}:0:3$`, "m"));
   });
 
   test("kafka-acls: nothing restricts anybody", async () => {
