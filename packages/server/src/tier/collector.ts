@@ -66,8 +66,12 @@ export class Collector {
     this.#stopped = true;
     this.#timer?.cancel();
     if (this.#running === undefined) return;
-    const waited = new Promise<void>((resolve) => this.#parts.clock.after(waitMs, resolve));
+    let timer: Timer | undefined;
+    const waited = new Promise<void>((resolve) => {
+      timer = this.#parts.clock.after(waitMs, resolve);
+    });
     await Promise.race([this.#running, waited]);
+    timer?.cancel();
   }
 
   #leftBehind(): number {

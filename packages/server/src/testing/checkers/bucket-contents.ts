@@ -1,30 +1,42 @@
-import type { ClusterState } from "../../cluster/cluster-state.ts";
-import { type ObjectId, objectKey } from "../../model/object-id.ts";
-import type { ManifestPointer } from "../../model/object-range.ts";
+import type { ClusterState, PartitionState } from "../../cluster/cluster-state.ts";
+import { objectKey } from "../../model/object-id.ts";
+import type { ManifestPointer, ObjectRange } from "../../model/object-range.ts";
 import { decodeManifest } from "../../tier/manifest-codec.ts";
 import type { SimObjectStore } from "../sim-io/object-store.ts";
+
+/** What is found on the way down from a root: manifests that are not there have nothing below them. */
+type Found = Readonly<{ manifests: string[]; ranges: ObjectRange[] }>;
+
+function lookInto(state: ClusterState, bucket: SimObjectStore, pointer: ManifestPointer, logStart: number, found: Found): void {
+  const key = objectKey(state.clusterId, pointer.object, "manifest");
+  found.manifests.push(key);
+  const stored = bucket.object(key);
+  if (stored === undefined) return;
+  const { children, ranges } = decodeManifest(stored.bytes, pointer, state.clusterId, key);
+  for (const child of children) if (child.endOffset > logStart) lookInto(state, bucket, child, logStart, found);
+  found.ranges.push(...ranges.filter(({ endOffset }) => endOffset > logStart));
+}
+
+/** Every range of a partition from the log's start on, those in manifests in front. */
+export function readableRanges(state: ClusterState, bucket: SimObjectStore, partition: PartitionState): readonly ObjectRange[] {
+  const { manifest, ranges, logStart } = partition;
+  const found: Found = { manifests: [], ranges: [] };
+  if (manifest !== undefined) lookInto(state, bucket, manifest, logStart, found);
+  return [...found.ranges, ...ranges.all().filter(({ endOffset }) => endOffset > logStart)];
+}
 
 /**
  * The keys that the metadata names at this moment, as somebody would find them who can look at everything at once: ranges in
  * the state, manifests, and what manifests name at or above the log's start.
  */
 export function namedKeys(state: ClusterState, bucket: SimObjectStore): ReadonlySet<string> {
-  const keys = new Set<string>();
-  const key = (id: ObjectId, kind: "records" | "manifest"): string => objectKey(state.clusterId, id, kind);
-  const addManifest = (pointer: ManifestPointer, logStart: number): void => {
-    const name = key(pointer.object, "manifest");
-    keys.add(name);
-    const stored = bucket.object(name);
-    if (stored === undefined) return;
-    const { children, ranges } = decodeManifest(stored.bytes, pointer, state.clusterId, name);
-    for (const { object, endOffset } of ranges) if (object !== undefined && endOffset > logStart) keys.add(key(object, "records"));
-    for (const child of children) if (child.endOffset > logStart) addManifest(child, logStart);
-  };
+  const found: Found = { manifests: [], ranges: [] };
   for (const { ranges, manifest, logStart } of state.partitions.values()) {
-    for (const { object } of ranges.all()) if (object !== undefined) keys.add(key(object, "records"));
-    if (manifest !== undefined) addManifest(manifest, logStart);
+    found.ranges.push(...ranges.all());
+    if (manifest !== undefined) lookInto(state, bucket, manifest, logStart, found);
   }
-  return keys;
+  const records = found.ranges.flatMap(({ object }) => (object === undefined ? [] : [objectKey(state.clusterId, object, "records")]));
+  return new Set([...found.manifests, ...records]);
 }
 
 /** Keys of this cluster's brokers that nothing names, and named ones that are not there. */
