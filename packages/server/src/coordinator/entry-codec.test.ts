@@ -105,6 +105,32 @@ test("the entries of one input are one batch, which the fold applies", () => {
   throws(() => fold.apply(broken), refused(/corrupt batch/));
 });
 
+test("a group that only offsets made is gone with the last of them", () => {
+  const fold = new GroupsFold();
+  for (const at of [1, 2]) fold.applyEntry(GOLDEN[at]?.[0] as Entry);
+  equal(fold.groups.size, 0);
+  equal(fold.bytes, 0);
+});
+
+test("entries that contradict their group are refused", () => {
+  const fold = new GroupsFold();
+  const [, , , , consumer, joined, gone, target] = GOLDEN.map(([entry]) => entry) as [
+    Entry,
+    Entry,
+    Entry,
+    Entry,
+    Entry,
+    Entry,
+    Entry,
+    Entry,
+  ];
+  for (const entry of [joined, gone, target]) throws(() => fold.applyEntry(entry), refused(/contradicts/), entry.kind);
+  fold.applyEntry(consumer);
+  for (const entry of [gone, target]) throws(() => fold.applyEntry(entry), refused(/contradicts/), entry.kind);
+  fold.applyEntry(joined);
+  throws(() => fold.applyEntry({ kind: "member", groupId: "g", member: { ...member, id: "n" } }), refused(/two owners/));
+});
+
 test("golden: a fold is a list of entries, and equal ones have equal bytes", async () => {
   const pause = (): Promise<void> => Promise.resolve();
   const fold = new GroupsFold();

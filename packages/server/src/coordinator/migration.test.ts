@@ -176,7 +176,7 @@ test("a refused conversion leaves the group classic, and its members alive; who 
 });
 
 test("groups of others than consumers, and what cannot be read, are not converted; an empty group always is", () => {
-  for (const fields of [{ protocolType: "connect" }, { protocols: [{ name: "x", metadata: Uint8Array.of(0, 0, 9) }] }]) {
+  for (const fields of [{ ...wanting(), protocolType: "connect" }, { protocols: [{ name: "x", metadata: Uint8Array.of(0, 0, 9) }] }]) {
     const fixture = new GroupFixture();
     fixture.send(fixture.join("", fields));
     fixture.pass(3_000);
@@ -188,4 +188,22 @@ test("groups of others than consumers, and what cannot be read, are not converte
   equal(beat(fixture, "new", 1).error, ErrorCode.GROUP_ID_NOT_FOUND);
   const joined = beat(fixture, "new", 0);
   deepEqual([joined.memberEpoch, joined.assignment], [3, assigned(0, 1, 2, 3)]);
+});
+
+test("a partition that two classic members believe to have goes to the first", () => {
+  const fixture = new GroupFixture();
+  fixture.topic("t", 4);
+  const joins = [fixture.join("", wanting()), fixture.join("", wanting())];
+  for (const join of joins) fixture.send(join);
+  fixture.pass(6_000);
+  const [a = "", b = ""] = joins.map(({ token }) => joinedOf(fixture.answers.get(token)).memberId);
+  const assignment = (...partitions: number[]) => encodeAssignment(assigned(...partitions), fixture);
+  const assignments = [
+    { memberId: a, assignment: assignment(0, 1) },
+    { memberId: b, assignment: assignment(1, 2) },
+  ];
+  fixture.send(fixture.sync(a, 1, { assignments }));
+  equal(beat(fixture, "new", 0).error, NONE);
+  const held = describeConsumer(fixture.shard, "g")?.members.map(({ member }) => member.assigned.get(T));
+  deepEqual(held, [[0, 1], [2], [3]]);
 });
