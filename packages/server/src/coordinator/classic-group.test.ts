@@ -89,6 +89,22 @@ test("from version 4 on a member is told its id first, and that id ends unless i
   equal(errorOf(group.ask(group.join(late.memberId))), ErrorCode.UNKNOWN_MEMBER_ID);
 });
 
+test("a rebalance waits for ids that were given out until they end; a stable group does not mind their end", () => {
+  const group = new GroupFixture();
+  const long = { sessionTimeoutMs: 100_000 };
+  const [a = ""] = stable(group, 1, long);
+  group.send(group.join("", { needsKnownId: true }));
+  group.pass(10_001);
+  equal(beat(group, a, 1), NONE);
+  group.send(group.join("", { needsKnownId: true }));
+  const again = group.join(a, long);
+  group.send(again);
+  group.pass(9_999);
+  equal(group.answers.get(again.token), undefined);
+  group.pass(2);
+  equal(joinedOf(group.answers.get(again.token)).generation, 2);
+});
+
 test("a group that only gave out ids is forgotten", () => {
   const group = new GroupFixture();
   group.send(group.join("", { needsKnownId: true }));
