@@ -33,7 +33,6 @@ export class GroupLoad {
     const names = Array.from({ length: members }, (_, n) => `${groupId}-${n}`);
     this.#members = names.map((name) => new GroupMember(sim, name, groupId, client(), targets, this.history));
     this.#running = Promise.all([...this.#members.map((member) => member.run()), this.#look()]);
-    this.#running.catch(() => undefined);
   }
 
   /** Nobody writes any more: resolves when the members have read everything, committed it and left. */

@@ -140,9 +140,9 @@ export class GroupMember {
       assignments,
     });
     refuse("sync", synced.errorCode);
-    this.#generation = generationId;
     this.#history.synced(generationId, leader);
     await this.#begin(JSON.parse(Buffer.from(synced.assignment).toString()) as number[]);
+    this.#generation = generationId;
   }
 
   /** Every partition to one member. */
@@ -155,11 +155,11 @@ export class GroupMember {
 
   async #begin(assignment: readonly number[]): Promise<void> {
     const targets = assignment.flatMap((n) => this.#targets[n] ?? []);
+    this.#positions = new Map();
     const floors = new Map(targets.map((target) => [target, this.#history.floor(keyOf(target))]));
     const topics = byTopic(targets, ({ partition }) => partition).map(({ name, partitions }) => ({ name, partitionIndexes: partitions }));
     const { groups } = await this.#ask(API.offsetFetch, { groups: [{ groupId: this.#groupId, topics }], requireStable: true });
     refuse("offset fetch", groups[0]?.errorCode ?? ErrorCode.NONE);
-    this.#positions = new Map();
     for (const target of targets) {
       const topic = groups[0]?.topics.find(({ name }) => name === target.topic);
       const told = topic?.partitions.find(({ partitionIndex }) => partitionIndex === target.partition)?.committedOffset ?? -1;

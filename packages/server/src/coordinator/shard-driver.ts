@@ -60,13 +60,17 @@ export class ShardDriver {
     });
   }
 
-  /** Runs on the groups when everything that they show is durable. @throws QueueError COORDINATOR_NOT_AVAILABLE */
+  /**
+   * Looks at the groups as they are now; resolves when everything that was seen is durable. Looking only then would see what was appended
+   * meanwhile. @throws QueueError COORDINATOR_NOT_AVAILABLE
+   */
   async read<T>(run: (shard: GroupShard, times: Times) => T): Promise<T> {
     if (!this.#isOpen) throw notAvailable();
+    const seen = run(this.#shard, this.#times());
     const { logEnd } = this.partition;
     if (logEnd > this.partition.highWatermark) await new Promise<void>((resolve) => this.#whenDurable(logEnd, resolve));
     if (!this.#isOpen) throw notAvailable();
-    return run(this.#shard, this.#times());
+    return seen;
   }
 
   /** Looks at every group: what expired, what topics took with them. Gives the loop back between them. */
