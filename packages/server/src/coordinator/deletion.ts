@@ -4,7 +4,7 @@ import type { Turn } from "./group-shard.ts";
 import type { Assignment, CommittedOffset, GroupState } from "./group-state.ts";
 import type { DeleteOffsetsInput } from "./inputs.ts";
 import { TOPICS_MAX } from "./limits.ts";
-import { CONSUMER_PROTOCOL, isClassicSubscribed } from "./subscription.ts";
+import { CONSUMER_PROTOCOL, classicTopics } from "./subscription.ts";
 
 /** DeleteGroups: only of a group without members; its offsets go with it. */
 export function deleteGroup(turn: Turn, groupId: string, token: number): void {
@@ -29,8 +29,9 @@ export function deleteOffsets(turn: Turn, input: DeleteOffsetsInput): void {
   if (group === undefined || error !== ErrorCode.NONE)
     return turn.answer(input.groupId, input.token, { kind: "delete-offsets", error, codes: [] });
   const gone = new Map<string, readonly number[]>();
+  const reads = reader(turn, group);
   const codes = input.topics.map(({ topicId, partitions }) => {
-    const code = isSubscribed(turn, group, topicId) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
+    const code = reads(topicId) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
     const known = partitions.filter((partition) => group.offsets.get(topicId)?.has(partition));
     if (code === ErrorCode.NONE && known.length > 0) gone.set(topicId, ascending([...(gone.get(topicId) ?? []), ...known]));
     return partitions.map(() => code);
@@ -52,13 +53,22 @@ function checkOffsetDeletion(turn: Turn, group: GroupState | undefined): number 
   return isBusy && classic.protocolType !== CONSUMER_PROTOCOL ? ErrorCode.NON_EMPTY_GROUP : ErrorCode.NONE;
 }
 
-function isSubscribed(turn: Turn, group: GroupState, topicId: string): boolean {
-  const name = turn.shard.topology.byId(topicId)?.name;
-  if (name === undefined) return false;
-  const { membership } = group;
-  if (membership.kind === "consumer") return [...membership.members.values()].some(({ topics }) => topics.includes(name));
-  const classic = turn.classic(group.id);
-  return classic !== undefined && isClassicSubscribed(classic, name);
+/** Whether a member reads the topic of this id; asks each member once, however many topics are asked for. */
+function reader(turn: Turn, group: GroupState): (topicId: string) => boolean {
+  const topics = readTopics(turn, group);
+  return (topicId) => {
+    const name = turn.shard.topology.byId(topicId)?.name;
+    return name !== undefined && (topics === undefined || topics.has(name));
+  };
+}
+
+function readTopics(turn: Turn, { id, membership }: GroupState): ReadonlySet<string> | undefined {
+  if (membership.kind === "classic") {
+    const classic = turn.classic(id);
+    return classic === undefined ? new Set() : classicTopics(classic);
+  }
+  const lists = new Set([...membership.members.values()].map(({ topics }) => topics));
+  return new Set([...lists].flat());
 }
 
 /** What is to be said of a group from time to time: its offsets that expired or whose topic is gone, and the group when nothing is left. */
@@ -72,11 +82,12 @@ export function sweepOffsets(turn: Turn, group: GroupState): Entry[] {
 
 function expired(turn: Turn, group: GroupState): Assignment {
   const topics = new Map<string, number[]>();
+  const keeps = keeper(turn, group);
   for (const [topicId, offsets] of group.offsets) {
     // One entry holds no more; the next sweep goes on.
     if (topics.size === TOPICS_MAX) break;
     const isDeleted = turn.shard.topology.byId(topicId) === undefined;
-    const mayExpire = isDeleted || !isRead(turn, group, topicId);
+    const mayExpire = isDeleted || !keeps(topicId);
     if (!mayExpire) continue;
     const partitions = [...offsets].filter(([, offset]) => isDeleted || isExpired(turn, group, offset)).map(([partition]) => partition);
     if (partitions.length > 0) topics.set(topicId, ascending(partitions));
@@ -84,14 +95,12 @@ function expired(turn: Turn, group: GroupState): Assignment {
   return topics;
 }
 
-/** Members of a protocol that nobody here can read keep all. */
-function isRead(turn: Turn, group: GroupState, topicId: string): boolean {
-  const { membership } = group;
-  const classic = turn.shard.live.get(group.id);
-  if (membership.kind === "consumer" || classic?.kind !== "classic")
-    return membership.members.size > 0 && isSubscribed(turn, group, topicId);
-  if (classic.state === "Empty") return false;
-  return classic.state !== "Stable" || classic.protocolType !== CONSUMER_PROTOCOL || isSubscribed(turn, group, topicId);
+/** Members of a protocol that nobody here can read keep all, and so do members whose generation is not complete. */
+function keeper(turn: Turn, group: GroupState): (topicId: string) => boolean {
+  const live = turn.shard.live.get(group.id);
+  if (live?.kind === "classic" && live.state !== "Empty" && (live.state !== "Stable" || live.protocolType !== CONSUMER_PROTOCOL))
+    return () => true;
+  return reader(turn, group);
 }
 
 /** Counted from when the group became empty, or from the commit when that was later. */

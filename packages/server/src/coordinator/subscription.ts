@@ -53,12 +53,14 @@ export function encodeAssignment(assigned: Assignment, topology: Topology): Uint
   return new Uint8Array(writer.finish());
 }
 
-/** Whether a member wants the topic. What cannot be read might: its offsets are kept. */
-export function isClassicSubscribed(group: ClassicGroup, topic: string): boolean {
-  if (group.protocolType !== CONSUMER_PROTOCOL || group.protocol === undefined) return false;
+/** The names of topics that members want; undefined: somebody's cannot be read, and might be any. */
+export function classicTopics(group: ClassicGroup): ReadonlySet<string> | undefined {
+  const topics = new Set<string>();
+  if (group.protocolType !== CONSUMER_PROTOCOL || group.protocol === undefined) return topics;
   for (const member of group.members.values()) {
     const subscription = decodeSubscription(group.metadataOf(member));
-    if (subscription === undefined || subscription.topics.includes(topic)) return true;
+    if (subscription === undefined) return undefined;
+    for (const topic of subscription.topics) topics.add(topic);
   }
-  return false;
+  return topics;
 }
