@@ -47,6 +47,7 @@ export async function finish(sim: Sim, options: FinishOptions): Promise<void> {
   if (options.audit !== false)
     await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs, options.mayBeDamaged !== undefined));
   if (options.audit !== false) await within(sim, COLLECTED_WITHIN_MS, "the bucket holds what is named, and nothing else", collected(sim));
+  await within(sim, COLLECTED_WITHIN_MS, "collections come to rest", collectorRests(sim));
   await idle(sim);
   await within(sim, PROBE_WITHIN_MS, "a clean stop", sim.node.stop());
   sim.stopWatching();
@@ -139,6 +140,10 @@ async function collected(sim: Sim): Promise<void> {
     check(missing.length === 0, "bucket", () => `named and not there: ${missing.join(", ")}`);
     if (dead.length === 0) return;
   }
+}
+
+async function collectorRests(sim: Sim): Promise<void> {
+  while (!sim.broker.collector.isSettled) await sim.sleep(COLLECT_MS);
 }
 
 async function idle(sim: Sim): Promise<void> {

@@ -54,6 +54,11 @@ export class Collector {
     return this.#problem;
   }
 
+  /** Nothing is under way, nor asked for: only time brings the next collection. */
+  get isSettled(): boolean {
+    return !this.#isAsked && this.#running === undefined;
+  }
+
   /** Runs while no collection does. */
   alone<T>(run: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(run);
