@@ -3,8 +3,9 @@
 import { equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import type { AuditView } from "@tidemq/server/process/storage-audits.ts";
 import { NumberedLog } from "../process/numbered-log.ts";
-import { RefusedError, ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
+import { RefusedError, ServerProcess, temporaryFolder, tidemq, until } from "../process/server-process.ts";
 import { startAzurite, WITHOUT_AZURITE } from "./azurite.ts";
 import { startFakeGcs, WITHOUT_FAKE_GCS } from "./fake-gcs.ts";
 import { FaultProxy } from "./fault-proxy.ts";
@@ -112,6 +113,22 @@ function processSuite(name: string, missing: string | undefined, start: () => Pr
       ok(refused instanceof RefusedError);
       match(refused.stderr, new RegExp(`${store.place.kind}://${BUCKET}/cluster/a holds objects of another cluster`));
     });
+
+    test("a deleted topic leaves nothing in the bucket, and an audit says so before and after", async () => {
+      await uploaded();
+      const before = await audit();
+      equal(before.missing.objects, 0);
+      ok(before.live.objects > 0);
+      equal((await tidemq(["topic", "delete", log.topic.name, "--bootstrap", `127.0.0.1:${server.kafka.port}`])).code, 0);
+      await until("the bucket is empty", async () => (await audit()).listed === 0, RECOVERY_MS_MAX);
+      ok((await server.metric("tidemq_collected_objects_total")) >= before.live.objects);
+    });
+
+    async function audit(): Promise<AuditView["report"]> {
+      const { code, stdout, stderr } = await tidemq(["storage", "audit", "--output", "json", "--http", `127.0.0.1:${server.http.port}`]);
+      equal(code, 0, stderr);
+      return (JSON.parse(stdout) as AuditView).report;
+    }
 
     async function uploaded(): Promise<void> {
       const isWell = async (): Promise<boolean> => {
