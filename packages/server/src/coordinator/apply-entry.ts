@@ -88,7 +88,8 @@ function identityBytes(member: MemberIdentity): number {
   return 16 + 3 * (member.id.length + member.clientId.length + member.clientHost.length + (member.instanceId?.length ?? 0));
 }
 
-function protocolBytes(protocols: readonly ClassicProtocol[]): number {
+/** About what these take in an entry. */
+export function protocolBytes(protocols: readonly ClassicProtocol[]): number {
   let sum = 0;
   for (const { name, metadata } of protocols) sum += 4 + 3 * name.length + metadata.byteLength;
   return sum;

@@ -154,9 +154,17 @@ test("a full group takes no more members, nor does one whose members fill an ent
   const group = new GroupFixture({ membersMax: 2 });
   stable(group, 2);
   equal(errorOf(group.ask(group.join(""))), ErrorCode.GROUP_MAX_SIZE_REACHED);
-  const wide = new GroupFixture({ groupBytesMax: 100 });
-  wide.send(wide.join("", { protocols: [{ name: "range", metadata: new Uint8Array(200) }] }));
-  equal(errorOf(wide.ask(wide.join(""))), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  const wide = new GroupFixture({ groupBytesMax: 1_000 });
+  const large = (bytes: number) => ({ protocols: [{ name: "range", metadata: new Uint8Array(bytes) }] });
+  const [a = ""] = stable(wide, 1, large(600));
+  equal(errorOf(wide.ask(wide.join("", large(600)))), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(joinedOf(wide.ask(wide.join(a, large(600)))).generation, 2);
+  equal(errorOf(wide.ask(wide.join(a, large(1_200)))), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(beat(wide, a, 2), ErrorCode.UNKNOWN_MEMBER_ID);
+  const fixed = new GroupFixture({ groupBytesMax: 1_000 });
+  stable(fixed, 1, { ...large(600), instanceId: "i" });
+  equal(errorOf(fixed.ask(fixed.join("", { ...large(1_200), instanceId: "i" }))), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(joinedOf(fixed.ask(fixed.join("", { ...large(600), instanceId: "i" }))).generation, 1);
 });
 
 test("a member more: the others hear of it by heartbeat, join again, and the generation counts on", () => {

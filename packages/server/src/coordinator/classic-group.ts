@@ -127,7 +127,7 @@ export class ClassicGroup {
 
   /** Whether a member may offer these: of the group's type, and one that all others know. */
   supports(protocolType: string, protocols: readonly ClassicProtocol[]): boolean {
-    if (this.state === "Empty") return protocolType !== "" && protocols.length > 0;
+    if (this.members.size === 0) return protocolType !== "" && protocols.length > 0;
     return this.protocolType === protocolType && protocols.some(({ name }) => this.#isCommon(name));
   }
 

@@ -1,7 +1,7 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../base/assert.ts";
 import { type JoinAnswer, joinError, syncError } from "./answers.ts";
-import { isSameList } from "./apply-entry.ts";
+import { isSameList, protocolBytes } from "./apply-entry.ts";
 import type { ConsumerDraft } from "./consumer-draft.ts";
 import { draftOf, finish, removeMembers } from "./consumer-group.ts";
 import { advance, replace } from "./consumer-heartbeat.ts";
@@ -27,7 +27,7 @@ export function joinConsumer(turn: Turn, input: JoinInput): void {
   const before = find(draft, input);
   if (typeof before === "number") return error(before);
   const memberId = input.memberId === "" ? `${input.instanceId ?? shortened(input.clientId)}-${input.memberUuid}` : input.memberId;
-  if (before === undefined && !hasRoom(turn, draft, input)) return error(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
+  if (!hasRoom(turn, draft, input, before)) return error(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
   if (before === undefined && input.memberId === "" && input.instanceId === undefined && input.needsKnownId)
     return error(ErrorCode.MEMBER_ID_REQUIRED, memberId);
   const known = before !== undefined && before.id !== memberId ? replace(draft, before, memberId) : before;
@@ -58,10 +58,13 @@ function find(draft: ConsumerDraft, { memberId, instanceId }: JoinInput): Consum
   return memberId === "" || memberId === id ? draft.member(id) : ErrorCode.FENCED_INSTANCE_ID;
 }
 
-function hasRoom(turn: Turn, { base }: ConsumerDraft, { groupId, memberId }: JoinInput): boolean {
+/** What it says is kept twice: as it came, and as what it wants. */
+function hasRoom(turn: Turn, { base }: ConsumerDraft, input: JoinInput, before: ConsumerMember | undefined): boolean {
   const { membersMax, groupBytesMax } = turn.shard.options;
-  const bytes = turn.shard.fold.groups.get(groupId)?.membershipBytes ?? 0;
-  return base.members.size < membersMax && bytes <= groupBytesMax && isName(memberId);
+  const bytes = turn.shard.fold.groups.get(input.groupId)?.membershipBytes ?? 0;
+  const growthBytes = 2 * (protocolBytes(input.protocols) - protocolBytes(before?.classic?.protocols ?? []));
+  if (growthBytes > 0 && bytes + growthBytes > groupBytesMax) return false;
+  return before !== undefined || (base.members.size < membersMax && isName(input.memberId));
 }
 
 function newMember(

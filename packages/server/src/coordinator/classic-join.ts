@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../base/assert.ts";
 import { joinError } from "./answers.ts";
+import { protocolBytes } from "./apply-entry.ts";
 import { ClassicGroup, type LiveMember } from "./classic-group.ts";
 import { joinConsumer } from "./classic-in-consumer.ts";
 import { joinAnswer, rebalance, removeMember, renewSession } from "./classic-rebalance.ts";
@@ -55,13 +56,15 @@ function answerError(turn: Turn, input: JoinInput, error: number, memberId = inp
   turn.answer(input.groupId, input.token, joinError(error, memberId));
 }
 
-/** Members of the generation before that did not join again make room while one is being prepared. */
+/** Members of the generation before that did not join again make room while one is being prepared. What members say may not grow beyond an entry. */
 function hasRoom(turn: Turn, group: ClassicGroup, input: JoinInput): boolean {
   const { membersMax, groupBytesMax } = turn.shard.options;
   const member = group.members.get(input.memberId);
-  if (group.state === "PreparingRebalance" ? member?.joinToken !== undefined : member !== undefined) return true;
-  if (input.instanceId !== undefined && group.instances.has(input.instanceId)) return true;
-  if (group.memberBytes > groupBytesMax) return false;
+  const before = member ?? group.members.get(group.instances.get(input.instanceId ?? "") ?? "");
+  const growthBytes = protocolBytes(input.protocols) - protocolBytes(before?.protocols ?? []);
+  if (growthBytes > 0 && group.memberBytes + growthBytes > groupBytesMax) return false;
+  if (group.state === "PreparingRebalance" ? member?.joinToken !== undefined : before !== undefined) return true;
+  if (before !== undefined && before !== member) return true;
   if (group.pending.size >= membersMax && !group.pending.has(input.memberId)) return false;
   return (group.state === "PreparingRebalance" ? group.awaitingJoin : group.members.size) < membersMax;
 }

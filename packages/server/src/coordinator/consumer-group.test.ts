@@ -116,6 +116,11 @@ test("a group has so many members at most", () => {
   beat(fixture, "a", 0);
   equal(beat(fixture, "b", 0).error, ErrorCode.GROUP_MAX_SIZE_REACHED);
   equal(beat(fixture, "a", 0).error, NONE);
+  const narrow = new GroupFixture({ groupBytesMax: 1_000 });
+  beat(narrow, "a", 0);
+  equal(beat(narrow, "a", 1, { topics: ["x".repeat(900)] }).error, ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(beat(narrow, "b", 0, { topics: ["x".repeat(900)] }).error, ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(beat(narrow, "a", 1).error, NONE);
   const full = new GroupFixture({ foldBytesMax: 10 });
   beat(full, "a", 0);
   equal(beat(full, "a", 0, { groupId: "h" }).error, ErrorCode.GROUP_MAX_SIZE_REACHED);

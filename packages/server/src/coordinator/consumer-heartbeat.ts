@@ -76,16 +76,32 @@ function attend(turn: Turn, input: Input): Refusal | undefined {
   if (refusal !== undefined) return refusal;
   const found = input.instanceId === undefined ? findDynamic(draft, input) : findStatic(draft, input, input.instanceId);
   if ("error" in found) return found;
-  step(turn, draft, input, found);
+  const wanted = subscribed(draft, found, input);
+  if (hasOutgrown(turn, input.groupId, found, wanted))
+    return { error: ErrorCode.GROUP_MAX_SIZE_REACHED, message: "The consumer group has reached its maximum size." };
+  step(turn, draft, input, found, wanted);
   return undefined;
 }
 
+/** What members want may not grow without end, also of those that are there. */
+function hasOutgrown(turn: Turn, groupId: string, before: ConsumerMember, wanted: ConsumerMember): boolean {
+  if (before.topics === wanted.topics) return false;
+  const growthBytes = topicBytes(wanted.topics) - topicBytes(before.topics);
+  const bytes = turn.shard.fold.groups.get(groupId)?.membershipBytes ?? 0;
+  return growthBytes > 0 && bytes + growthBytes > turn.shard.options.groupBytesMax;
+}
+
+function topicBytes(topics: readonly string[]): number {
+  let sum = 0;
+  for (const topic of topics) sum += 2 + topic.length;
+  return sum;
+}
+
 function checkRoom(turn: Turn, draft: ConsumerDraft, input: Input): Refusal | undefined {
-  const { membersMax, groupBytesMax } = turn.shard.options;
+  const { membersMax } = turn.shard.options;
   if (draft.base.members.has(input.memberId) || (input.instanceId !== undefined && draft.base.instances.has(input.instanceId)))
     return undefined;
-  const bytes = turn.shard.fold.groups.get(input.groupId)?.membershipBytes ?? 0;
-  if (draft.base.members.size < membersMax && bytes <= groupBytesMax) return undefined;
+  if (draft.base.members.size < membersMax) return undefined;
   return { error: ErrorCode.GROUP_MAX_SIZE_REACHED, message: "The consumer group has reached its maximum capacity." };
 }
 
@@ -144,8 +160,7 @@ function newMember({ instanceId, rackId, clientId, clientHost, rebalanceTimeoutM
   return { ...identity, rackId, rebalanceTimeoutMs, assignor, ...nothing };
 }
 
-function step(turn: Turn, draft: ConsumerDraft, input: Input, before: ConsumerMember): void {
-  const wanted = subscribed(draft, before, input);
+function step(turn: Turn, draft: ConsumerDraft, input: Input, before: ConsumerMember, wanted: ConsumerMember): void {
   const member = advance(draft, wanted, input.owned, !isSameList(before.topics, wanted.topics) || draft.member(before.id) === undefined);
   const sessions = finish(turn, draft, input.groupId);
   sessions.sessions.set(member.id, turn.nowMs + turn.shard.options.consumerSessionTimeoutMs);
