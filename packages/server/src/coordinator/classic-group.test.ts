@@ -511,6 +511,31 @@ test("offsets expire 7 days after the group became empty, and then the group; wh
   equal(group.fold.groups.size, 0);
 });
 
+test("offsets of a group whose members nobody here can read, or that are rebalancing, are kept", () => {
+  const group = new GroupFixture();
+  const topic = group.topic("t", 1).id;
+  group.send(group.commit("", -1, topic, 5));
+  const [a = ""] = stable(group, 1, { protocolType: "connect" });
+  group.wallMs += 2 * group.options.offsetsRetentionMs;
+  group.send({ kind: "sweep", groupId: "g" });
+  equal(group.fold.groups.get("g")?.offsets.size, 1);
+  leave(group, a);
+  group.send(group.join(""));
+  group.send({ kind: "sweep", groupId: "g" });
+  equal(group.fold.groups.get("g")?.offsets.size, 1);
+});
+
+test("when everybody left a group that is still forming, the next may be of another kind", () => {
+  const group = new GroupFixture();
+  group.send(group.join(""));
+  leave(group, "c-u1");
+  const other = group.join("", { protocolType: "connect" });
+  equal(group.ask(other), undefined);
+  group.pass(6_000);
+  const joined = joinedOf(group.answers.get(other.token));
+  deepEqual([joined.error, joined.protocolType, joined.leader], [NONE, "connect", joined.memberId]);
+});
+
 test("offsets of a topic that is gone go at once, whoever reads", () => {
   const group = new GroupFixture();
   const topic = group.topic("t", 1).id;

@@ -207,3 +207,15 @@ test("a partition that two classic members believe to have goes to the first", (
   const held = describeConsumer(fixture.shard, "g")?.members.map(({ member }) => member.assigned.get(T));
   deepEqual(held, [[0, 1], [2], [3]]);
 });
+
+test("what a classic member says cannot outgrow a group of the new protocol", () => {
+  const fixture = new GroupFixture({ groupBytesMax: 2_000 });
+  fixture.topic("t", 4);
+  beat(fixture, "new", 0);
+  const writer = new ByteWriter();
+  writer.int16(0);
+  encodeMessage(consumerProtocolSubscription, 0, { topics: ["t"], userData: new Uint8Array(1_200) }, writer);
+  const protocols = [{ name: "cooperative-sticky", metadata: new Uint8Array(writer.finish()) }];
+  equal(fixture.ask(fixture.join("", { protocols }))?.error, ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(fixture.ask(fixture.join("", wanting()))?.error, NONE);
+});

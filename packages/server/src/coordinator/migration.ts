@@ -9,8 +9,6 @@ import { isName } from "./names.ts";
 import { CONSUMER_PROTOCOL, decodeAssignment, decodeSubscription, encodeAssignment } from "./subscription.ts";
 import type { Topology } from "./topology.ts";
 
-const NO_BYTES = new Uint8Array(0);
-
 /**
  * A draft of a group that is not yet one of the new protocol: it does not exist, is empty, or is a classic one whose members are consumers; these come along
  * with what they have. undefined: its members are of another kind, or what they say cannot be read. "full": there is no room for a new one.
@@ -96,8 +94,6 @@ export function downgrade(turn: Turn, draft: ConsumerDraft, members: readonly Co
   group.state = "Stable";
   for (const member of members) addClassic(turn, group, member);
   group.protocol = group.chooseProtocol();
-  // They join anyway. What takes little here may take much as the text of an assignment.
-  if (group.memberBytes > turn.shard.options.groupBytesMax) for (const member of group.members.values()) group.assign(member, NO_BYTES);
   turn.append(groupId, [{ kind: "group", groupId, membership: group.durable }]);
   turn.keep(group);
   rebalance(turn, group);
