@@ -95,11 +95,11 @@ function judge(turn: Turn, input: CommitInput): { topics: CommittedTopic[]; code
 type Committed = CommitInput["topics"][number]["partitions"][number];
 
 function checkPartition(turn: Turn, group: GroupState | undefined, topicId: string, committed: Committed): number {
-  const { partition, offset, leaderEpoch, metadata } = committed;
+  const { partition, leaderEpoch, metadata } = committed;
   if (Buffer.byteLength(metadata) > OFFSET_METADATA_BYTES_MAX) return ErrorCode.OFFSET_METADATA_TOO_LARGE;
   const count = turn.shard.topology.byId(topicId)?.partitions ?? 0;
   if (partition < 0 || partition >= count) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
-  if (offset < 0 || leaderEpoch < -1) return ErrorCode.INVALID_REQUEST;
+  if (leaderEpoch < -1) return ErrorCode.INVALID_REQUEST;
   const isNew = group?.offsets.get(topicId)?.has(partition) !== true;
   return isNew && turn.shard.isFull ? ErrorCode.INVALID_COMMIT_OFFSET_SIZE : ErrorCode.NONE;
 }

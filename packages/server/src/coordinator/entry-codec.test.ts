@@ -82,6 +82,14 @@ test("golden: every kind of entry", () => {
   }
 });
 
+test("an offset may be negative, also on disk", () => {
+  const committed = { offset: -2, leaderEpoch: -1, metadata: "", committedAtMs: 1000 };
+  const entry: Entry = { kind: "offsets", groupId: "g", topics: [{ topicId: TOPIC, offsets: new Map([[1, committed]]) }] };
+  const bytes = `0201${"0267"}${"01"}${TOPIC_HEX}${"01"}${"01"}${"fffffffffffffffe"}${"ffffffff"}${"00000000000003e8"}${"01"}`;
+  equal(hex(encodeEntry(entry)), bytes);
+  deepEqual(decodeEntry(Buffer.from(bytes, "hex")), entry);
+});
+
 test("entries are refused when they are newer, unknown, cut or too long", () => {
   throws(() => decodeEntry(Buffer.from("04020267", "hex")), refused(/newer version.*kind=4 version=2/));
   throws(() => decodeEntry(Buffer.from("09010267", "hex")), refused(/newer version.*kind=9/));

@@ -187,7 +187,7 @@ function readOffsets(reader: ByteReader): CommittedTopic[] {
 }
 
 function readOffset(reader: ByteReader): CommittedOffset {
-  const offset = fields.readNumber(reader, 64);
+  const offset = reader.int64();
   const leaderEpoch = fields.readNumber(reader, 32, -1);
   const committedAtMs = fields.readNumber(reader, 64);
   return { offset, leaderEpoch, committedAtMs, metadata: fields.readText(reader, OFFSET_METADATA_BYTES_MAX) };

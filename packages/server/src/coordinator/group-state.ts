@@ -1,7 +1,7 @@
 /** Topic id → partitions, ascending; no topic without partitions. */
 export type Assignment = ReadonlyMap<string, readonly number[]>;
 
-/** A place in a partition. `metadata` is the consumer's own; `committedAtMs` is wall time. */
+/** A place in a partition; below 0, as with Kafka, what its client understands by that. `metadata` is the consumer's own; `committedAtMs` is wall time. */
 export type CommittedOffset = Readonly<{ offset: number; leaderEpoch: number; metadata: string; committedAtMs: number }>;
 
 /** A way to assign that a classic member offers, and what it says under that name. The broker does not look inside. */

@@ -105,6 +105,15 @@ describe("offsets of a consumer that is in no group", () => {
     }
   });
 
+  test("may be negative: some clients keep the wish to begin at the oldest or newest record so", async () => {
+    for (const offset of [-2, Number.MIN_SAFE_INTEGER]) {
+      const { topics } = await ask(API.commit, BY_ID, commitOf(topicId, offset));
+      deepEqual(topics[0]?.partitions, [{ partitionIndex: 0, errorCode: ErrorCode.NONE }]);
+      const asked = { groupId: "g", topics: [{ name: "t", topicId, partitionIndexes: [0] }] };
+      equal((await ask(API.fetch, BY_ID, { groups: [asked] })).groups[0]?.topics[0]?.partitions[0]?.committedOffset, offset);
+    }
+  });
+
   test("are all of them when no topic is named, but for topics that are gone", async () => {
     const gone = await fixture.createTopic("gone");
     await ask(API.commit, BY_ID, commitOf(topicId, 5, 1));
