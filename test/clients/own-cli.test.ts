@@ -65,6 +65,10 @@ describe("topics", () => {
     const listed = JSON.parse((await tidemq(["list-topics", "--output", "json"])).out) as { name: string; partitions: number }[];
     equal(listed.find((one) => one.name === name)?.partitions, 2);
     match((await tidemq(["topic", "list"])).out, new RegExp(`^${name} +2 +1$`, "m"));
+    const csv = (await tidemq(["topic", "list", "--output", "csv"])).out.split("\n");
+    equal(csv[0], "name,topicId,isInternal,partitions,replicationFactor,error");
+    match(csv.join("\n"), new RegExp(`^${name},[\\w-]{22},false,2,1,$`, "m"));
+    match((await tidemq(["topic", "list", "--output", "yaml"])).out, new RegExp(`^- name: ${name}\n  topicId: `, "m"));
     equal((await tidemq(["topic", "add-partitions", name, "3"])).code, 0);
     const described = await tidemq(["describe-topic", name]);
     match(described.out, /^partitions +3$/m);

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { DEFAULT_BOOTSTRAP } from "./cluster-client.ts";
+import { OUTPUT_FORMS } from "./output.ts";
 
 /** A command that only has others below it. */
 export function group(program: Command, name: string, description: string): Command {
@@ -15,7 +16,7 @@ export function clusterCommand(command: Command): Command {
 
 /** `--output`. */
 export function outputOption(): Option {
-  return new Option("--output <form>", "how to print results").choices(["table", "json"]).default("table");
+  return new Option("--output <form>", "how to print results").choices(OUTPUT_FORMS).default("table");
 }
 
 /** Subcommands throw instead of ending the process, too. */

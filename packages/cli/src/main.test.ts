@@ -171,7 +171,12 @@ describe("over HTTP", () => {
     const json = await run("cluster-health", "--output", "json");
     equal(json.code, 0);
     equal((JSON.parse(json.out) as { status: string }).status, "ok");
-    deepEqual(requests, ["GET /health"]);
+    const csv = await run("cluster-health", "--output", "csv");
+    const [head = "", row = ""] = csv.out.split("\n");
+    deepEqual(head.split(",").slice(0, 2), ["status", "problems"]);
+    match(row, /^ok,\[\],/);
+    match((await run("cluster-health", "--output", "yaml")).out, /^status: ok\n(.*\n)*wal:\n {2}usedBytes: /);
+    deepEqual(new Set(requests), new Set(["GET /health"]));
   });
 
   test("an audit is asked for and waited for; the exit code says whether something is missing", async () => {

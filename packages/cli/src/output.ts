@@ -1,12 +1,16 @@
 import type { Writable } from "node:stream";
 import { UsageError } from "./command-error.ts";
+import { csvOfOne, csvText } from "./csv.ts";
 
-export type OutputForm = "table" | "json";
+/** How results are printed: for people, or one of the forms for programs. */
+export const OUTPUT_FORMS = ["table", "json", "yaml", "csv"] as const;
+export type OutputForm = (typeof OUTPUT_FORMS)[number];
 
 /** @throws {UsageError} */
 export function parseOutputForm(text: string): OutputForm {
-  if (text === "table" || text === "json") return text;
-  throw new UsageError(`--output is table or json, not ${text}`);
+  const form = OUTPUT_FORMS.find((one) => one === text);
+  if (form !== undefined) return form;
+  throw new UsageError(`--output is one of ${OUTPUT_FORMS.join(", ")}, not ${text}`);
 }
 
 /** A reader such as `head` that has seen enough ends the command quietly. */
@@ -31,8 +35,23 @@ export function usesColours(stream: { readonly isTTY?: boolean }): boolean {
   return stream.isTTY === true && (process.env["NO_COLOR"] ?? "") === "" && process.env["TERM"] !== "dumb";
 }
 
-export function printJson(value: unknown): Promise<void> {
-  return write(process.stdout, `${JSON.stringify(value, undefined, 2)}\n`);
+/** What csv shows of a result: rows of the named columns, dots lead into objects. */
+export type CsvView = Readonly<{ columns: readonly string[]; rows: readonly object[] }>;
+
+/**
+ * Prints a result for programs. csv has no place for more than one list: it shows `view`, and where a command has none, the
+ * result itself as one row.
+ */
+export async function printResult(form: Exclude<OutputForm, "table">, value: object, view?: CsvView): Promise<void> {
+  await write(process.stdout, await formatResult(form, value, view));
+}
+
+async function formatResult(form: Exclude<OutputForm, "table">, value: object, view?: CsvView): Promise<string> {
+  if (form === "json") return `${JSON.stringify(value, undefined, 2)}\n`;
+  if (form === "csv") return view === undefined ? csvOfOne(value) : csvText(view.columns, view.rows);
+  const { stringify } = await import("yaml");
+  // As in JSON, what is not there is left out; and no anchors, which many readers do not know.
+  return stringify(JSON.parse(JSON.stringify(value)), { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 /** A cell: text, or a number, which is set to the right. */

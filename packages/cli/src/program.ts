@@ -103,7 +103,7 @@ function addTopicList(command: Command): void {
       const { listTopics } = await import("./commands/topic-list.ts");
       await listTopics(options);
     });
-  examples(list, ["tidemq topic list", "tidemq topic list --output json"]);
+  examples(list, ["tidemq topic list", "tidemq topic list --output json", "tidemq topic list --output csv"]);
 }
 
 function addTopicDescribe(command: Command, path: string): void {
@@ -237,7 +237,7 @@ function addStorage(program: Command): void {
       await auditStorage(options);
     });
   audit.addHelpText("after", "\nEnds with code 1 when the metadata names an object that is not there.");
-  examples(audit, ["tidemq storage audit", "tidemq storage audit --output json"]);
+  examples(audit, ["tidemq storage audit", "tidemq storage audit --output yaml"]);
 }
 
 /** The same under names without a space. */

@@ -1,7 +1,7 @@
 import { CommandError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { askHttp } from "../http-request.ts";
-import { bytesText, type Cell, countText, type OutputForm, printPairs, printTable, write } from "../output.ts";
+import { bytesText, type Cell, countText, type OutputForm, printPairs, printResult, printTable, write } from "../output.ts";
 
 /** What `GET /health` answers. Everything may be missing: the server may be older or newer than this command. */
 type HealthReport = Readonly<{
@@ -26,7 +26,7 @@ type Options = Readonly<{ http: string; output: OutputForm }>;
 export async function clusterHealth(options: Options): Promise<void> {
   const answer = await askHttp("GET", options.http, "/health");
   const report = parse(options.http, answer.status, answer.body);
-  if (options.output === "json") await write(process.stdout, answer.body.endsWith("\n") ? answer.body : `${answer.body}\n`);
+  if (options.output !== "table") await printResult(options.output, report);
   else await print(report);
   if (answer.status !== 200 || (report.status !== undefined && report.status !== "ok")) process.exitCode = ExitCode.FAILED;
 }

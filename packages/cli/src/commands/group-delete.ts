@@ -2,7 +2,7 @@ import { createInterface } from "node:readline/promises";
 import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
 import { CommandError, UsageError } from "../command-error.ts";
-import { printJson, write } from "../output.ts";
+import { printResult, write } from "../output.ts";
 
 export async function deleteGroup(name: string, options: ClusterOptions & Readonly<{ yes: boolean }>): Promise<void> {
   if (!options.yes && !process.stdin.isTTY) throw new UsageError(`deleting group ${name} forgets its offsets for good; add --yes`);
@@ -10,7 +10,7 @@ export async function deleteGroup(name: string, options: ClusterOptions & Readon
     if (!options.yes && !(await isConfirmed(name))) throw new CommandError(`group ${name} was not deleted`);
     await client.groups.delete(name);
   });
-  if (options.output === "json") return printJson({ groupId: name, deleted: true });
+  if (options.output !== "table") return printResult(options.output, { groupId: name, deleted: true });
   await write(process.stdout, `deleted group ${name}\n`);
 }
 

@@ -2,7 +2,10 @@ import type { GroupProgress } from "@tidemq/client/group-admin.ts";
 import type { GroupDescription, GroupMember, TopicPartitions } from "@tidemq/client/group-description.ts";
 import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
-import { type Cell, printJson, printPairs, printTable, write } from "../output.ts";
+import { type Cell, printPairs, printResult, printTable, write } from "../output.ts";
+
+/** csv shows the partitions. */
+const COLUMNS = ["topic", "partition", "committed", "end", "lag", "member"];
 
 export async function describeGroup(name: string, options: ClusterOptions): Promise<void> {
   const { group, progress } = await withClient(options.bootstrap, async (client) => {
@@ -10,7 +13,7 @@ export async function describeGroup(name: string, options: ClusterOptions): Prom
     return { group: described, progress: await client.groups.progress(name, described.members.flatMap(placesOf)) };
   });
   const lag = progress.reduce((sum, one) => sum + (one.lag ?? 0), 0);
-  if (options.output === "json") {
+  if (options.output !== "table") {
     const partitions = progress.map((one) => ({
       topic: one.topic,
       partition: one.partition,
@@ -19,7 +22,7 @@ export async function describeGroup(name: string, options: ClusterOptions): Prom
       lag: one.lag ?? null,
       member: ownerOf(group, one)?.memberId ?? null,
     }));
-    return printJson({ ...group, epoch: group.epoch ?? null, lag, partitions });
+    return printResult(options.output, { ...group, epoch: group.epoch ?? null, lag, partitions }, { columns: COLUMNS, rows: partitions });
   }
   await printPairs([
     ["group", group.groupId],

@@ -4,7 +4,7 @@ import type { OffsetSpec } from "@tidemq/client/list-offsets.ts";
 import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
 import { CommandError, UsageError } from "../command-error.ts";
-import { printJson, printTable } from "../output.ts";
+import { printResult, printTable } from "../output.ts";
 import { newOffset, parseTopicChoice, type ResetFlags, type ResetTarget, resetTarget, type TopicChoice } from "../reset-target.ts";
 
 type Options = ClusterOptions & ResetFlags & Readonly<{ topic: readonly string[]; allTopics: boolean; execute: boolean }>;
@@ -99,8 +99,11 @@ function hasMembers(group: string, members: readonly string[]): CommandError {
 }
 
 async function print(group: string, moves: readonly Move[], { output, execute }: Options): Promise<void> {
-  if (output === "json")
-    return printJson({ groupId: group, executed: execute, partitions: moves.map((move) => ({ ...move, from: move.from ?? null })) });
+  if (output !== "table") {
+    const partitions = moves.map((move) => ({ ...move, from: move.from ?? null }));
+    const view = { columns: ["topic", "partition", "from", "to"], rows: partitions };
+    return printResult(output, { groupId: group, executed: execute, partitions }, view);
+  }
   const rows = moves.map(({ topic, partition, from, to }) => [topic, partition, from ?? "–", to, changeText(from, to)]);
   await printTable(
     ["TOPIC", "PARTITION", execute ? "FROM" : "NOW", execute ? "TO" : "NEW", "CHANGE"],

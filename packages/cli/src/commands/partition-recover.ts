@@ -1,6 +1,6 @@
 import { CommandError, UsageError } from "../command-error.ts";
 import { askHttp } from "../http-request.ts";
-import { type OutputForm, write } from "../output.ts";
+import { type OutputForm, printResult, write } from "../output.ts";
 
 type Options = Readonly<{ acceptLoss: boolean; http: string; output: OutputForm }>;
 
@@ -16,8 +16,9 @@ export async function recoverPartition(partitionText: string, options: Options):
   const headers = { "x-tidemq-accept-loss": "yes" };
   const answer = await askHttp("POST", options.http, `/partitions/${encodeURIComponent(topic)}/${partition}/recover`, headers);
   if (answer.status !== 200) throw refused(partitionText, answer.status, answer.body);
-  if (options.output === "json") await write(process.stdout, answer.body.endsWith("\n") ? answer.body : `${answer.body}\n`);
-  else await write(process.stdout, `${messageOf(answer.body) ?? `recovered ${partitionText}`}\n`);
+  const message = messageOf(answer.body) ?? `recovered ${partitionText}`;
+  if (options.output === "table") return write(process.stdout, `${message}\n`);
+  await printResult(options.output, { message, ...objectIn(answer.body) });
 }
 
 function refused(partitionText: string, status: number, body: string): CommandError {
@@ -28,10 +29,16 @@ function refused(partitionText: string, status: number, body: string): CommandEr
 
 /** The text in a JSON answer `{"message": …}`. */
 function messageOf(body: string): string | undefined {
+  const { message } = objectIn(body);
+  return typeof message === "string" ? message : undefined;
+}
+
+/** The JSON object in an answer; whatever else it is, an empty one. */
+function objectIn(body: string): { message?: unknown } {
   try {
-    const { message } = JSON.parse(body) as { message?: unknown };
-    return typeof message === "string" ? message : undefined;
+    const value: unknown = JSON.parse(body);
+    return typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
   } catch {
-    return undefined;
+    return {};
   }
 }

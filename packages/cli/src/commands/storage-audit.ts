@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CommandError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { askHttp, type HttpAnswer } from "../http-request.ts";
-import { bytesText, countText, type OutputForm, printTable, write } from "../output.ts";
+import { bytesText, countText, type OutputForm, printResult, printTable, write } from "../output.ts";
 import { startCount } from "../progress.ts";
 
 type Sum = Readonly<{ objects: number; bytes: number }>;
@@ -41,7 +41,7 @@ export async function auditStorage(options: Options): Promise<void> {
   progress.end();
   if (view.state === "failed")
     throw new CommandError(`the audit failed: ${view.error}`, "See the server's log, and: tidemq cluster health");
-  if (options.output === "json") await write(process.stdout, `${JSON.stringify(view, undefined, 2)}\n`);
+  if (options.output !== "table") await printResult(options.output, view);
   else await print(view);
   if (view.report.missing.objects > 0 || view.report.unreadableManifests > 0) process.exitCode = ExitCode.FAILED;
 }

@@ -79,6 +79,8 @@ function startOf({ fromBeginning, offset, timestamp }: Options): Start {
 
 function formatOf({ format, output }: Options): RecordFormat {
   if (format !== undefined) return parseFormat(format);
+  if (output === "yaml" || output === "csv")
+    throw new UsageError(`records are not printed as ${output}; use --output json, or say how with --format`);
   return output === "json" ? parseFormat("json") : VALUE_LINES;
 }
 

@@ -1,7 +1,7 @@
 import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
 import { UsageError } from "../command-error.ts";
-import { printJson, write } from "../output.ts";
+import { printResult, write } from "../output.ts";
 
 type Options = ClusterOptions & Readonly<{ partitions?: number; replicationFactor?: number; config: readonly string[] }>;
 
@@ -16,7 +16,7 @@ export async function createTopic(name: string, options: Options): Promise<void>
       ...(replicationFactor === undefined ? {} : { replicationFactor }),
     }),
   );
-  if (options.output === "json") return printJson(created);
+  if (options.output !== "table") return printResult(options.output, created);
   const size = created.partitions < 0 ? "" : ` with ${created.partitions} partition${created.partitions === 1 ? "" : "s"}`;
   await write(process.stdout, `created topic ${name}${size}\n`);
 }

@@ -3,9 +3,12 @@ import type { Client } from "@tidemq/client/client.ts";
 import { ClientError } from "@tidemq/client/errors.ts";
 import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
-import { printJson, printPairs, printTable, write } from "../output.ts";
+import { printPairs, printResult, printTable, write } from "../output.ts";
 
 type Options = ClusterOptions & Readonly<{ allConfigs: boolean }>;
+
+/** csv shows the partitions. */
+const COLUMNS = ["index", "leader", "leaderEpoch", "replicas", "inSync", "firstOffset", "endOffset"];
 
 export async function describeTopic(name: string, options: Options): Promise<void> {
   const { topic, offsets, configs } = await withClient(options.bootstrap, async (client) => {
@@ -17,8 +20,10 @@ export async function describeTopic(name: string, options: Options): Promise<voi
       configs: options.allConfigs ? entries : entries.filter((entry) => entry.source === "topic"),
     };
   });
-  if (options.output === "json")
-    return printJson({ ...topic, partitions: topic.partitions.map((partition, i) => ({ ...partition, ...offsets[i] })), configs });
+  if (options.output !== "table") {
+    const partitions = topic.partitions.map((partition, i) => ({ ...partition, ...offsets[i] }));
+    return printResult(options.output, { ...topic, partitions, configs }, { columns: COLUMNS, rows: partitions });
+  }
   await printPairs([
     ["topic", topic.name],
     ["id", topic.topicId],

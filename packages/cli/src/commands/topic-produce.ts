@@ -9,7 +9,7 @@ import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
 import { CommandError, UsageError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
-import { bytesText, countText, printJson, write } from "../output.ts";
+import { bytesText, countText, printResult, write } from "../output.ts";
 import { type Progress, startProgress } from "../progress.ts";
 import { readLines } from "../read-lines.ts";
 import { RetryNotice } from "../retry-notice.ts";
@@ -95,8 +95,15 @@ class ProduceRun {
   async report({ output }: Options, isInterrupted: boolean): Promise<void> {
     const seconds = Math.round(performance.now() - this.#startedAtMs) / 1000;
     const partitions = [...this.#ends].sort(([a], [b]) => a - b).map(([partition, end]) => ({ partition, ...end }));
-    if (output === "json")
-      await printJson({ topic: this.#name, records: this.#delivered, failed: this.#failed, bytes: this.#bytes, seconds, partitions });
+    if (output !== "table")
+      await printResult(output, {
+        topic: this.#name,
+        records: this.#delivered,
+        failed: this.#failed,
+        bytes: this.#bytes,
+        seconds,
+        partitions,
+      });
     else await write(process.stdout, this.#summary(seconds, partitions));
     if (this.#withoutKey > 0)
       process.stderr.write(`${countText(this.#withoutKey)} lines had no ${this.#options.keySeparator} and became records without a key\n`);
