@@ -4,7 +4,7 @@ import { ClusterFixture } from "../testing/cluster-fixture.ts";
 import { uuid } from "../testing/random-commands.ts";
 import { NO_LEADER } from "./cluster-state.ts";
 import { isRefusal, type Outcome } from "./commands.ts";
-import { TOPIC_PARTITIONS_MAX } from "./limits.ts";
+import { CLIENT_METRICS_MAX, CLIENT_METRICS_OPTIONS_MAX, TOPIC_PARTITIONS_MAX } from "./limits.ts";
 
 const create = (name: string, assignments: readonly (readonly number[])[] = [[1]], id = name) =>
   ({ kind: "create-topic", topicId: uuid(id), name, configs: new Map(), assignments }) as const;
@@ -86,4 +86,24 @@ test("options change from the version that was read", () => {
   deepEqual(cluster.answer(broker), { configVersion: 1 });
   equal(cluster.refusal(broker), "changed");
   deepEqual(cluster.effects.at(-1), { kind: "broker-configs-changed", broker: -1 });
+});
+
+test("a subscription to metrics of clients is there while it has options; made anew it has another version", () => {
+  const cluster = new ClusterFixture();
+  const set = (versionBefore: number, value: string | undefined, name = "s") =>
+    ({ kind: "set-client-metrics", name, versionBefore, changes: [{ name: "metrics", value }] }) as const;
+  const { configVersion } = cluster.answer(set(0, "a"));
+  equal(cluster.refusal(set(0, "b")), "changed");
+  deepEqual(cluster.effects, [{ kind: "client-metrics-changed", name: "s" }]);
+  cluster.answer(set(configVersion, undefined));
+  equal(cluster.state.clientMetrics.size, 0);
+  cluster.answer(set(0, "b"));
+  equal(cluster.refusal(set(configVersion, "c")), "changed");
+  for (let n = 1; n < CLIENT_METRICS_MAX; n += 1) cluster.answer(set(0, "a", `s${n}`));
+  equal(cluster.refusal(set(0, "a", "more")), "POLICY_VIOLATION");
+  const changes = Array.from({ length: CLIENT_METRICS_OPTIONS_MAX + 1 }, (_, n) => ({ name: `o${n}`, value: "v" }));
+  equal(
+    cluster.refusal({ kind: "set-client-metrics", name: "s1", versionBefore: cluster.state.clientMetricsOf("s1").configVersion, changes }),
+    "INVALID_CONFIG",
+  );
 });

@@ -1,6 +1,6 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { applyAcceptLogLoss, applyElectLeaders, applyRegisterBroker } from "./apply-brokers.ts";
-import { applySetBrokerConfigs, applySetTopicConfigs } from "./apply-configs.ts";
+import { applySetBrokerConfigs, applySetClientMetrics, applySetTopicConfigs } from "./apply-configs.ts";
 import { applyCommitManifest, applyCommitObject, applyRaiseCommitBound } from "./apply-objects.ts";
 import { applyAcceptLoss, applyRaiseLogStart } from "./apply-offsets.ts";
 import { applyCreatePartitions, applyCreateTopic, applyDeleteTopic } from "./apply-topics.ts";
@@ -45,6 +45,8 @@ export function apply(state: ClusterState, logged: LoggedCommand, effects: Effec
       return applySetTopicConfigs(state, command, effects);
     case "set-broker-configs":
       return applySetBrokerConfigs(state, command, effects);
+    case "set-client-metrics":
+      return applySetClientMetrics(state, command, effects);
     case "allocate-producer-ids":
       return allocateProducerIds(state, command);
     case "commit-object":

@@ -70,7 +70,10 @@ export type PartitionState = {
 export type CommitBound = Readonly<{ brokerEpoch: number; sequence: number }>;
 
 /** Options set on one broker, or on all (`ALL_BROKERS`). */
-export type BrokerConfigs = { readonly configs: Map<string, string>; configVersion: number };
+export type BrokerConfigs = OwnConfigs;
+
+/** Options that were set, and which change was the last. */
+export type OwnConfigs = { readonly configs: Map<string, string>; configVersion: number };
 
 /** The key of options that hold for every broker. */
 export const ALL_BROKERS = -1;
@@ -104,6 +107,8 @@ export class ClusterState {
 
   readonly brokers = new Map<number, BrokerState>();
   readonly brokerConfigs = new Map<number, BrokerConfigs>();
+  /** Subscriptions to metrics of clients, by name; each with at least one option. */
+  readonly clientMetrics = new Map<string, OwnConfigs>();
   readonly commitBounds = new Map<number, CommitBound>();
   readonly topicsByName = new Map<string, TopicState>();
   /** Those of clients and the internal ones. */
@@ -148,6 +153,11 @@ export class ClusterState {
   /** Options that were set on a broker, or on `ALL_BROKERS`. */
   brokerConfigsOf(broker: number): Readonly<{ configs: ReadonlyMap<string, string>; configVersion: number }> {
     return this.brokerConfigs.get(broker) ?? NO_CONFIGS;
+  }
+
+  /** Options of a subscription to metrics of clients; version 0: there is none. */
+  clientMetricsOf(name: string): Readonly<{ configs: ReadonlyMap<string, string>; configVersion: number }> {
+    return this.clientMetrics.get(name) ?? NO_CONFIGS;
   }
 
   objectOf(id: ObjectId): ObjectState | undefined {

@@ -74,7 +74,7 @@ test("golden: a snapshot of a small state", async () => {
   deepEqual(
     chunks.map((chunk) => [chunk[4], chunk.byteLength]),
     [
-      [1, 187],
+      [1, 188],
       [2, 69],
       [3, 64],
       [4, 211],
@@ -134,6 +134,45 @@ test("golden: a snapshot of the second version is read", async () => {
   for (const broker of cluster.state.brokers.values()) Object.assign(broker, { registeredAt: 0, walIndex: 0 });
   for (const partition of cluster.state.partitions.values())
     if (partition.lastInSync !== undefined) partition.lastInSync = { ...partition.lastInSync, from: 0, before: Number.MAX_SAFE_INTEGER };
+  equal(stateHash(loaded), stateHash(cluster.state));
+});
+
+/** What the third version wrote: nothing subscribed to metrics of clients yet. */
+const SNAPSHOT_3 =
+  "VE1TQwEDAAAAAAAAAAAAuOBxu4ANdGVzdC1jbHVzdGVyAAAAAAAAAAYAAAAAAAAAAQNtZQAAAAAAAAACAAAAAAAAAAMAAAAAAAAAAQAAAAAAAAAAAgAAAAEAAAAAAAAAAQJhA2gxAQZsb2ctMQAAAA" +
+  "AAAAACAAAAAAAAAAAAAAACAAAAAAAAAAICYQNoMgEGbG9nLTIAAAAAAAAAAwAAAAAAAAAAAf////8AAAAAAAAAAQECYQJiAQAAAAEAAAAAAAAAAQAAAAAAAAABVE1TQwIBAAAAAAABAAAAMcMN+chv" +
+  "cmRlcnN4eHh4eHh4eHh4B29yZGVycwAAAAAAAAAAAAIAAAAAAAAAAQAAAAAAAAACVE1TQwQDAAAAAAACAAAAfqpHfLcAAAAAAAAAAW9yZGVyc3h4eHh4eHh4eHgAAQAAAAEBAAAAAQAAAAABAAAAAA" +
+  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAm9yZGVyc3h4eHh4eHh4eHgBAQAAAAIBAAAAAgAAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABUTVNDBQEAAAAAAAMAAAAYRpm0+QAAAAAAAAABAAAA" +
+  "AAAAAAAAAAAAAAAAAg==";
+
+test("golden: a snapshot of the third version is read", async () => {
+  const cluster = new ClusterFixture();
+  cluster.answer({ kind: "set-broker-configs", broker: -1, versionBefore: 0, changes: [{ name: "a", value: "b" }] });
+  cluster.answer({ kind: "raise-commit-bound", broker: 1, brokerEpoch: 1, sequence: 1 });
+  equal(stateHash(await load([Buffer.from(SNAPSHOT_3, "base64")], cluster.state)), stateHash(cluster.state));
+});
+
+test("golden: a subscription to metrics of clients, as a command and in a snapshot", async () => {
+  const command = {
+    kind: "set-client-metrics",
+    name: "s",
+    versionBefore: 0,
+    changes: [
+      { name: "m", value: "v" },
+      { name: "x", value: undefined },
+    ],
+  } as const;
+  const bytes = encodeCommand({ controllerEpoch: 2, command });
+  equal(hex(bytes), `12${"0000000000000002"}${"0273"}${"0000000000000000"}${"02"}${"026d"}${"01"}${"0276"}${"0278"}${"00"}`);
+  deepEqual(decodeBatch(encodeBatch([bytes])), [{ controllerEpoch: 2, command }]);
+  throws(() => checkCommand(encodeCommand({ controllerEpoch: 2, command: { ...command, name: "" } })), { code: "INVALID_REQUEST" });
+  const cluster = new ClusterFixture();
+  const { configVersion } = cluster.answer(command);
+  const chunks = snapshotOf(cluster.state);
+  const version = configVersion.toString(16).padStart(16, "0");
+  ok(hex(must(chunks[0], "head")).endsWith(`01${"0273"}${version}${"01"}${"026d"}${"0276"}`));
+  const loaded = await load(chunks, cluster.state);
+  deepEqual(loaded.clientMetrics, new Map([["s", { configs: new Map([["m", "v"]]), configVersion }]]));
   equal(stateHash(loaded), stateHash(cluster.state));
 });
 

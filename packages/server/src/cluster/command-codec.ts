@@ -110,6 +110,19 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
     },
     read: (r) => ({ kind: "set-broker-configs", broker: r.int32(), versionBefore: readNatural(r), changes: readChanges(r) }),
   },
+  "set-client-metrics": {
+    number: 18,
+    write(w, c) {
+      writeText(w, c.name);
+      w.int64(c.versionBefore);
+      writeList(w, c.changes, writeChange);
+    },
+    read(r) {
+      const name = readText(r);
+      if (name === "") throw r.malformed("a subscription without a name");
+      return { kind: "set-client-metrics", name, versionBefore: readNatural(r), changes: readChanges(r) };
+    },
+  },
   "allocate-producer-ids": {
     number: 9,
     write(w, c) {

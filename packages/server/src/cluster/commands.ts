@@ -66,6 +66,17 @@ export type SetBrokerConfigs = Readonly<{
   changes: readonly ConfigChange[];
 }>;
 
+/**
+ * Options of a subscription to metrics of clients. `versionBefore` as above, 0 for one that does not exist; without options it
+ * is gone.
+ */
+export type SetClientMetrics = Readonly<{
+  kind: "set-client-metrics";
+  name: string;
+  versionBefore: number;
+  changes: readonly ConfigChange[];
+}>;
+
 /** A block of producer ids that nobody else gets. */
 export type AllocateProducerIds = Readonly<{ kind: "allocate-producer-ids"; broker: number; brokerEpoch: number; count: number }>;
 
@@ -119,6 +130,7 @@ export type Command =
   | CreatePartitions
   | SetTopicConfigs
   | SetBrokerConfigs
+  | SetClientMetrics
   | AllocateProducerIds
   | CommitObject
   | CommitManifest
@@ -149,6 +161,7 @@ export type Answers = {
   "create-partitions": Readonly<{ partitionIds: readonly number[] }>;
   "set-topic-configs": Readonly<{ configVersion: number }>;
   "set-broker-configs": Readonly<{ configVersion: number }>;
+  "set-client-metrics": Readonly<{ configVersion: number }>;
   /** Ids [first, first + count). */
   "allocate-producer-ids": Readonly<{ first: number; count: number }>;
   /** One verdict a range, in the order of the command. */

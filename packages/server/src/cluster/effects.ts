@@ -14,4 +14,5 @@ export type Effect =
   | Readonly<{ kind: "log-start-raised"; partitionId: number; logStart: number }>
   | Readonly<{ kind: "loss-accepted"; partitionId: number; from: number; to: number }>
   | Readonly<{ kind: "topic-configs-changed"; topicId: string }>
-  | Readonly<{ kind: "broker-configs-changed"; broker: number }>;
+  | Readonly<{ kind: "broker-configs-changed"; broker: number }>
+  | Readonly<{ kind: "client-metrics-changed"; name: string }>;

@@ -20,6 +20,10 @@ export const TOPIC_NAME_LENGTH_MAX = 249;
 /** Options that are set on one topic or broker; Kafka knows fewer than 40. */
 export const CONFIGS_MAX = 128;
 
+/** Subscriptions to metrics of clients, and options of one: all stand in the head of a snapshot, one chunk. */
+export const CLIENT_METRICS_MAX = 100;
+export const CLIENT_METRICS_OPTIONS_MAX = 8;
+
 /** UTF-8 bytes of one option's name and of its value. */
 export const CONFIG_NAME_BYTES_MAX = 256;
 export const CONFIG_VALUE_BYTES_MAX = 4 * KiB;

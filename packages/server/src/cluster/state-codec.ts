@@ -10,6 +10,7 @@ import {
   NO_LEADER,
   newPartition,
   type OffsetSpan,
+  type OwnConfigs,
   type PartitionState,
   type TopicState,
 } from "./cluster-state.ts";
@@ -32,11 +33,20 @@ import {
   writeOptional,
   writeText,
 } from "./field-codec.ts";
-import { ACCEPTED_LOSSES_MAX, BROKERS_MAX, REPLICAS_MAX, TOPIC_NAME_LENGTH_MAX, TOPIC_PARTITIONS_MAX } from "./limits.ts";
+import {
+  ACCEPTED_LOSSES_MAX,
+  BROKERS_MAX,
+  CLIENT_METRICS_MAX,
+  REPLICAS_MAX,
+  TOPIC_NAME_LENGTH_MAX,
+  TOPIC_PARTITIONS_MAX,
+} from "./limits.ts";
 import { readRange, writeRange } from "./range-codec.ts";
 import type { ObjectState } from "./range-list.ts";
 
 // The entries of docs/formats/snapshot.md.
+
+const HEAD_WITH_CLIENT_METRICS = 4;
 
 /** Everything but topics, objects and partitions: small, written whole at the cut. */
 export function writeHead(writer: ByteWriter, state: ClusterState): void {
@@ -51,6 +61,7 @@ export function writeHead(writer: ByteWriter, state: ClusterState): void {
   writeList(writer, [...state.brokers.values()], writeBrokerState);
   writeList(writer, [...state.brokerConfigs], writeBrokerConfigs);
   writeList(writer, [...state.commitBounds], writeCommitBound);
+  writeList(writer, [...state.clientMetrics], writeClientMetrics);
 }
 
 /** @param version Of the chunk. */
@@ -66,6 +77,8 @@ export function readHead(reader: ByteReader, version: number): ClusterState {
   for (const broker of readList(reader, BROKERS_MAX, (r) => readBrokerState(r, version))) state.brokers.set(broker.id, broker);
   for (const [broker, configs] of readList(reader, BROKERS_MAX + 1, readBrokerConfigs)) state.brokerConfigs.set(broker, configs);
   for (const [broker, bound] of readList(reader, BROKERS_MAX, readCommitBound)) state.commitBounds.set(broker, bound);
+  if (version >= HEAD_WITH_CLIENT_METRICS)
+    for (const [name, configs] of readList(reader, CLIENT_METRICS_MAX, readClientMetrics)) state.clientMetrics.set(name, configs);
   return state;
 }
 
@@ -211,6 +224,18 @@ function writeBrokerConfigs(writer: ByteWriter, [broker, configs]: readonly [num
 
 function readBrokerConfigs(reader: ByteReader): [number, BrokerConfigs] {
   return [reader.int32(), { configVersion: readNatural(reader), configs: readConfigs(reader) }];
+}
+
+function writeClientMetrics(writer: ByteWriter, [name, { configs, configVersion }]: readonly [string, OwnConfigs]): void {
+  writeText(writer, name);
+  writer.int64(configVersion);
+  writeConfigs(writer, configs);
+}
+
+function readClientMetrics(reader: ByteReader): [string, OwnConfigs] {
+  const name = readText(reader);
+  const configVersion = readNatural(reader);
+  return [name, { configs: readConfigs(reader), configVersion }];
 }
 
 function writeCommitBound(writer: ByteWriter, [broker, bound]: readonly [number, CommitBound]): void {

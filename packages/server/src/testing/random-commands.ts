@@ -76,6 +76,11 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
       const versionBefore = state.brokerConfigs.get(target)?.configVersion ?? 0;
       return { kind: "set-broker-configs", broker: target, versionBefore, changes: [{ name: `option-${b % 5}`, value: `${c}` }] };
     }
+    case 14: {
+      const name = `metrics-${a % 3}`;
+      const versionBefore = wrong ? state.index + 1 : state.clientMetricsOf(name).configVersion;
+      return { kind: "set-client-metrics", name, versionBefore, changes: [{ name: `o${b % 2}`, value: c % 3 === 0 ? undefined : `${c}` }] };
+    }
     case 8:
       return { kind: "allocate-producer-ids", ...life, count: 1 + b };
     case 9:
