@@ -28,20 +28,27 @@ export function deleteOffsets(turn: Turn, input: DeleteOffsetsInput): void {
   const error = input.topics.length > TOPICS_MAX ? ErrorCode.INVALID_REQUEST : checkOffsetDeletion(turn, group);
   if (group === undefined || error !== ErrorCode.NONE)
     return turn.answer(input.groupId, input.token, { kind: "delete-offsets", error, codes: [] });
-  const gone = new Map<string, readonly number[]>();
+  const gone = new Map<string, Set<number>>();
   const reads = reader(turn, group);
   const codes = input.topics.map(({ topicId, partitions }) => {
     const code = reads(topicId) ? ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC : ErrorCode.NONE;
     const known = partitions.filter((partition) => group.offsets.get(topicId)?.has(partition));
-    if (code === ErrorCode.NONE && known.length > 0) gone.set(topicId, ascending([...(gone.get(topicId) ?? []), ...known]));
+    if (code === ErrorCode.NONE && known.length > 0) {
+      const ofTopic = gone.get(topicId) ?? new Set();
+      for (const partition of known) ofTopic.add(partition);
+      gone.set(topicId, ofTopic);
+    }
     return partitions.map(() => code);
   });
-  if (gone.size > 0) turn.append(group.id, [{ kind: "offsets-gone", groupId: group.id, topics: gone }]);
+  if (gone.size > 0)
+    turn.append(group.id, [
+      { kind: "offsets-gone", groupId: group.id, topics: new Map([...gone].map(([topicId, all]) => [topicId, ascending([...all])])) },
+    ]);
   turn.answer(group.id, input.token, { kind: "delete-offsets", error: ErrorCode.NONE, codes }, gone.size > 0);
 }
 
 function ascending(partitions: readonly number[]): number[] {
-  return [...new Set(partitions)].sort((a, b) => a - b);
+  return [...partitions].sort((a, b) => a - b);
 }
 
 /** What members of another protocol read, nobody here knows. */

@@ -97,10 +97,15 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     return (await this.#shardOf(groupId)).read(run);
   }
 
-  /** The same on all partitions. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not here. */
+  /** The same on all partitions, one a turn of the loop. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not here. */
   async readAll<T>(run: (shard: GroupShard, times: Times) => T): Promise<T[]> {
     const shards = await Promise.all(this.#partitions.map((id, index) => this.#shardAt(index, id)));
-    return Promise.all(shards.map((shard) => shard.read(run)));
+    const results: T[] = [];
+    for (const shard of shards) {
+      results.push(await shard.read(run));
+      await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
+    }
+    return results;
   }
 
   /** Who waits is answered, so that a stop waits for nobody. */

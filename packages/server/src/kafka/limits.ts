@@ -48,6 +48,12 @@ export const AUTO_CREATED_TOPICS_MAX = 100;
 /** Structures that one request may decode to: each takes some 200 bytes of heap, and the loop waits for all of them. */
 export const REQUEST_STRUCTS_MAX = 250_000;
 
+/** Groups of one request that are looked at before the loop is given back. */
+export const GROUPS_PER_TURN = 50;
+
+/** Partitions that one OffsetFetch may name: each takes some 200 bytes of heap in the answer. */
+export const OFFSETS_ASKED_MAX = 250_000;
+
 /** Highest API key that is counted by itself. */
 export const API_KEYS_MAX = 128;
 

@@ -59,13 +59,16 @@ function placeOf({ partitionIndex, committedOffset, committedLeaderEpoch, commit
   return { partition: partitionIndex, offset: committedOffset, leaderEpoch: committedLeaderEpoch, metadata: committedMetadata ?? "" };
 }
 
-/** `codes`: of the known partitions, in their order. */
+/** `known` and `codes`: some of the partitions, in their order. */
 function answerOf({ topic, topicId, known }: Checked, version: number, codes: readonly number[]): TopicAnswer {
   const isUnknownId = version >= TOPIC_IDS_SINCE && topicId === undefined;
   const unknown = isUnknownId ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
+  let at = 0;
   const partitions = topic.partitions.map((partition) => {
-    const at = known.indexOf(partition);
-    return { partitionIndex: partition.partitionIndex, errorCode: at < 0 ? unknown : (codes[at] ?? ErrorCode.UNKNOWN_SERVER_ERROR) };
+    const isKnown = partition === known[at];
+    if (isKnown) at += 1;
+    const code = codes[at - 1] ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+    return { partitionIndex: partition.partitionIndex, errorCode: isKnown ? code : unknown };
   });
   return { name: topic.name, topicId: topic.topicId, partitions };
 }

@@ -1,14 +1,18 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type OffsetFetchRequest, offsetFetchRequest, offsetFetchResponse } from "@tidemq/protocol/messages/09-offset-fetch.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
+import { must } from "../../base/assert.ts";
 import { fetchOffsets, type OffsetQuery } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
+import { forEachGroup } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
+import { OFFSETS_ASKED_MAX } from "../limits.ts";
 
 /*
  * Behaviour
  * - Only offsets that are as durable as a record: what is told here is never taken back. −1 where nothing is committed, also for topics that
  *   do not exist; by id those are UNKNOWN_TOPIC_ID. No topics (null): all that the group has offsets in.
+ * - A group is told once in an answer, and not of more than 250,000 partitions: INVALID_REQUEST.
  * - `requireStable` changes nothing: no transaction is ever open.
  *
  * Version notes
@@ -37,10 +41,9 @@ export function offsetFetchHandler(parts: KafkaParts): ApiHandler {
     request: offsetFetchRequest,
     response: offsetFetchResponse,
     async handle(request, { version }) {
-      if (version >= GROUPS_SINCE)
-        return { throttleTimeMs: 0, groups: await Promise.all(request.groups.map((group) => answerOf(parts, group, version))) };
+      if (version >= GROUPS_SINCE) return { throttleTimeMs: 0, groups: await answersOf(parts, request.groups, version) };
       const group = onlyGroup(request);
-      return single(group, await answerOf(parts, group, version), version);
+      return single(group, must((await answersOf(parts, [group], version))[0], "an answer"), version);
     },
     refuse(request, code, _message, { version }) {
       if (version >= GROUPS_SINCE)
@@ -68,6 +71,21 @@ function single(group: Group, { topics, errorCode = ErrorCode.NONE }: GroupAnswe
 
 function named({ name = "", partitions }: TopicAnswer) {
   return { name, partitions };
+}
+
+/** Each group once. */
+async function answersOf(parts: KafkaParts, groups: readonly Group[], version: number): Promise<GroupAnswer[]> {
+  const refused = ({ groupId }: Group): GroupAnswer => ({ groupId, topics: [], errorCode: ErrorCode.INVALID_REQUEST });
+  let asked = 0;
+  for (const { topics } of groups) for (const { partitionIndexes } of topics ?? []) asked += partitionIndexes.length;
+  if (asked > OFFSETS_ASKED_MAX) return groups.map(refused);
+  const first = new Map<string, Group>();
+  for (const group of groups) if (!first.has(group.groupId)) first.set(group.groupId, group);
+  const answers = await forEachGroup(parts, first.keys(), (groupId) =>
+    answerOf(parts, must(first.get(groupId), "a group of the request"), version),
+  );
+  const byGroup = new Map([...first.values()].map((group, at) => [group, must(answers[at], "an answer")]));
+  return groups.map((group) => byGroup.get(group) ?? refused(group));
 }
 
 async function answerOf(parts: KafkaParts, group: Group, version: number): Promise<GroupAnswer> {

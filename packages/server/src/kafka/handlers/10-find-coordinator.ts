@@ -4,6 +4,7 @@ import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
 import { type ApiHandler, type Call, declaredApi, failureOf } from "../api-handler.ts";
 import { brokerAddress } from "../broker-address.ts";
+import { forEachGroup } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -29,8 +30,7 @@ export function findCoordinatorHandler(parts: KafkaParts): ApiHandler {
     response: findCoordinatorResponse,
     async handle({ key, keyType, coordinatorKeys }, call) {
       const isMany = call.version >= MANY_KEYS_SINCE;
-      const coordinators: Coordinator[] = [];
-      for (const each of isMany ? coordinatorKeys : [key]) coordinators.push(await find(parts, keyType, each, call));
+      const coordinators = await forEachGroup(parts, isMany ? coordinatorKeys : [key], (each) => find(parts, keyType, each, call));
       return isMany ? { throttleTimeMs: 0, coordinators } : { throttleTimeMs: 0, ...coordinators[0] };
     },
     refuse(request, errorCode, errorMessage, call) {

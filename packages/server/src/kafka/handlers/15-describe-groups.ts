@@ -4,6 +4,7 @@ import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { type DescribedGroup, describeClassic } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "../authorized-operations.ts";
+import { forEachGroup } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -25,7 +26,8 @@ export function describeGroupsHandler(parts: KafkaParts): ApiHandler {
     response: describeGroupsResponse,
     async handle({ groups, includeAuthorizedOperations }, { version }) {
       const operations = includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
-      return { throttleTimeMs: 0, groups: await Promise.all(groups.map((groupId) => describe(parts, groupId, version, operations))) };
+      const answers = await forEachGroup(parts, groups, (groupId) => describe(parts, groupId, version, operations));
+      return { throttleTimeMs: 0, groups: answers };
     },
     refuse: ({ groups }, code, message, { version }) => ({
       throttleTimeMs: 0,

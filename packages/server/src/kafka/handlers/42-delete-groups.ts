@@ -1,5 +1,6 @@
 import { deleteGroupsRequest, deleteGroupsResponse } from "@tidemq/protocol/messages/42-delete-groups.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
+import { forEachGroup } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -15,9 +16,10 @@ export function deleteGroupsHandler(parts: KafkaParts): ApiHandler {
     request: deleteGroupsRequest,
     response: deleteGroupsResponse,
     async handle({ groupsNames }) {
-      const results = await Promise.all(
-        [...new Set(groupsNames)].map(async (groupId) => ({ groupId, errorCode: await deleteGroup(parts, groupId) })),
-      );
+      const results = await forEachGroup(parts, groupsNames, async (groupId) => ({
+        groupId,
+        errorCode: await deleteGroup(parts, groupId),
+      }));
       return { throttleTimeMs: 0, results };
     },
     refuse: ({ groupsNames }, errorCode) => ({ throttleTimeMs: 0, results: groupsNames.map((groupId) => ({ groupId, errorCode })) }),

@@ -29,8 +29,8 @@ export function offsetDeleteHandler(parts: KafkaParts): ApiHandler {
         groupId,
         topics: known.map(({ topic, topicId }) => ({ topicId, partitions: topic.partitions.map((each) => each.partitionIndex) })),
       });
-      const answers =
-        error === ErrorCode.NONE ? topics.map((topic) => answerOf(topic, codes[known.findIndex((one) => one.topic === topic)])) : [];
+      const codesOf = new Map(known.map(({ topic }, at) => [topic, codes[at]]));
+      const answers = error === ErrorCode.NONE ? topics.map((topic) => answerOf(topic, codesOf.get(topic))) : [];
       return { errorCode: error, throttleTimeMs: 0, topics: answers };
     },
     refuse: (_request, errorCode) => ({ errorCode, throttleTimeMs: 0, topics: [] }),

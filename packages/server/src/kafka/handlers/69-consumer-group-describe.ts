@@ -5,6 +5,7 @@ import type { Assignment } from "../../coordinator/group-state.ts";
 import { type DescribedConsumerGroup, describeConsumer } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "../authorized-operations.ts";
+import { forEachGroup } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -30,7 +31,8 @@ export function consumerGroupDescribeHandler(parts: KafkaParts): ApiHandler {
     response: consumerGroupDescribeResponse,
     async handle({ groupIds, includeAuthorizedOperations }, { version }) {
       const operations = includeAuthorizedOperations ? GROUP_OPERATIONS : OPERATIONS_NOT_ASKED;
-      return { throttleTimeMs: 0, groups: await Promise.all(groupIds.map((groupId) => describe(parts, groupId, version, operations))) };
+      const groups = await forEachGroup(parts, groupIds, (groupId) => describe(parts, groupId, version, operations));
+      return { throttleTimeMs: 0, groups };
     },
     refuse: ({ groupIds }, code, message) => ({ throttleTimeMs: 0, groups: groupIds.map((groupId) => failed(groupId, code, message)) }),
   });

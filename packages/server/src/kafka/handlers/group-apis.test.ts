@@ -114,6 +114,22 @@ describe("offsets of a consumer that is in no group", () => {
     }
   });
 
+  test("are told once of each group, and not of more partitions than a request may ask for", async () => {
+    await ask(API.commit, BY_ID, commitOf(topicId, 5));
+    const all = { groupId: "g", topics: null };
+    const { groups } = await ask(API.fetch, BY_NAME, { groups: [all, all, { ...all, groupId: "h" }] });
+    deepEqual(
+      groups.map(({ groupId, errorCode, topics }) => [groupId, errorCode, topics.length]),
+      [
+        ["g", ErrorCode.NONE, 1],
+        ["g", ErrorCode.INVALID_REQUEST, 0],
+        ["h", ErrorCode.NONE, 0],
+      ],
+    );
+    const many = { groupId: "g", topics: [{ name: "t", topicId, partitionIndexes: Array.from({ length: 250_001 }, () => 0) }] };
+    equal((await ask(API.fetch, BY_NAME, { groups: [many] })).groups[0]?.errorCode, ErrorCode.INVALID_REQUEST);
+  });
+
   test("are all of them when no topic is named, but for topics that are gone", async () => {
     const gone = await fixture.createTopic("gone");
     await ask(API.commit, BY_ID, commitOf(topicId, 5, 1));
@@ -297,6 +313,20 @@ describe("a group", () => {
     fixture.clock.advance(10_001);
     const beaten = await ask(API.heartbeat, 4, { groupId: "g", generationId: generation, memberId });
     equal(beaten.errorCode, ErrorCode.UNKNOWN_MEMBER_ID);
+  });
+
+  test("is told once, however often a request names it", async () => {
+    await stableMember();
+    const often = Array.from({ length: 500 }, () => "g");
+    const groups = ["g", ...often, ...Array.from({ length: 200 }, (_, at) => `other-${at}`)];
+    const described = await ask(API.describe, 5, { groups, includeAuthorizedOperations: false });
+    deepEqual([described.groups.length, described.groups[0]?.members.length], [201, 1]);
+    const describedNew = await ask(API.describeNew, 1, { groupIds: groups, includeAuthorizedOperations: false });
+    equal(describedNew.groups.length, 201);
+    const found = await ask(API.find, 4, { keyType: 0, coordinatorKeys: groups });
+    equal(found.coordinators.length, 201);
+    const removed = await ask(API.remove, 2, { groupsNames: groups });
+    equal(removed.results.length, 201);
   });
 
   test("waits for nobody when the process stops", async () => {
