@@ -450,6 +450,69 @@ test("a full fold takes nothing new, and goes on with what it has", () => {
   equal(errorOf(group.ask(group.join("", { groupId: "h" }))), ErrorCode.GROUP_MAX_SIZE_REACHED);
 });
 
+test("what a full fold has does not grow beyond it", () => {
+  const group = new GroupFixture({ foldBytesMax: 400 });
+  const topicId = group.topic("t", 1).id;
+  const commit = (metadata: string) => {
+    const topics = [{ topicId, partitions: [{ partition: 0, offset: 1, leaderEpoch: -1, metadata }] }];
+    const answer = group.ask(group.commit("", -1, topicId, 1, { groupId: "o", topics }));
+    ok(answer?.kind === "commit");
+    return answer.codes[0]?.[0];
+  };
+  equal(commit("x"), NONE);
+  const [a = ""] = stable(group, 1, { protocols: [{ name: "range", metadata: new Uint8Array(300) }] });
+  ok(group.fold.bytes >= 400);
+  equal(commit("xx"), ErrorCode.INVALID_COMMIT_OFFSET_SIZE);
+  equal(commit("y"), NONE);
+  equal(errorOf(group.ask(group.join(""))), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  const again = group.ask(group.join(a, { protocols: [{ name: "range", metadata: new Uint8Array(299) }] }));
+  equal(errorOf(again), NONE);
+});
+
+test("a full fold takes no more members of the new protocol, nor more topics of theirs", () => {
+  const group = new GroupFixture({ foldBytesMax: 150 });
+  group.topic("t", 1);
+  const first = group.ask(group.beat("a", 0));
+  ok(first?.kind === "consumer-heartbeat" && group.fold.bytes >= 150);
+  equal(errorOf(group.ask(group.beat("b", 0))), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(errorOf(group.ask(group.beat("a", first.memberEpoch, { topics: ["t", "u"] }))), ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(errorOf(group.ask(group.beat("a", first.memberEpoch))), NONE);
+});
+
+test("groups that are not in the fold yet take no more room than it", () => {
+  const group = new GroupFixture({ foldBytesMax: 20_000 });
+  const come = (at: number, needsKnownId: boolean) => {
+    const input = group.join("", { groupId: `g${at}`, needsKnownId });
+    group.send(input);
+    return errorOf(group.answers.get(input.token));
+  };
+  for (const needsKnownId of [true, false]) {
+    let groups = 0;
+    while (groups < 1_000 && come(groups, needsKnownId) !== ErrorCode.COORDINATOR_NOT_AVAILABLE) groups += 1;
+    ok(groups > 20 && groups < 400, `${groups} groups`);
+    let members = 0;
+    while (members < 100 && come(0, needsKnownId) !== ErrorCode.COORDINATOR_NOT_AVAILABLE) members += 1;
+    ok(members < 10, `${members} members more`);
+    group.pass(400_000);
+    equal(group.shard.live.size, 0);
+    equal(group.shard.liveBytes, 0);
+  }
+});
+
+test("groups that come and go leave nothing in the queue of wakes", () => {
+  const group = new GroupFixture();
+  for (let at = 0; at < 20_000; at += 1) {
+    const told = joinedOf(group.ask(group.join("", { groupId: `g${at % 10}`, needsKnownId: true, sessionTimeoutMs: 1_800_000 })));
+    group.send({
+      kind: "leave",
+      groupId: `g${at % 10}`,
+      token: group.token,
+      members: [{ memberId: told.memberId, instanceId: undefined }],
+    });
+  }
+  ok(group.shard.wakes.size < 5_000, `${group.shard.wakes.size} wakes`);
+});
+
 function subscription(...topics: string[]): Uint8Array {
   const writer = new ByteWriter();
   writer.int16(1);

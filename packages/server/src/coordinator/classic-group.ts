@@ -25,6 +25,8 @@ export type LiveMember = {
 };
 
 const NEVER = Number.POSITIVE_INFINITY;
+const GROUP_BYTES = 64;
+const PENDING_BYTES = 200;
 const NO_BYTES = new Uint8Array(0);
 
 /**
@@ -57,6 +59,8 @@ export class ClassicGroup {
   wakeMs = NEVER;
   awaitingJoin = 0;
   memberBytes = 0;
+  /** What the shard has counted of it. */
+  countedBytes = 0;
   /** Protocol → how many members offer it. */
   readonly #offers = new Map<string, number>();
 
@@ -156,6 +160,11 @@ export class ClassicGroup {
   /** Nobody is in it, and nobody comes. */
   get isIdle(): boolean {
     return this.state === "Empty" && this.pending.size === 0 && this.members.size === 0;
+  }
+
+  /** About what it takes in memory. */
+  get bytes(): number {
+    return GROUP_BYTES + this.id.length + this.memberBytes + PENDING_BYTES * this.pending.size;
   }
 
   /** Everybody, with what they said under the chosen protocol; for the leader. */

@@ -63,7 +63,7 @@ function hasRoom(turn: Turn, { base }: ConsumerDraft, input: JoinInput, before: 
   const { membersMax, groupBytesMax } = turn.shard.options;
   const bytes = turn.shard.fold.groups.get(input.groupId)?.membershipBytes ?? 0;
   const growthBytes = 2 * (protocolBytes(input.protocols) - protocolBytes(before?.classic?.protocols ?? []));
-  if (growthBytes > 0 && bytes + growthBytes > groupBytesMax) return false;
+  if (growthBytes > 0 && (turn.shard.isPacked || bytes + growthBytes > groupBytesMax)) return false;
   return before !== undefined || (base.members.size < membersMax && isName(input.memberId));
 }
 

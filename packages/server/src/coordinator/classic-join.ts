@@ -25,6 +25,7 @@ export function join(turn: Turn, input: JoinInput): void {
   if (known === undefined && turn.shard.isFull) return answerError(turn, input, ErrorCode.GROUP_MAX_SIZE_REACHED);
   const group = known ?? turn.keep(new ClassicGroup(input.groupId));
   if (!hasRoom(turn, group, input)) refuseFull(turn, group, input);
+  else if (turn.shard.isCrowded && growthBytes(group, input) > 0) answerError(turn, input, ErrorCode.COORDINATOR_NOT_AVAILABLE);
   else if (!group.supports(input.protocolType, input.protocols)) answerError(turn, input, ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
   else if (input.memberId === "") joinNew(turn, group, input);
   else joinAgain(turn, group, input);
@@ -60,13 +61,24 @@ function answerError(turn: Turn, input: JoinInput, error: number, memberId = inp
 function hasRoom(turn: Turn, group: ClassicGroup, input: JoinInput): boolean {
   const { membersMax, groupBytesMax } = turn.shard.options;
   const member = group.members.get(input.memberId);
-  const before = member ?? group.members.get(group.instances.get(input.instanceId ?? "") ?? "");
-  const growthBytes = protocolBytes(input.protocols) - protocolBytes(before?.protocols ?? []);
-  if (growthBytes > 0 && group.memberBytes + growthBytes > groupBytesMax) return false;
+  const before = memberBefore(group, input);
+  const growth = growthBytes(group, input);
+  if (growth > 0 && (turn.shard.isPacked || group.memberBytes + growth > groupBytesMax)) return false;
   if (group.state === "PreparingRebalance" ? member?.joinToken !== undefined : before !== undefined) return true;
   if (before !== undefined && before !== member) return true;
   if (group.pending.size >= membersMax && !group.pending.has(input.memberId)) return false;
   return (group.state === "PreparingRebalance" ? group.awaitingJoin : group.members.size) < membersMax;
+}
+
+/** The member, or the static one whose place it takes. */
+function memberBefore(group: ClassicGroup, { memberId, instanceId }: JoinInput): LiveMember | undefined {
+  return group.members.get(memberId) ?? group.members.get(group.instances.get(instanceId ?? "") ?? "");
+}
+
+/** How much more is to be known of it than before; also of one that offers nothing. */
+function growthBytes(group: ClassicGroup, input: JoinInput): number {
+  const before = memberBefore(group, input);
+  return before === undefined ? 1 + protocolBytes(input.protocols) : protocolBytes(input.protocols) - protocolBytes(before.protocols);
 }
 
 function refuseFull(turn: Turn, group: ClassicGroup, input: JoinInput): void {

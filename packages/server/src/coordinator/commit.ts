@@ -100,6 +100,7 @@ function checkPartition(turn: Turn, group: GroupState | undefined, topicId: stri
   const count = turn.shard.topology.byId(topicId)?.partitions ?? 0;
   if (partition < 0 || partition >= count) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION;
   if (leaderEpoch < -1) return ErrorCode.INVALID_REQUEST;
-  const isNew = group?.offsets.get(topicId)?.has(partition) !== true;
-  return isNew && turn.shard.isFull ? ErrorCode.INVALID_COMMIT_OFFSET_SIZE : ErrorCode.NONE;
+  const before = group?.offsets.get(topicId)?.get(partition);
+  const hasNoRoom = before === undefined ? turn.shard.isFull : turn.shard.isPacked && metadata.length > before.metadata.length;
+  return hasNoRoom ? ErrorCode.INVALID_COMMIT_OFFSET_SIZE : ErrorCode.NONE;
 }

@@ -88,7 +88,7 @@ function hasOutgrown(turn: Turn, groupId: string, before: ConsumerMember, wanted
   if (before.topics === wanted.topics) return false;
   const growthBytes = topicBytes(wanted.topics) - topicBytes(before.topics);
   const bytes = turn.shard.fold.groups.get(groupId)?.membershipBytes ?? 0;
-  return growthBytes > 0 && bytes + growthBytes > turn.shard.options.groupBytesMax;
+  return growthBytes > 0 && (turn.shard.isPacked || bytes + growthBytes > turn.shard.options.groupBytesMax);
 }
 
 function topicBytes(topics: readonly string[]): number {
@@ -101,7 +101,7 @@ function checkRoom(turn: Turn, draft: ConsumerDraft, input: Input): Refusal | un
   const { membersMax } = turn.shard.options;
   if (draft.base.members.has(input.memberId) || (input.instanceId !== undefined && draft.base.instances.has(input.instanceId)))
     return undefined;
-  if (draft.base.members.size < membersMax) return undefined;
+  if (draft.base.members.size < membersMax && !turn.shard.isPacked) return undefined;
   return { error: ErrorCode.GROUP_MAX_SIZE_REACHED, message: "The consumer group has reached its maximum capacity." };
 }
 

@@ -7,7 +7,7 @@ import type { Effect } from "./effects.ts";
 import type { Entry } from "./entries.ts";
 import type { GroupsFold } from "./groups-fold.ts";
 import type { Times } from "./inputs.ts";
-import { GROUP_BYTES_MAX, MEMBERS_MAX } from "./limits.ts";
+import { GROUP_BYTES_MAX, MEMBERS_MAX, STALE_WAKES_MIN, STALE_WAKES_RATIO } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
 import { WakeQueue } from "./wake-queue.ts";
@@ -26,6 +26,8 @@ export class GroupShard {
   /** Groups with members or with a rebalance under way; the others are made from the fold when somebody asks. */
   readonly live = new Map<string, LiveGroup>();
   readonly wakes = new WakeQueue();
+  /** About what the classic groups of `live` take: also members and ids that no entry says yet. */
+  liveBytes = 0;
   /** The wake that the driver knows of. */
   announcedMs = Number.POSITIVE_INFINITY;
 
@@ -41,6 +43,16 @@ export class GroupShard {
     return this.fold.bytes >= this.options.foldBytesMax * (7 / 8);
   }
 
+  /** What exists does not grow either. */
+  get isPacked(): boolean {
+    return this.fold.bytes >= this.options.foldBytesMax;
+  }
+
+  /** Too many have come of whom no entry tells: nobody comes until some have gone. */
+  get isCrowded(): boolean {
+    return this.liveBytes >= this.options.foldBytesMax;
+  }
+
   /**
    * Begins with a group as a new coordinator does: every member of the fold gets a fresh session, requests that waited are answered. For each group when the
    * partition begins to be led, and for the group of an append that was refused.
@@ -49,7 +61,7 @@ export class GroupShard {
     const turn = new Turn(this, times, effects);
     const before = this.live.get(groupId);
     if (before?.kind === "classic") turn.answerWaiting(before, ErrorCode.COORDINATOR_NOT_AVAILABLE);
-    this.live.delete(groupId);
+    this.forget(groupId);
     turn.begin(groupId);
     turn.settle(groupId);
     turn.end();
@@ -60,6 +72,23 @@ export class GroupShard {
     const turn = new Turn(this, times, effects);
     for (const group of this.live.values()) if (group.kind === "classic") turn.answerWaiting(group, ErrorCode.NOT_COORDINATOR);
     this.live.clear();
+    this.liveBytes = 0;
+  }
+
+  forget(groupId: string): void {
+    this.#count(this.live.get(groupId), 0);
+    this.live.delete(groupId);
+  }
+
+  /** The group has changed, or is new. */
+  count(group: LiveGroup): void {
+    if (group.kind === "classic") this.#count(group, group.bytes);
+  }
+
+  #count(group: LiveGroup | undefined, bytes: number): void {
+    if (group?.kind !== "classic") return;
+    this.liveBytes += bytes - group.countedBytes;
+    group.countedBytes = bytes;
   }
 }
 
@@ -119,7 +148,9 @@ export class Turn {
   }
 
   keep<T extends LiveGroup>(group: T): T {
+    this.shard.forget(group.id);
     this.shard.live.set(group.id, group);
+    this.shard.count(group);
     this.schedule(group, group.nextDeadlineMs);
     return group;
   }
@@ -128,13 +159,18 @@ export class Turn {
   schedule(group: LiveGroup, atMs: number): void {
     if (atMs >= group.wakeMs) return;
     group.wakeMs = atMs;
-    this.shard.wakes.push(atMs, group.id);
+    const { wakes, live } = this.shard;
+    wakes.push(atMs, group.id);
+    if (wakes.size > STALE_WAKES_RATIO * live.size + STALE_WAKES_MIN)
+      wakes.keepOnly((wake) => live.get(wake.groupId)?.wakeMs === wake.atMs);
   }
 
-  /** A group that nobody is in or comes to needs no place in memory. */
+  /** After each input: a group that nobody is in or comes to needs no place in memory. */
   settle(groupId: string): void {
     const group = this.shard.live.get(groupId);
-    if (group?.isIdle === true) this.shard.live.delete(groupId);
+    if (group === undefined) return;
+    if (group.isIdle) this.shard.forget(groupId);
+    else this.shard.count(group);
   }
 
   /** Tells the driver when it is needed next. */

@@ -44,6 +44,10 @@ export const NEW_MEMBER_WAIT_MS = 5 * 60 * 1000;
 /** Internal partitions that groups are spread over. */
 export const GROUP_PARTITIONS = 32;
 
+/** Wakes for each group in memory, and beside these, before those that were overtaken are taken out. */
+export const STALE_WAKES_RATIO = 4;
+export const STALE_WAKES_MIN = 1_000;
+
 /** How long a request waits for the groups of its partition to be read after a start. */
 export const OPENED_WAIT_MS = 1_000;
 

@@ -1,12 +1,24 @@
 type Wake = Readonly<{ atMs: number; groupId: string }>;
 
-/** Which group has to be looked at when: a binary heap, earliest first. What was overtaken stays in it until its time. */
+/** Which group has to be looked at when: a binary heap, earliest first. What was overtaken stays in it until its time, or until `keepOnly`. */
 export class WakeQueue {
   readonly #heap: Wake[] = [];
 
   /** Infinity: nothing. */
   get nextMs(): number {
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  }
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** Takes the others out. */
+  keepOnly(isWanted: (wake: Wake) => boolean): void {
+    // What is sorted is a heap.
+    const wanted = this.#heap.filter(isWanted).sort((a, b) => a.atMs - b.atMs);
+    this.#heap.length = 0;
+    for (const wake of wanted) this.#heap.push(wake);
   }
 
   push(atMs: number, groupId: string): void {
