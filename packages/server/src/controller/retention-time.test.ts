@@ -36,6 +36,17 @@ test("a leap and back within the hour was none, and the next one begins anew", a
   deepEqual(apart, Array(apart.length).fill(0));
 });
 
+test("a second leap ahead has to stand for an hour of its own", async () => {
+  const jumps = [
+    [100_000, 120_000],
+    [3_500_000, YEAR_MS],
+  ] as const;
+  const apart = await seen(jumps, 300_000, 7_500_000);
+  const looks = apart.map((seconds, at) => [at * 300_000, seconds] as const);
+  for (const [atMs, seconds] of looks) if (atMs < 3_500_000 + 3_600_000) equal(seconds < 1_000, true, `${seconds} s at ${atMs}`);
+  equal(apart.at(-1), YEAR_MS / 1_000 + 120);
+});
+
 test("what a clock drifts, and seconds that somebody corrects, count at once", async () => {
   deepEqual(await seen([[100_000, 30_000]], 300_000, 600_000), [0, 30, 30]);
 });

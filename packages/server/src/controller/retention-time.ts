@@ -3,7 +3,8 @@ import { CLOCK_LEAP_BELIEVED_MS, CLOCK_LEAP_MS } from "./limits.ts";
 
 /**
  * The wall clock that decides what is old. A leap ahead of the monotonic clock is believed only after it has stood for an
- * hour: records that went because of it would not come back with the right time. Going back is believed at once.
+ * hour: records that went because of it would not come back with the right time. Going back is believed at once. A leap on top of
+ * one that is not believed yet begins the hour anew.
  */
 export class RetentionTime {
   readonly #clock: Clock;
@@ -11,6 +12,8 @@ export class RetentionTime {
   #offsetMs: number | undefined;
   /** Monotonic time since which the wall clock is ahead of that. */
   #aheadSinceMs: number | undefined;
+  /** Wall minus monotonic time at the last look. */
+  #lastMs = Number.NEGATIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,7 +25,8 @@ export class RetentionTime {
     const offsetMs = this.#clock.wallMs() - monotonicMs;
     this.#offsetMs ??= offsetMs;
     if (offsetMs - this.#offsetMs <= CLOCK_LEAP_MS) this.#aheadSinceMs = undefined;
-    else this.#aheadSinceMs ??= monotonicMs;
+    else if (this.#aheadSinceMs === undefined || offsetMs - this.#lastMs > CLOCK_LEAP_MS) this.#aheadSinceMs = monotonicMs;
+    this.#lastMs = offsetMs;
     const isBelieved = this.#aheadSinceMs === undefined || monotonicMs - this.#aheadSinceMs >= CLOCK_LEAP_BELIEVED_MS;
     if (isBelieved) {
       this.#offsetMs = offsetMs;

@@ -22,6 +22,8 @@ export type GroupCoordinatorParts = Readonly<{
   log: Log;
   state: ClusterState;
   options: GroupOptions;
+  /** Wall time by which offsets are old; a leap of the clock does not move it at once. */
+  expiryMs: () => number;
   /** Makes the internal topic, once. Its partitions are led somewhere when this resolves. */
   createTopic(name: string, partitions: number): Promise<void>;
   /** Resolves when the partition is served here, or is not expected to be soon. */
@@ -54,8 +56,8 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   }
 
   opened(partition: Partition): void {
-    const { clock, options } = this.#parts;
-    this.#shards.set(partition.identity.index, new ShardDriver(partition, { clock, options, topology: this }));
+    const { clock, options, expiryMs } = this.#parts;
+    this.#shards.set(partition.identity.index, new ShardDriver(partition, { clock, options, topology: this, expiryMs }));
     this.#sweepLater();
   }
 

@@ -13,7 +13,8 @@ import { SWEPT_PER_TURN } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
 
-export type ShardDriverParts = Readonly<{ clock: Clock; topology: Topology; options: GroupOptions }>;
+/** `expiryMs`: wall time by which offsets are old; a leap of the clock does not move it at once. */
+export type ShardDriverParts = Readonly<{ clock: Clock; topology: Topology; options: GroupOptions; expiryMs: () => number }>;
 
 type Waiting = Readonly<{ endOffset: number; run: () => void }>;
 
@@ -35,6 +36,7 @@ export class ShardDriver {
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #isSweeping = false;
+  #sweepsAgain = false;
   #isOpen = true;
 
   constructor(partition: Partition, parts: ShardDriverParts) {
@@ -75,7 +77,11 @@ export class ShardDriver {
 
   /** Looks at every group: what expired, what topics took with them. Gives the loop back between them. */
   sweep(): void {
-    if (this.#isSweeping || !this.#isOpen) return;
+    if (!this.#isOpen) return;
+    if (this.#isSweeping) {
+      this.#sweepsAgain = true; // what changed meanwhile, the first ones have not seen
+      return;
+    }
     this.#isSweeping = true;
     this.#sweepSome([...this.#shard.fold.groups.keys()], 0);
   }
@@ -105,9 +111,17 @@ export class ShardDriver {
   #sweepSome(groupIds: readonly string[], from: number): void {
     if (!this.#isOpen) return;
     const end = Math.min(from + SWEPT_PER_TURN, groupIds.length);
-    for (const groupId of groupIds.slice(from, end)) this.#apply({ kind: "sweep", groupId, ...this.#times() });
-    if (end === groupIds.length) this.#isSweeping = false;
+    const times = { ...this.#times(), wallMs: this.#parts.expiryMs() };
+    for (const groupId of groupIds.slice(from, end)) this.#apply({ kind: "sweep", groupId, ...times });
+    if (end === groupIds.length) this.#swept();
     else this.#parts.clock.nextTurn(() => this.#sweepSome(groupIds, end));
+  }
+
+  #swept(): void {
+    this.#isSweeping = false;
+    if (!this.#sweepsAgain) return;
+    this.#sweepsAgain = false;
+    this.#parts.clock.nextTurn(() => this.sweep());
   }
 
   #apply(input: Input): void {

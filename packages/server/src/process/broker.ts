@@ -10,6 +10,7 @@ import type { StartConfig } from "../config/start-options.ts";
 import { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { RetentionDriver } from "../controller/retention-driver.ts";
+import { RetentionTime } from "../controller/retention-time.ts";
 import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
 import { groupsFolds } from "../coordinator/groups-fold.ts";
 import { groupOptions } from "../coordinator/options.ts";
@@ -200,10 +201,13 @@ export class Broker {
       looked,
       fatal,
     });
+    const expiry = new RetentionTime(clock);
+    expiry.nowMs();
     this.groups = new GroupCoordinator({
       clock,
       log,
       state: parts.controller.state,
+      expiryMs: () => expiry.nowMs(),
       options: groupOptions(config.walCapacityBytes, wal.batchBytesMax),
       createTopic: (name, partitions) => this.controller.createInternalTopic(name, partitions),
       opened: (partitionId, waitMs) => must(this.#hosting, "the partitions").opened(partitionId, waitMs),

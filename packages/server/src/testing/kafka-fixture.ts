@@ -88,6 +88,7 @@ export class KafkaFixture {
       log,
       state,
       options: DEFAULT_GROUP_OPTIONS,
+      expiryMs: () => clock.wallMs(),
       createTopic: (name, partitionCount) => controller.createInternalTopic(name, partitionCount),
       opened: (partitionId, waitMs) => hosting.opened(partitionId, waitMs),
     });

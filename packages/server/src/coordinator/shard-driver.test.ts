@@ -1,0 +1,83 @@
+import { equal, ok } from "node:assert/strict";
+import { test } from "node:test";
+import { must } from "../base/assert.ts";
+import { KafkaFixture } from "../testing/kafka-fixture.ts";
+import type { Entry } from "./entries.ts";
+import { encodeEntries } from "./entry-codec.ts";
+import { GROUPS_TOPIC } from "./group-coordinator.ts";
+import type { ConsumerMember } from "./group-state.ts";
+import { GroupsFold } from "./groups-fold.ts";
+import { DEFAULT_GROUP_OPTIONS } from "./options.ts";
+import { ShardDriver } from "./shard-driver.ts";
+import { topologyHash } from "./topology-hash.ts";
+
+const T = "t".padEnd(22, "A");
+const NOTHING = new Map<string, readonly number[]>();
+
+/** An internal partition with these entries, and the topic `t`, whose partitions a test may add to. */
+async function shardOf(entries: (topology: Parameters<typeof topologyHash>[1]) => readonly Entry[]) {
+  const fixture = await KafkaFixture.open();
+  await fixture.settle(fixture.groups.ready());
+  await fixture.settle(fixture.groups.readAll(() => 0)); // all of them are open then
+  const partition = must(
+    [...fixture.partitions.all()].find(({ identity }) => identity.topic === GROUPS_TOPIC),
+    "an internal partition",
+  );
+  const topic = { id: T, name: "t", partitions: 1 };
+  const topology = { byId: () => topic, byName: (name: string) => (name === "t" ? topic : undefined) };
+  for (const entry of entries(topology)) {
+    const batch = encodeEntries([entry], 1_000);
+    equal(partition.append(batch, 0, batch.byteLength, undefined).code, undefined);
+  }
+  const { clock } = fixture;
+  const times = { wallMs: 1_000_000_000 };
+  const driver = new ShardDriver(partition, { clock, options: DEFAULT_GROUP_OPTIONS, topology, expiryMs: () => times.wallMs });
+  const fold = partition.records;
+  ok(fold instanceof GroupsFold);
+  return { driver, clock, topic, fold, times };
+}
+
+function member(id: string): ConsumerMember {
+  const identity = { id, instanceId: undefined, clientId: "c", clientHost: "/h", rackId: undefined };
+  const rest = { rebalanceTimeoutMs: 60_000, topics: ["t"], assignor: undefined, epoch: 1, previousEpoch: 0, classic: undefined };
+  return { ...identity, ...rest, assigned: NOTHING, revoking: NOTHING };
+}
+
+const offsetsOf = (groupId: string): Entry => ({
+  kind: "offsets",
+  groupId,
+  topics: [{ topicId: T, offsets: new Map([[0, { offset: 1, leaderEpoch: -1, metadata: "", committedAtMs: 1_000_000_000 }]]) }],
+});
+
+test("topics that change while groups are looked at are seen by all of them", async () => {
+  const one = member("m");
+  const { driver, clock, topic, fold } = await shardOf((topology) => [
+    { kind: "consumer-group", groupId: "first", epoch: 1, emptySinceMs: -1 },
+    { kind: "member", groupId: "first", member: one },
+    { kind: "target", groupId: "first", epoch: 1, assignor: "uniform", topologyHash: topologyHash([one], topology), targets: new Map() },
+    ...Array.from({ length: 200 }, (_, at) => offsetsOf(`g${at}`)),
+  ]);
+  const epoch = () => {
+    const membership = fold.groups.get("first")?.membership;
+    return membership?.kind === "consumer" ? membership.epoch : undefined;
+  };
+  driver.sweep();
+  equal(epoch(), 1);
+  topic.partitions = 2;
+  driver.sweep();
+  clock.turns();
+  equal(epoch(), 2);
+  equal(fold.groups.size, 201);
+});
+
+test("what is old is judged by a clock of its own", async () => {
+  const { driver, clock, fold, times } = await shardOf(() => [offsetsOf("g")]);
+  // The clock of the machine is decades ahead.
+  driver.sweep();
+  clock.turns();
+  equal(fold.groups.size, 1);
+  times.wallMs += DEFAULT_GROUP_OPTIONS.offsetsRetentionMs;
+  driver.sweep();
+  clock.turns();
+  equal(fold.groups.size, 0);
+});
