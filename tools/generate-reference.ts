@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ERRORS } from "../packages/protocol/src/error-codes.ts";
 import { ERROR_CODES, type ErrorSpec } from "../packages/server/src/base/errors.ts";
+import { CLIENT_METRICS_OPTIONS } from "../packages/server/src/config/client-metrics-options.ts";
 import { DYNAMIC_OPTIONS } from "../packages/server/src/config/dynamic-options.ts";
 import { describeValid } from "../packages/server/src/config/kafka-option.ts";
 import { START_FLAGS } from "../packages/server/src/config/load-start-config.ts";
@@ -22,6 +23,7 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["docs/reference/configuration.md", configuration()],
     ["docs/reference/topic-options.md", topicOptions()],
     ["docs/reference/broker-options.md", brokerOptions()],
+    ["docs/reference/client-metrics.md", clientMetrics()],
     ["docs/reference/metrics.md", metrics()],
     ["docs/reference/errors.md", errors()],
     ["config/start.toml", startToml()],
@@ -71,6 +73,25 @@ function brokerOptions(): string {
     `Set on one broker (\`--entity-name 1\`) or on all (\`--entity-default\`), as with Kafka: \`kafka-configs --alter --entity-type brokers
 --entity-name 1 --add-config max.connections=500\`. Checked first, in effect when the command ends, kept over restarts. What is set on the
 broker wins over what is set on all, and that over what it was started with.`,
+    ["option", "type", "default", "allowed", "meaning"],
+    rows,
+  );
+}
+
+function clientMetrics(): string {
+  const rows = CLIENT_METRICS_OPTIONS.map((option) => [
+    `\`${option.name}\``,
+    option.type,
+    option.default === "" ? "(empty)" : option.default,
+    describeValid(option),
+    option.doc,
+  ]);
+  return page(
+    "Metrics of clients",
+    `Clients push metrics of themselves where a subscription asks for them (KIP-714): \`kafka-client-metrics --bootstrap-server localhost:9092
+--alter --name lag --metrics org.apache.kafka.consumer. --interval 30000\`. Kept over restarts, in effect when the command ends. What a client
+pushed last is shown as \`tidemq_client_metric\` at \`/metrics\` until it is silent for three intervals, with bounds: see the metrics that begin
+with \`tidemq_telemetry\`. Patterns of \`match\` are RE2's: as Java's, without backreferences and lookaround.`,
     ["option", "type", "default", "allowed", "meaning"],
     rows,
   );

@@ -8,7 +8,7 @@ export const SERVER_LAYERS: readonly (readonly string[])[] = [
   ["io", "model", "config", "telemetry"],
   ["raft", "security", "quota", "wal"],
   ["cluster", "tier"],
-  ["metadata-log", "client-net", "peer-net"],
+  ["metadata-log", "client-net", "client-telemetry", "peer-net"],
   ["replication"],
   ["partition"],
   ["coordinator", "transform", "controller"],

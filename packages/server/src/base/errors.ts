@@ -192,6 +192,19 @@ export const ERROR_CODES = {
     http: 400,
     doc: "This version of the request is not served.",
   },
+  THROTTLED: { kind: "retry", kafka: Kafka.THROTTLING_QUOTA_EXCEEDED, http: 429, doc: "Too early: ask again when the time is due." },
+  UNKNOWN_SUBSCRIPTION_ID: {
+    kind: "moved",
+    kafka: Kafka.UNKNOWN_SUBSCRIPTION_ID,
+    http: 409,
+    doc: "The subscription to metrics has changed; ask for it again.",
+  },
+  TELEMETRY_TOO_LARGE: {
+    kind: "invalid",
+    kafka: Kafka.TELEMETRY_TOO_LARGE,
+    http: 413,
+    doc: "The metrics of a client are larger than is taken at once.",
+  },
   SECURITY_DISABLED: {
     kind: "invalid",
     kafka: Kafka.SECURITY_DISABLED,

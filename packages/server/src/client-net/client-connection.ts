@@ -50,6 +50,8 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   readonly local: Address;
   /** What the client calls itself, in the request that was started last; set by the handler of frames. */
   clientId = "";
+  /** What the client's software is, once it has said so; set by the handler of frames. */
+  clientSoftware: Readonly<{ name: string; version: string }> | undefined;
   readonly #socket: Connection;
   readonly #parts: ConnectionParts;
   readonly #input: FrameInput;

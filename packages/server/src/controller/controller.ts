@@ -3,7 +3,15 @@ import { QueueError } from "../base/errors.ts";
 import { applyBatch } from "../cluster/apply.ts";
 import type { ClusterState, TopicState } from "../cluster/cluster-state.ts";
 import { checkCommand, encodeCommand } from "../cluster/command-codec.ts";
-import { type Answers, type Command, isRefusal, type Outcome, type RangeVerdict } from "../cluster/commands.ts";
+import {
+  type Answers,
+  type Command,
+  type ConfigChange,
+  isRefusal,
+  type Outcome,
+  type RangeVerdict,
+  type SetClientMetrics,
+} from "../cluster/commands.ts";
 import type { Effect } from "../cluster/effects.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Random, uuid4 } from "../io/random.ts";
@@ -13,7 +21,14 @@ import { assertRange, type ManifestPointer, type ObjectRange } from "../model/ob
 import type { Log } from "../telemetry/log.ts";
 import { REPLANS_MAX } from "./limits.ts";
 import { LogWriter } from "./log-writer.ts";
-import { brokerTable, type OptionTable, planConfigChanges, planConfigReplacement, TOPIC_TABLE } from "./plan-configs.ts";
+import {
+  brokerTable,
+  CLIENT_METRICS_TABLE,
+  type OptionTable,
+  planConfigChanges,
+  planConfigReplacement,
+  TOPIC_TABLE,
+} from "./plan-configs.ts";
 import { planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
 import { decodeEntry, type Replayed, replay } from "./replay.ts";
 import type {
@@ -227,6 +242,22 @@ export class Controller {
     });
   }
 
+  /** Of a subscription to metrics of clients, which is made or removed by it. All operations or none. */
+  async alterClientMetrics(name: string, operations: readonly ConfigOperation[], validateOnly: boolean): Promise<void> {
+    await this.#replan(validateOnly, () => {
+      const { configs, configVersion } = this.state.clientMetricsOf(name);
+      return this.#setClientMetrics(name, configVersion, planConfigChanges(CLIENT_METRICS_TABLE, configs, operations));
+    });
+  }
+
+  /** These options and no others. */
+  async replaceClientMetrics(name: string, entries: readonly ConfigEntry[], validateOnly: boolean): Promise<void> {
+    await this.#replan(validateOnly, () => {
+      const { configs, configVersion } = this.state.clientMetricsOf(name);
+      return this.#setClientMetrics(name, configVersion, planConfigReplacement(CLIENT_METRICS_TABLE, configs, entries));
+    });
+  }
+
   /** A block of producer ids for this broker: [first, first + count). */
   allocateProducerIds(broker: number, count: number): Promise<Readonly<{ first: number; count: number }>> {
     return this.#ask({ kind: "allocate-producer-ids", ...this.#life(broker), count });
@@ -315,6 +346,11 @@ export class Controller {
       if (outcome.refused !== "changed") throw refusalError(outcome);
     }
     throw new QueueError("REQUEST_TIMED_OUT", "others change the same all the time; nothing was changed");
+  }
+
+  #setClientMetrics(name: string, versionBefore: number, changes: readonly ConfigChange[]): SetClientMetrics {
+    if (name === "") throw new QueueError("INVALID_REQUEST", "Subscription name can't be empty");
+    return { kind: "set-client-metrics", name, versionBefore, changes };
   }
 
   async #ask<C extends Command>(command: C): Promise<Answers[C["kind"]]> {

@@ -2,6 +2,7 @@ import { Buffer } from "node:buffer";
 import { QueueError } from "../base/errors.ts";
 import type { ConfigChange } from "../cluster/commands.ts";
 import { CONFIG_NAME_BYTES_MAX, CONFIG_VALUE_BYTES_MAX, CONFIGS_MAX } from "../cluster/limits.ts";
+import { clientMetricsOption, judgeClientMetricsOption } from "../config/client-metrics-options.ts";
 import { dynamicOption, judgeDynamicOption } from "../config/dynamic-options.ts";
 import type { Judged, KafkaOption } from "../config/kafka-option.ts";
 import { effectiveValue, judgeTopicOption, topicOption, topicOptionsProblem } from "../config/topic-options.ts";
@@ -37,6 +38,14 @@ export function brokerTable(problem: OptionTable["problem"]): OptionTable {
     problem,
   };
 }
+
+export const CLIENT_METRICS_TABLE: OptionTable = {
+  noun: "client metrics",
+  isList: (name) => isListOption(clientMetricsOption(name)),
+  effective: (configs, name) => configs.get(name) ?? "",
+  judge: judgeClientMetricsOption,
+  problem: () => undefined,
+};
 
 function isListOption(option: KafkaOption | undefined): boolean | undefined {
   return option === undefined ? undefined : option.type === "list";

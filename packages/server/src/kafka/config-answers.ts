@@ -1,10 +1,11 @@
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
+import { CLIENT_METRICS_OPTIONS } from "../config/client-metrics-options.ts";
 import { DYNAMIC_OPTIONS } from "../config/dynamic-options.ts";
 import { KAFKA_TYPE, type KafkaType } from "../config/kafka-option.ts";
 import { effectiveValue, TOPIC_OPTIONS, type TopicOption } from "../config/topic-options.ts";
 
 /** Where a value comes from, as DescribeConfigs numbers it. */
-export const CONFIG_SOURCE = { topic: 1, dynamicBroker: 2, dynamicAll: 3, staticBroker: 4, default: 5 } as const;
+export const CONFIG_SOURCE = { topic: 1, dynamicBroker: 2, dynamicAll: 3, staticBroker: 4, default: 5, clientMetrics: 7 } as const;
 
 /** One option as DescribeConfigs and CreateTopics answer it. */
 export type ConfigAnswer = Readonly<{
@@ -38,6 +39,14 @@ function topicConfigAnswer(option: TopicOption, own: ReadonlyMap<string, string>
     documentation: option.doc,
     synonyms: isOwn ? [{ name: option.name, value, source: CONFIG_SOURCE.topic }, ...fallback] : fallback,
   };
+}
+
+/** All options of a subscription to metrics of clients, sorted by name. */
+export function clientMetricsAnswers(own: ReadonlyMap<string, string>): ConfigAnswer[] {
+  return CLIENT_METRICS_OPTIONS.map((option) => {
+    const fallback = { name: option.name, value: option.default, source: CONFIG_SOURCE.default };
+    return answerOf(option, [...setIn(own, option.name, CONFIG_SOURCE.clientMetrics), fallback], false);
+  });
 }
 
 /** Options set while brokers run: on the one that is asked about, and on all. */

@@ -12,14 +12,18 @@ type ConfigResource = Readonly<{ resourceType: number; resourceName: string }>;
 type Answer = Readonly<{ errorCode: number; errorMessage: string | null }> & ConfigResource;
 
 /**
- * Changes the options of one topic or broker after the other, each by itself. Other kinds, and what stands twice in the request
+ * Changes the options of one topic, broker or subscription after the other, each by itself. Other kinds, and what stands twice in the request
  * are INVALID_REQUEST.
  */
 export async function alterResources<R extends ConfigResource>(
   parts: KafkaParts,
   api: string,
   resources: readonly R[],
-  alter: Readonly<{ topic: (name: string, resource: R) => Promise<void>; broker: (broker: number, resource: R) => Promise<void> }>,
+  alter: Readonly<{
+    topic: (name: string, resource: R) => Promise<void>;
+    broker: (broker: number, resource: R) => Promise<void>;
+    clientMetrics: (name: string, resource: R) => Promise<void>;
+  }>,
 ): Promise<Answer[]> {
   const twice = keysTwice(resources);
   const answers: Answer[] = [];
@@ -27,6 +31,7 @@ export async function alterResources<R extends ConfigResource>(
     try {
       if (twice.has(keyOf(resource))) throw new QueueError("INVALID_REQUEST", "Each resource must appear at most once.");
       if (resource.resourceType === RESOURCE.topic) await alter.topic(resource.resourceName, resource);
+      else if (resource.resourceType === RESOURCE.clientMetrics) await alter.clientMetrics(resource.resourceName, resource);
       else await alter.broker(brokerOf(parts, resource), resource);
       answers.push(answer(resource, ErrorCode.NONE, null));
     } catch (thrown) {

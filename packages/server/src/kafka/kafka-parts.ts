@@ -1,3 +1,4 @@
+import type { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
 import type { HostPort } from "../config/option-types.ts";
@@ -31,6 +32,7 @@ export type KafkaParts = Readonly<{
   offsets: OffsetLookup;
   groups: GroupCoordinator;
   counters: RequestCounters;
+  telemetry: ClientTelemetry;
   /** DescribeConfigs of this broker. */
   brokerConfigs(): readonly BrokerConfigEntry[];
   /** Why this broker could not run with these options set. */

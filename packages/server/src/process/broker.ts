@@ -3,6 +3,7 @@ import { QueueError } from "../base/errors.ts";
 import { MiB } from "../base/units.ts";
 import { ClientListener } from "../client-net/client-listener.ts";
 import { FRAME_BYTES_MAX } from "../client-net/limits.ts";
+import { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
 import { brokerConfigEntries } from "../config/broker-options.ts";
 import { dynamicProblem } from "../config/dynamic-options.ts";
 import { formatObjectStorage, type HostPort } from "../config/option-types.ts";
@@ -102,6 +103,7 @@ export class Broker {
   readonly collector: Collector;
   readonly retention: RetentionDriver;
   readonly groups: GroupCoordinator;
+  readonly telemetry: ClientTelemetry;
   readonly audits: StorageAudits;
   readonly clients: ClientListener;
   readonly #listeners: Listener[] = [];
@@ -212,6 +214,7 @@ export class Broker {
       createTopic: (name, partitions) => this.controller.createInternalTopic(name, partitions),
       opened: (partitionId, waitMs) => must(this.#hosting, "the partitions").opened(partitionId, waitMs),
     });
+    this.telemetry = new ClientTelemetry({ clock, random, state: parts.controller.state });
     this.clients = this.#serveKafka();
   }
 
@@ -262,6 +265,7 @@ export class Broker {
       wal.setMetadataIndex(index);
       hosting.applied(effects);
       this.groups.applied(effects);
+      this.telemetry.applied(effects);
       dynamic.applied(effects);
       if (effects.some(({ kind }) => kind === "topic-deleted" || kind === "log-start-raised")) this.collector.ask();
     });
@@ -292,6 +296,7 @@ export class Broker {
       offsets: new OffsetLookup(this.remote),
       groups: this.groups,
       counters: this.requestCounters,
+      telemetry: this.telemetry,
       brokerConfigs: () => brokerConfigEntries(this.config, { nodeId: NODE_ID, listeners: this.addresses, frameBytesMax: FRAME_BYTES_MAX }),
       dynamicProblem: (configs) => dynamicProblem(this.config, configs),
       fatal: (error) => this.world.fatal(error),

@@ -7,6 +7,7 @@ export function nodeMetrics(broker: Broker, stats: ProcessStats, version: string
   const metrics = new Metrics();
   readProcess(metrics, stats, version);
   readClients(metrics, broker);
+  readTelemetry(metrics, broker);
   readWal(metrics, broker);
   readTier(metrics, broker);
   readState(metrics, broker);
@@ -52,6 +53,14 @@ function readClients(metrics: Metrics, broker: Broker): void {
     [["object"], requests.fetchedObjectBytes],
   ];
   metrics.readAll("tidemq_fetched_bytes_total", fetched);
+}
+
+function readTelemetry(metrics: Metrics, { telemetry }: Broker): void {
+  metrics.read("tidemq_telemetry_clients", () => telemetry.clientCount);
+  metrics.read("tidemq_telemetry_pushes_total", () => telemetry.pushes);
+  metrics.read("tidemq_telemetry_points_unread_total", () => telemetry.pointsUnread);
+  metrics.read("tidemq_telemetry_series_dropped_total", () => telemetry.seriesDropped);
+  metrics.readAll("tidemq_client_metric", () => telemetry.series());
 }
 
 function readWal(metrics: Metrics, broker: Broker): void {

@@ -37,6 +37,21 @@ export const METRICS = {
   tidemq_produced_records_total: counter("Accepted records."),
   tidemq_fetched_bytes_total: counter("Bytes of batches sent to consumers, by where they were read: `wal` or `object`.", "source"),
 
+  // Metrics that clients push (KIP-714).
+  tidemq_telemetry_clients: gauge("Clients that asked what to push, or pushed, within three of their intervals."),
+  tidemq_telemetry_pushes_total: counter("Pushes that were taken."),
+  tidemq_telemetry_points_unread_total: counter(
+    "Values in pushes that are not shown: histograms, summaries, and those past 2,000 of one push.",
+  ),
+  tidemq_telemetry_series_dropped_total: counter("Values that gave way to newer ones of other clients: 5,000 are shown, of 4,096 clients."),
+  tidemq_client_metric: gauge(
+    "What clients pushed last, until they are silent for three intervals. `name` is the client's own; `attributes` tells values of a name apart.",
+    "client_instance_id",
+    "client_id",
+    "name",
+    "attributes",
+  ),
+
   // Write-ahead log.
   tidemq_wal_capacity_bytes: gauge("All files of the write-ahead log."),
   tidemq_wal_used_bytes: gauge("Files of the write-ahead log that are not free."),

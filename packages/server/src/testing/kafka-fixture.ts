@@ -7,6 +7,7 @@ import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.t
 import { must } from "../base/assert.ts";
 import { GiB } from "../base/units.ts";
 import { ClientListener, type ClientListenerOptions } from "../client-net/client-listener.ts";
+import { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
 import { Controller } from "../controller/controller.ts";
 import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
@@ -50,6 +51,7 @@ export class KafkaFixture {
   readonly counters = new RequestCounters();
   readonly controller: Controller;
   readonly groups: GroupCoordinator;
+  readonly telemetry: ClientTelemetry;
   readonly listener: ClientListener;
   readonly fatal: Error[] = [];
   #accept: (connection: Connection) => void = () => {};
@@ -93,6 +95,8 @@ export class KafkaFixture {
       opened: (partitionId, waitMs) => hosting.opened(partitionId, waitMs),
     });
     this.groups = groups;
+    const telemetry = new ClientTelemetry({ clock, random, state });
+    this.telemetry = telemetry;
     const hosting = new Hosting({
       brokerId: 1,
       clock,
@@ -109,6 +113,7 @@ export class KafkaFixture {
     controller.onApplied((effects) => {
       hosting.applied(effects);
       groups.applied(effects);
+      telemetry.applied(effects);
     });
     const parts: KafkaParts = {
       options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, dataFolder: "/data", ...options },
@@ -121,6 +126,7 @@ export class KafkaFixture {
       offsets: new OffsetLookup(remote),
       groups,
       counters,
+      telemetry,
       brokerConfigs: () => BROKER_CONFIGS,
       dynamicProblem: (configs) => (configs.get("max.connections") === "13" ? "13 is not for this broker" : undefined),
       fatal: (error) => this.fatal.push(error),

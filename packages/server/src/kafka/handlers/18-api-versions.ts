@@ -35,6 +35,8 @@ export function apiVersionsHandler(parts: KafkaParts, served: () => readonly Api
     response: apiVersionsResponse,
     handle(request, call) {
       const named = SOFTWARE.test(request.clientSoftwareName) && SOFTWARE.test(request.clientSoftwareVersion);
+      if (call.version >= CLIENT_SOFTWARE_SINCE && named)
+        call.connection.clientSoftware = { name: request.clientSoftwareName, version: request.clientSoftwareVersion };
       if (call.version < CLIENT_SOFTWARE_SINCE || named) return listOf(served(), ErrorCode.NONE);
       parts.counters.error(ErrorCode.INVALID_REQUEST);
       return { errorCode: ErrorCode.INVALID_REQUEST, apiKeys: [] };

@@ -8,7 +8,14 @@ import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
 import { ALL_BROKERS } from "../../cluster/cluster-state.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
-import { brokerConfigAnswer, type ConfigAnswer, type DynamicLayers, setOnAll, topicConfigAnswers } from "../config-answers.ts";
+import {
+  brokerConfigAnswer,
+  type ConfigAnswer,
+  clientMetricsAnswers,
+  type DynamicLayers,
+  setOnAll,
+  topicConfigAnswers,
+} from "../config-answers.ts";
 import { brokerOf } from "../config-resources.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { RESOURCE } from "../resources.ts";
@@ -16,7 +23,8 @@ import { RESOURCE } from "../resources.ts";
 /*
  * Behaviour
  * - Topics: every option of Kafka's, also those without effect here, whose documentation says so. Brokers: this one's, read-only
- *   but for those that change at run time; an empty name asks for what is set on all. Other kinds of resource are INVALID_REQUEST.
+ *   but for those that change at run time; an empty name asks for what is set on all. Subscriptions to metrics of clients: one that
+ *   does not exist has the defaults, as in Kafka. Other kinds of resource are INVALID_REQUEST.
  * - A list of names asks for those only; names that do not exist are left out.
  *
  * Version notes
@@ -63,6 +71,9 @@ function answersOf(parts: KafkaParts, { resourceType, resourceName }: Asked): Co
       if (topic === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `The topic '${resourceName}' does not exist.`);
       return topicConfigAnswers(topic.configs);
     }
+    case RESOURCE.clientMetrics:
+      if (resourceName === "") throw new QueueError("INVALID_REQUEST", "Client metrics subscription name must not be empty");
+      return clientMetricsAnswers(parts.state.clientMetricsOf(resourceName).configs);
     default: {
       const layers = layersOf(parts, brokerOf(parts, { resourceType, resourceName }));
       if (resourceName === "") return setOnAll(layers);

@@ -22,6 +22,7 @@ export function alterConfigsHandler(parts: KafkaParts): ApiHandler {
       const responses = await alterResources(parts, "AlterConfigs", resources, {
         topic: (topic, { configs }) => controller.replaceTopicConfigs(topic, configs, validateOnly),
         broker: (broker, { configs }) => controller.replaceBrokerConfigs(broker, configs, parts.dynamicProblem, validateOnly),
+        clientMetrics: (name, { configs }) => controller.replaceClientMetrics(name, configs, validateOnly),
       });
       return { throttleTimeMs: 0, responses };
     },

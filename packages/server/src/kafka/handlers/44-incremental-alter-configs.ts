@@ -15,7 +15,9 @@ import type { KafkaParts } from "../kafka-parts.ts";
  *   partitions act on it. `validateOnly` changes nothing.
  * - The same resource twice, or the same option twice in one, is INVALID_REQUEST, as in Kafka.
  * - Brokers, this one or all of them (an empty name): what changes while they run, in effect when it is answered. Anything else
- *   is INVALID_CONFIG, which names what can be changed. Other kinds are INVALID_REQUEST.
+ *   is INVALID_CONFIG, which names what can be changed.
+ * - Subscriptions to metrics of clients: made by their first option, gone with their last. Unknown options and an interval out
+ *   of its range are INVALID_REQUEST, a wrong pattern is INVALID_CONFIG, as in Kafka. Other kinds are INVALID_REQUEST.
  *
  * Version notes
  * - v1 flexible
@@ -34,6 +36,7 @@ export function incrementalAlterConfigsHandler(parts: KafkaParts): ApiHandler {
       const responses = await alterResources(parts, "IncrementalAlterConfigs", resources, {
         topic: (topic, resource) => controller.alterTopicConfigs(topic, operationsOf(resource), validateOnly),
         broker: (broker, resource) => controller.alterBrokerConfigs(broker, operationsOf(resource), parts.dynamicProblem, validateOnly),
+        clientMetrics: (name, resource) => controller.alterClientMetrics(name, operationsOf(resource), validateOnly),
       });
       return { throttleTimeMs: 0, responses };
     },

@@ -7,8 +7,8 @@ import { RESOURCE } from "../resources.ts";
 
 /*
  * Behaviour
- * - Topics and brokers by name; loggers, metrics subscriptions and groups have no options here, so none is listed. An
- *   empty list of kinds asks for all. Other kinds are UNSUPPORTED_VERSION, as with Kafka.
+ * - Topics, brokers and subscriptions to metrics of clients by name; loggers and groups have no options here, so none is listed.
+ *   An empty list of kinds asks for all. Other kinds are UNSUPPORTED_VERSION, as with Kafka.
  *
  * Version notes
  * - v0 metrics subscriptions only · v1 kinds
@@ -39,5 +39,6 @@ function everyResource({ state }: KafkaParts): Resource[] {
   return [
     ...[...state.topicsByName.keys()].map((resourceName) => ({ resourceName, resourceType: RESOURCE.topic })),
     ...[...state.brokers.keys()].map((id) => ({ resourceName: String(id), resourceType: RESOURCE.broker })),
+    ...[...state.clientMetrics.keys()].map((resourceName) => ({ resourceName, resourceType: RESOURCE.clientMetrics })),
   ];
 }

@@ -33,6 +33,8 @@ import { describeClusterHandler } from "./60-describe-cluster.ts";
 import { describeProducersHandler } from "./61-describe-producers.ts";
 import { consumerGroupHeartbeatHandler } from "./68-consumer-group-heartbeat.ts";
 import { consumerGroupDescribeHandler } from "./69-consumer-group-describe.ts";
+import { getTelemetrySubscriptionsHandler } from "./71-get-telemetry-subscriptions.ts";
+import { pushTelemetryHandler } from "./72-push-telemetry.ts";
 import { listConfigResourcesHandler } from "./74-list-config-resources.ts";
 import { describeTopicPartitionsHandler } from "./75-describe-topic-partitions.ts";
 
@@ -72,6 +74,8 @@ export function servedApis(parts: KafkaParts): readonly ApiHandler[] {
     describeProducersHandler(parts),
     consumerGroupHeartbeatHandler(parts),
     consumerGroupDescribeHandler(parts),
+    getTelemetrySubscriptionsHandler(parts),
+    pushTelemetryHandler(parts),
     listConfigResourcesHandler(parts),
     describeTopicPartitionsHandler(parts),
   ];
