@@ -91,7 +91,7 @@ function clientMetrics(): string {
     `Clients push metrics of themselves where a subscription asks for them (KIP-714): \`kafka-client-metrics --bootstrap-server localhost:9092
 --alter --name lag --metrics org.apache.kafka.consumer. --interval 30000\`. Kept over restarts, in effect when the command ends. What a client
 pushed last is shown as \`tidemq_client_metric\` at \`/metrics\` until it is silent for three intervals, with bounds: see the metrics that begin
-with \`tidemq_telemetry\`. Patterns of \`match\` are RE2's: as Java's, without backreferences and lookaround.`,
+with \`tidemq_telemetry\`. Patterns of \`match\` are RE2's: as Java's, without backreferences and lookaround, and of at most 500 instructions.`,
     ["option", "type", "default", "allowed", "meaning"],
     rows,
   );

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import fc from "fast-check";
 import { otlpMetrics } from "../testing/otlp-encoder.ts";
-import { POINTS_MAX } from "./limits.ts";
+import { ATTRIBUTES_MAX, POINTS_MAX } from "./limits.ts";
 import { decodeMetrics } from "./otlp-decoder.ts";
 
 test("golden: a gauge of a whole number and a delta, with attributes of every kind", () => {
@@ -65,6 +65,15 @@ test("fuzz: changed or shortened bytes are refused or read, nothing else", () =>
   throws(() => decodeMetrics(Buffer.from("0a05", "hex")), ProtocolError);
   throws(() => decodeMetrics(Buffer.from(`08${"ff".repeat(10)}01`, "hex")), /more than 64 bits/);
   equal(decodeMetrics(Buffer.alloc(0)).points.length, 0);
+});
+
+test("many attributes are passed over, not sorted for each point", () => {
+  const attributes = Object.fromEntries(Array.from({ length: 10_000 }, (_, n) => [`k${n}`, "v"]));
+  const many = Array.from({ length: 500 }, (_, value) => ({ name: "m", value }));
+  const { points } = decodeMetrics(otlpMetrics([{ name: "own", value: 1, attributes }, ...many], attributes));
+  equal(points.length, 501);
+  equal(points[0]?.attributes.split(",").length, 2 * ATTRIBUTES_MAX);
+  equal(points[500]?.attributes.split(",").length, ATTRIBUTES_MAX);
 });
 
 /** Its length in front. */

@@ -1,5 +1,5 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
-import { ATTRIBUTES_LENGTH_MAX, NAME_LENGTH_MAX, POINTS_MAX } from "./limits.ts";
+import { ATTRIBUTES_LENGTH_MAX, ATTRIBUTES_MAX, NAME_LENGTH_MAX, POINTS_MAX } from "./limits.ts";
 
 /** One number of one metric. `attributes`: `key=value` pairs, sorted, joined by commas; those of the client itself in front. */
 export type MetricPoint = Readonly<{ name: string; attributes: string; value: number; isDelta: boolean }>;
@@ -60,24 +60,26 @@ export function decodeMetrics(bytes: Uint8Array): DecodedMetrics {
 }
 
 type Found = { readonly points: MetricPoint[]; unread: number };
-type Attributes = [key: string, value: string][];
+/** `key=value` texts. */
+type Attributes = string[];
 
 /** Reads the field and says so; else it is skipped. */
 type FieldReader = (field: number, reader: ByteReader) => boolean;
 
 function resourceMetrics(found: Found): FieldReader {
   const own: Attributes = [];
+  let ownText = "";
   return (field, reader) => {
     if (field === RESOURCE) {
       nested(reader, (inner) => {
         if (inner !== RESOURCE_ATTRIBUTE) return false;
-        own.push(keyValue(reader));
-        return true;
+        return attribute(reader, own);
       });
+      ownText = joined(own);
     } else if (field === SCOPE_METRICS) {
       nested(reader, (inner) => {
         if (inner !== METRIC) return false;
-        metric(reader, own, found);
+        metric(reader, ownText, found);
         return true;
       });
     } else return false;
@@ -85,10 +87,10 @@ function resourceMetrics(found: Found): FieldReader {
   };
 }
 
-function metric(reader: ByteReader, own: Attributes, found: Found): void {
+function metric(reader: ByteReader, ownText: string, found: Found): void {
   let name = "";
   let isDelta = false;
-  const points: { attributes: Attributes; value: number }[] = [];
+  const points: { attributes: string; value: number }[] = [];
   const numbers: FieldReader = (field) => {
     if (field === TEMPORALITY) isDelta = varint(reader) === DELTA;
     else if (field === POINT && found.points.length + points.length < POINTS_MAX) points.push(point(reader));
@@ -103,7 +105,16 @@ function metric(reader: ByteReader, own: Attributes, found: Found): void {
     else return false;
     return true;
   });
-  for (const { attributes, value } of points) found.points.push({ name, attributes: attributesText(own, attributes), value, isDelta });
+  for (const { attributes, value } of points)
+    found.points.push({
+      name,
+      attributes: [ownText, attributes]
+        .filter((text) => text !== "")
+        .join(",")
+        .slice(0, ATTRIBUTES_LENGTH_MAX),
+      value,
+      isDelta,
+    });
 }
 
 /** Not read, so it is skipped. */
@@ -112,20 +123,27 @@ function passOver(found: Found): false {
   return false;
 }
 
-function point(reader: ByteReader): { attributes: Attributes; value: number } {
+function point(reader: ByteReader): { attributes: string; value: number } {
   const attributes: Attributes = [];
   let value = 0;
   nested(reader, (field) => {
     if (field === AS_DOUBLE) value = fixed64(reader).getFloat64(0, true);
     else if (field === AS_INT) value = Number(fixed64(reader).getBigInt64(0, true));
-    else if (field === POINT_ATTRIBUTE) attributes.push(keyValue(reader));
+    else if (field === POINT_ATTRIBUTE) return attribute(reader, attributes);
     else return false;
     return true;
   });
-  return { attributes, value };
+  return { attributes: joined(attributes), value };
 }
 
-function keyValue(reader: ByteReader): [string, string] {
+/** Past the limit it is not read, so it is skipped: whoever sends a hundred thousand must not have them sorted. */
+function attribute(reader: ByteReader, attributes: Attributes): boolean {
+  if (attributes.length >= ATTRIBUTES_MAX) return false;
+  attributes.push(keyValue(reader));
+  return true;
+}
+
+function keyValue(reader: ByteReader): string {
   let key = "";
   let value = "";
   nested(reader, (field) => {
@@ -142,12 +160,11 @@ function keyValue(reader: ByteReader): [string, string] {
     else return false;
     return true;
   });
-  return [key, value];
+  return `${key}=${value}`;
 }
 
-function attributesText(own: Attributes, ofPoint: Attributes): string {
-  const sorted = (pairs: Attributes): string[] => pairs.map(([key, value]) => `${key}=${value}`).sort();
-  return [...sorted(own), ...sorted(ofPoint)].join(",").slice(0, ATTRIBUTES_LENGTH_MAX);
+function joined(attributes: Attributes): string {
+  return attributes.sort().join(",").slice(0, ATTRIBUTES_LENGTH_MAX);
 }
 
 function nested(reader: ByteReader, read: FieldReader): void {
@@ -171,8 +188,9 @@ function skip(reader: ByteReader, wire: number): void {
   else throw reader.malformed(`protobuf wire type ${wire}`);
 }
 
+/** Cut: a longer one is read to its end, but not kept. */
 function text(reader: ByteReader): string {
-  return reader.utf8(reader.uvarint());
+  return reader.utf8(reader.uvarint()).slice(0, ATTRIBUTES_LENGTH_MAX);
 }
 
 function fixed64(reader: ByteReader): DataView {

@@ -5,6 +5,9 @@ import { type Judged, judgeValue, type KafkaOption } from "./kafka-option.ts";
 /** An option of a subscription to metrics of clients (KIP-714). */
 export type ClientMetricsOption = KafkaOption & Readonly<{ doc: string }>;
 
+/** Instructions of a compiled pattern: each is looked at once a character. Far more than names of clients need. */
+const PATTERN_STEPS_MAX = 500;
+
 const INTERVAL_MS_MIN = 100;
 const INTERVAL_MS_MAX = 3_600_000;
 
@@ -90,7 +93,8 @@ function parsePattern(text: string): readonly [ClientAttribute, RE2JS] | undefin
   const attribute = CLIENT_ATTRIBUTES.find((one) => one === name);
   if (attribute === undefined || pattern === "" || more.length > 0) return undefined;
   try {
-    return [attribute, RE2JS.compile(pattern)];
+    const compiled = RE2JS.compile(pattern);
+    return compiled.programSize() > PATTERN_STEPS_MAX ? undefined : [attribute, compiled];
   } catch {
     return undefined;
   }

@@ -41,9 +41,9 @@ export const METRICS = {
   tidemq_telemetry_clients: gauge("Clients that asked what to push, or pushed, within three of their intervals."),
   tidemq_telemetry_pushes_total: counter("Pushes that were taken."),
   tidemq_telemetry_points_unread_total: counter(
-    "Values in pushes that are not shown: histograms, summaries, and those past 2,000 of one push.",
+    "Values in pushes that are not shown: histograms, summaries, and those past 1,000 of one push.",
   ),
-  tidemq_telemetry_series_dropped_total: counter("Values that gave way to newer ones of other clients: 5,000 are shown, of 4,096 clients."),
+  tidemq_telemetry_series_dropped_total: counter("Values that gave way to newer ones of other clients: 3,000 are shown, of 4,096 clients."),
   tidemq_client_metric: gauge(
     "What clients pushed last, until they are silent for three intervals. `name` is the client's own; `attributes` tells values of a name apart.",
     "client_instance_id",

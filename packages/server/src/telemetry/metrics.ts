@@ -82,7 +82,11 @@ function braces(pairs: readonly string[]): string {
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
+const ESCAPED = /[\\"\n]/;
+
+/** Nearly always there is nothing to escape. */
 function escapeLabel(text: string): string {
+  if (!ESCAPED.test(text)) return text;
   return text.replace(/\\/g, "\\\\").replace(/"/g, '\\"').replace(/\n/g, "\\n");
 }
 

@@ -105,6 +105,7 @@ test("what Kafka refuses is refused with its codes", async () => {
     ["match", "client_id=a=b", ErrorCode.INVALID_CONFIG],
     ["match", "client_name=a", ErrorCode.INVALID_CONFIG],
     ["match", "client_id=(", ErrorCode.INVALID_CONFIG],
+    ["match", "client_id=((a{1,30}){1,30}b?){1,1}", ErrorCode.INVALID_CONFIG],
     ["match", "client_id=a,client_id=(?=b)", ErrorCode.INVALID_CONFIG],
   ] as const)
     equal((await alter("s", name, value))?.errorCode, code, `${name}=${value}`);
