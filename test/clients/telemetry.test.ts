@@ -86,4 +86,11 @@ suite("metrics of Kafka's clients", kafkaProblem(), () => {
     ok(series.some(({ name }) => name.startsWith("org.apache.kafka.producer.")));
     ok((await server.metric("tidemq_telemetry_pushes_total")) >= 3);
   });
+
+  test("a subscription outlives the server; what was pushed does not", async () => {
+    await server.end();
+    server = await ServerProcess.start({ folder });
+    match(await subscriptions("--describe", "--name", "all"), /interval\.ms=200/);
+    deepEqual(await scraped(), []);
+  });
 });
