@@ -513,6 +513,26 @@ test("groups that come and go leave nothing in the queue of wakes", () => {
   ok(group.shard.wakes.size < 5_000, `${group.shard.wakes.size} wakes`);
 });
 
+test("static members that do not come back, and wait for nobody, keep the loop idle until their session is over", () => {
+  const group = new GroupFixture({ initialRebalanceDelayMs: 0 });
+  const ids: string[] = [];
+  for (const rebalanceTimeoutMs of [60_000, 0]) {
+    const joins = ["i", "j"].map((instanceId, at) => group.join(ids[at] ?? "", { instanceId, rebalanceTimeoutMs }));
+    for (const join of joins) group.send(join);
+    if (ids.length === 0) group.pass(1);
+    joins.forEach(({ token }, at) => (ids[at] = joinedOf(group.answers.get(token)).memberId));
+    const { generation } = joinedOf(group.answers.get(joins[1]?.token ?? 0));
+    for (const id of ids) group.send(group.sync(id, generation));
+  }
+  group.send({ kind: "leave", groupId: "g", token: group.token, members: [{ memberId: ids[1] ?? "", instanceId: "j" }] });
+  let wakes = 0;
+  for (; wakes < 100 && group.wakeMs <= group.nowMs; wakes += 1) {
+    group.wakeMs = Number.POSITIVE_INFINITY;
+    group.send({ kind: "timer" });
+  }
+  ok(wakes < 5, `${wakes} wakes without time passing`);
+});
+
 function subscription(...topics: string[]): Uint8Array {
   const writer = new ByteWriter();
   writer.int16(1);

@@ -3,6 +3,7 @@ import { must } from "../base/assert.ts";
 import { type JoinAnswer, joinError, syncError } from "./answers.ts";
 import type { ClassicGroup, LiveMember } from "./classic-group.ts";
 import type { Turn } from "./group-shard.ts";
+import { NOBODY_JOINED_WAIT_MS } from "./limits.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 
@@ -60,7 +61,8 @@ export function joinTimeOver(turn: Turn, group: ClassicGroup): void {
 function completeJoin(turn: Turn, group: ClassicGroup): void {
   group.joinDeadlineMs = NEVER;
   dropAbsent(group);
-  if (!electLeader(group) && group.members.size > 0) return waitForJoins(turn, group, group.rebalanceTimeoutMs);
+  if (!electLeader(group) && group.members.size > 0)
+    return waitForJoins(turn, group, Math.max(group.rebalanceTimeoutMs, NOBODY_JOINED_WAIT_MS));
   group.isInitial = false;
   group.generation += 1;
   if (group.members.size === 0) return becomeEmpty(turn, group);

@@ -49,6 +49,9 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   readonly #shards = new Map<number, ShardDriver>();
   #creating: Promise<void> | undefined;
   #sweepTimer: Timer | undefined;
+  /** Partitions whose groups are to be looked at, one after the other. */
+  readonly #toSweep = new Set<ShardDriver>();
+  #isSweeping = false;
   #isStopped = false;
 
   constructor(parts: GroupCoordinatorParts) {
@@ -116,6 +119,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     this.#sweepTimer?.cancel();
     for (const shard of this.#shards.values()) shard.close();
     this.#shards.clear();
+    this.#toSweep.clear();
   }
 
   byId(topicId: string): Topic | undefined {
@@ -150,7 +154,17 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   }
 
   #sweep(): void {
-    for (const shard of this.#shards.values()) shard.sweep();
+    for (const shard of this.#shards.values()) this.#toSweep.add(shard);
+    if (!this.#isSweeping) this.#sweepNext();
+  }
+
+  /** Who is asked for again while it is under way has another turn: its first groups have not seen what changed since. */
+  #sweepNext(): void {
+    const [shard] = this.#toSweep;
+    this.#isSweeping = shard !== undefined;
+    if (shard === undefined) return;
+    this.#toSweep.delete(shard);
+    shard.sweep(() => this.#parts.clock.nextTurn(() => this.#sweepNext()));
   }
 
   #sweepLater(): void {

@@ -41,6 +41,9 @@ export const NAME_CHARS_MAX = 255;
 /** A new member waits so long for its first generation; it cannot send heartbeats before it knows its id. As in Kafka. */
 export const NEW_MEMBER_WAIT_MS = 5 * 60 * 1000;
 
+/** At least so long a group waits again when nobody joined and static members may still come, whatever they say: not without a pause. */
+export const NOBODY_JOINED_WAIT_MS = 1_000;
+
 /** Internal partitions that groups are spread over. */
 export const GROUP_PARTITIONS = 32;
 
@@ -56,3 +59,6 @@ export const SWEEP_INTERVAL_MS = 600_000;
 
 /** Groups looked at before the loop is given back. */
 export const SWEPT_PER_TURN = 50;
+
+/** Fewer when they take long: each member of a group may have to be asked what it reads. */
+export const SWEEP_TURN_MS = 3;

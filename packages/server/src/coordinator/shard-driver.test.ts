@@ -43,10 +43,10 @@ function member(id: string): ConsumerMember {
   return { ...identity, ...rest, assigned: NOTHING, revoking: NOTHING };
 }
 
-const offsetsOf = (groupId: string): Entry => ({
+const offsetsOf = (groupId: string, committedAtMs = 1_000_000_000): Entry => ({
   kind: "offsets",
   groupId,
-  topics: [{ topicId: T, offsets: new Map([[0, { offset: 1, leaderEpoch: -1, metadata: "", committedAtMs: 1_000_000_000 }]]) }],
+  topics: [{ topicId: T, offsets: new Map([[0, { offset: 1, leaderEpoch: -1, metadata: "", committedAtMs }]]) }],
 });
 
 test("topics that change while groups are looked at are seen by all of them", async () => {
@@ -61,23 +61,43 @@ test("topics that change while groups are looked at are seen by all of them", as
     const membership = fold.groups.get("first")?.membership;
     return membership?.kind === "consumer" ? membership.epoch : undefined;
   };
-  driver.sweep();
+  driver.sweep(() => {});
   equal(epoch(), 1);
   topic.partitions = 2;
-  driver.sweep();
+  driver.sweep(() => {});
   clock.turns();
   equal(epoch(), 2);
   equal(fold.groups.size, 201);
 });
 
+test("all partitions of groups are looked at one after the other, also when that is asked for again meanwhile", async () => {
+  const fixture = await KafkaFixture.open();
+  await fixture.settle(fixture.groups.ready());
+  await fixture.settle(fixture.groups.readAll(() => 0));
+  const wall = fixture.clock.wallMs() - 2 * DEFAULT_GROUP_OPTIONS.offsetsRetentionMs;
+  let count = 0;
+  for (const partition of fixture.partitions.all()) {
+    const batch = encodeEntries([offsetsOf(`g${count}`, wall)], wall);
+    equal(partition.append(batch, 0, batch.byteLength, undefined).code, undefined);
+    count += 1;
+  }
+  const left = () => [...fixture.partitions.all()].reduce((sum, { records }) => sum + (records as GroupsFold).groups.size, 0);
+  const change = () => fixture.groups.applied([{ kind: "partition-created", partitionId: 1_000 }]);
+  change();
+  equal(left(), count - 1);
+  change();
+  fixture.clock.turns();
+  equal(left(), 0);
+});
+
 test("what is old is judged by a clock of its own", async () => {
   const { driver, clock, fold, times } = await shardOf(() => [offsetsOf("g")]);
   // The clock of the machine is decades ahead.
-  driver.sweep();
+  driver.sweep(() => {});
   clock.turns();
   equal(fold.groups.size, 1);
   times.wallMs += DEFAULT_GROUP_OPTIONS.offsetsRetentionMs;
-  driver.sweep();
+  driver.sweep(() => {});
   clock.turns();
   equal(fold.groups.size, 0);
 });

@@ -1,4 +1,4 @@
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Partition } from "../partition/partition.ts";
@@ -9,7 +9,7 @@ import { encodeEntries } from "./entry-codec.ts";
 import { GroupShard } from "./group-shard.ts";
 import { GroupsFold } from "./groups-fold.ts";
 import type { Input, Times } from "./inputs.ts";
-import { SWEPT_PER_TURN } from "./limits.ts";
+import { SWEEP_TURN_MS, SWEPT_PER_TURN } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
 
@@ -35,8 +35,6 @@ export class ShardDriver {
   #nextToken = 1;
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
-  #isSweeping = false;
-  #sweepsAgain = false;
   #isOpen = true;
 
   constructor(partition: Partition, parts: ShardDriverParts) {
@@ -75,15 +73,9 @@ export class ShardDriver {
     return seen;
   }
 
-  /** Looks at every group: what expired, what topics took with them. Gives the loop back between them. */
-  sweep(): void {
-    if (!this.#isOpen) return;
-    if (this.#isSweeping) {
-      this.#sweepsAgain = true; // what changed meanwhile, the first ones have not seen
-      return;
-    }
-    this.#isSweeping = true;
-    this.#sweepSome([...this.#shard.fold.groups.keys()], 0);
+  /** Looks at every group: what expired, what topics took with them. Gives the loop back between them. `done` is called in any case. */
+  sweep(done: () => void): void {
+    this.#sweepSome([...this.#shard.fold.groups.keys()], 0, done);
   }
 
   /** The partition is led here no more, or the process stops: who waits comes again. */
@@ -108,20 +100,18 @@ export class ShardDriver {
     for (const { run } of this.#waiting.splice(0, done)) run();
   }
 
-  #sweepSome(groupIds: readonly string[], from: number): void {
-    if (!this.#isOpen) return;
+  #sweepSome(groupIds: readonly string[], from: number, done: () => void): void {
+    const { clock, expiryMs } = this.#parts;
+    if (!this.#isOpen) return done();
+    const times = { ...this.#times(), wallMs: expiryMs() };
+    let at = from;
     const end = Math.min(from + SWEPT_PER_TURN, groupIds.length);
-    const times = { ...this.#times(), wallMs: this.#parts.expiryMs() };
-    for (const groupId of groupIds.slice(from, end)) this.#apply({ kind: "sweep", groupId, ...times });
-    if (end === groupIds.length) this.#swept();
-    else this.#parts.clock.nextTurn(() => this.#sweepSome(groupIds, end));
-  }
-
-  #swept(): void {
-    this.#isSweeping = false;
-    if (!this.#sweepsAgain) return;
-    this.#sweepsAgain = false;
-    this.#parts.clock.nextTurn(() => this.sweep());
+    while (at < end && (at === from || clock.monotonicMs() - times.nowMs < SWEEP_TURN_MS)) {
+      this.#apply({ kind: "sweep", groupId: must(groupIds[at], "a group"), ...times });
+      at += 1;
+    }
+    if (at < groupIds.length) clock.nextTurn(() => this.#sweepSome(groupIds, at, done));
+    else done();
   }
 
   #apply(input: Input): void {
