@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { encodeRequestFrame } from "@tidemq/protocol/headers.ts";
 import { createTopicsRequest } from "@tidemq/protocol/messages/19-create-topics.ts";
+import { commitOffsets, joinGroup } from "./group-cases.ts";
 import { libraryFolder } from "./kafka-server.ts";
 import { cpuSeconds, untilQuiet } from "./process-cost.ts";
 import type { RawResult, RawTask } from "./raw-client.ts";
@@ -132,6 +133,19 @@ export const CASES: readonly Case[] = [
     alsoShown: ["broker CPU s/GiB"],
     needsKafka: true,
     run: javaProduce,
+  },
+  {
+    name: "offset commits, 32 groups × 5 in flight",
+    about: "one offset a request, by consumers that are in no group",
+    goals: [{ figure: "commits/s", better: "more", unsynced: 1, synced: 1 }],
+    alsoShown: ["broker CPU µs/commit"],
+    run: commitOffsets,
+  },
+  {
+    name: "100 members join a group",
+    about: "classic protocol; until each has its assignment",
+    goals: [{ figure: "join of 100 ms", better: "less", unsynced: 1, synced: 1 }],
+    run: joinGroup,
   },
 ];
 

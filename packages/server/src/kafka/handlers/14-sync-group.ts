@@ -1,3 +1,4 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { syncGroupRequest, syncGroupResponse } from "@tidemq/protocol/messages/14-sync-group.ts";
 import { type ApiHandler, declaredApi } from "../api-handler.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
@@ -7,14 +8,18 @@ import type { KafkaParts } from "../kafka-parts.ts";
  * - The leader brings everybody's assignment; each member gets its own, as soon as that is durable.
  *
  * Version notes
- * - v3 instance id · v4 flexible · v5 protocol type and name, which have to be the group's
+ * - v3 instance id · v4 flexible · v5 protocol type and name, which have to be there and the group's: INCONSISTENT_GROUP_PROTOCOL
  */
+
+const NAMES_SINCE = 5;
 
 export function syncGroupHandler(parts: KafkaParts): ApiHandler {
   return declaredApi(parts, {
     request: syncGroupRequest,
     response: syncGroupResponse,
-    async handle(request) {
+    async handle(request, { version }) {
+      const isNamed = request.protocolType !== null && request.protocolName !== null;
+      if (version >= NAMES_SINCE && !isNamed) return refusal(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
       const { error, protocolType, protocol, assignment } = await parts.groups.ask({
         kind: "sync",
         groupId: request.groupId,
@@ -28,6 +33,10 @@ export function syncGroupHandler(parts: KafkaParts): ApiHandler {
       });
       return { throttleTimeMs: 0, errorCode: error, protocolType: protocolType ?? null, protocolName: protocol ?? null, assignment };
     },
-    refuse: (_request, errorCode) => ({ throttleTimeMs: 0, errorCode, assignment: new Uint8Array(0) }),
+    refuse: (_request, errorCode) => refusal(errorCode),
   });
+}
+
+function refusal(errorCode: number) {
+  return { throttleTimeMs: 0, errorCode, assignment: new Uint8Array(0) };
 }

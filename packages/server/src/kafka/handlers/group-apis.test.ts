@@ -230,6 +230,7 @@ test("FindCoordinator names this node for groups, and says what there is none fo
     equal((await ask(API.find, 6, { keyType, coordinatorKeys: ["k"] })).coordinators[0]?.errorCode, code);
 });
 
+const NAMED = { protocolType: "consumer", protocolName: "range" };
 const protocols = [{ name: "range", metadata: Buffer.from("sub") }];
 const joinOf = (memberId = "", more = {}) => ({
   groupId: "g",
@@ -251,7 +252,7 @@ async function stableMember(): Promise<Readonly<{ memberId: string; generation: 
   const joined = await answerOf(API.join, 9, client);
   deepEqual([joined.errorCode, joined.generationId, joined.leader, joined.protocolName], [ErrorCode.NONE, 1, told.memberId, "range"]);
   const assignments = [{ memberId: told.memberId, assignment: Buffer.from("mine") }];
-  const synced = await ask(API.sync, 5, { groupId: "g", generationId: 1, memberId: told.memberId, assignments });
+  const synced = await ask(API.sync, 5, { groupId: "g", generationId: 1, memberId: told.memberId, ...NAMED, assignments });
   deepEqual([synced.errorCode, Buffer.from(synced.assignment).toString()], [ErrorCode.NONE, "mine"]);
   return { memberId: told.memberId, generation: 1 };
 }
@@ -262,9 +263,17 @@ describe("a group", () => {
     for (const version of versionsOf(heartbeatRequest))
       equal((await ask(API.heartbeat, version, { groupId: "g", generationId: generation, memberId })).errorCode, ErrorCode.NONE);
     for (const version of versionsOf(syncGroupRequest)) {
-      const synced = await ask(API.sync, version, { groupId: "g", generationId: generation, memberId, assignments: [] });
+      const synced = await ask(API.sync, version, {
+        groupId: "g",
+        generationId: generation,
+        memberId,
+        ...(version < 5 ? {} : NAMED),
+        assignments: [],
+      });
       equal(Buffer.from(synced.assignment).toString(), "mine");
     }
+    const unnamed = await ask(API.sync, 5, { groupId: "g", generationId: generation, memberId, assignments: [] });
+    equal(unnamed.errorCode, ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
     for (const version of versionsOf(describeGroupsRequest)) {
       const { groups } = await ask(API.describe, version, { groups: ["g", "none"], includeAuthorizedOperations: false });
       const [mine, none] = groups;
