@@ -126,6 +126,7 @@ export class Hosting {
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
     const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, state, found);
     this.#open(state, found.partition, base, live, oldestPendingMs);
+    this.#openRecordsLater(state);
   }
 
   async #openLate(partitionId: number): Promise<void> {
@@ -182,6 +183,11 @@ export class Hosting {
 
   #openEmpty(state: PartitionState): void {
     this.#open(state, this.#walOf(state), new HeaderFold(0), new HeaderFold(0), undefined);
+    this.#openRecordsLater(state);
+  }
+
+  #openRecordsLater({ id, topic }: PartitionState): void {
+    if (this.#parts.recordFolds.has(topic)) this.#late.add(id);
   }
 
   /** Known there from the start when the partition was; nothing of it is in the log. */
@@ -199,7 +205,6 @@ export class Hosting {
     const partition = new Partition({ id, topic, topicId, index }, start, this.#parts);
     this.#parts.partitions.add(partition);
     if (recordFolds === undefined) this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));
-    else this.#late.add(id);
   }
 
   #settings(topicId: string) {

@@ -18,6 +18,8 @@ export class LateOpenings {
   /** Not open yet, whether being opened or in the queue. */
   readonly #wanted = new Set<number>();
   readonly #queue: number[] = [];
+  /** Being opened, and asked for again since: what they found may be outdated. */
+  readonly #again = new Set<number>();
   #running = 0;
   #pause: Timer | undefined;
   #stopped = false;
@@ -31,7 +33,11 @@ export class LateOpenings {
   }
 
   add(partitionId: number): void {
-    if (this.#stopped || this.#wanted.has(partitionId)) return;
+    if (this.#stopped) return;
+    if (this.#wanted.has(partitionId)) {
+      if (!this.#queue.includes(partitionId)) this.#again.add(partitionId);
+      return;
+    }
     this.#wanted.add(partitionId);
     this.#queue.push(partitionId);
     this.#next();
@@ -75,6 +81,10 @@ export class LateOpenings {
   }
 
   #opened(partitionId: number): void {
+    if (this.#again.delete(partitionId) && !this.#stopped) {
+      this.#queue.push(partitionId);
+      return;
+    }
     this.#wanted.delete(partitionId);
     this.#changed();
   }
@@ -84,6 +94,7 @@ export class LateOpenings {
     if (this.#stopped) return;
     if (!(error instanceof QueueError && error.code === "OBJECT_STORAGE_UNAVAILABLE"))
       return this.#fatal(error instanceof Error ? error : new Error(String(error)));
+    this.#again.delete(partitionId);
     this.#queue.push(partitionId);
     if (this.#pause !== undefined) return;
     this.#log.warn("partitions wait for object storage", { partitions: this.#wanted.size, reason: error.message });
