@@ -19,7 +19,7 @@ export const REPLANS_MAX = 100;
 export const UNKNOWN_RETRY_MS = 100;
 
 /** Partitions whose retention is planned before the loop is given back; what is decided of them shares an append. */
-export const RETENTION_SLICE = 256;
+export const RETENTION_SLICE = 128;
 
 /** The wall clock runs ahead of the monotonic one by no more between two looks, unless somebody moved it. */
 export const CLOCK_LEAP_MS = 60_000;
