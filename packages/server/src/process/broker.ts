@@ -23,11 +23,9 @@ import { RequestCounters } from "../kafka/request-counters.ts";
 import { LocalMetadataLog } from "../metadata-log/local.ts";
 import { Hosting } from "../partition/hosting.ts";
 import { OffsetLookup } from "../partition/offset-lookup.ts";
-import { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
 import { ProducerLimit } from "../partition/producer-limit.ts";
 import type { RecordFolds } from "../partition/record-fold.ts";
-import type { Log } from "../telemetry/log.ts";
 import { ByteRate, type ByteRates } from "../tier/byte-rate.ts";
 import { Collector } from "../tier/collector.ts";
 import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
@@ -35,7 +33,8 @@ import { ObjectIds } from "../tier/object-ids.ts";
 import { RemoteReader } from "../tier/remote-reader.ts";
 import { TierMetrics } from "../tier/tier-metrics.ts";
 import { Uploader } from "../tier/upload.ts";
-import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
+import type { OpenedWal, RecoveryReport, Wal } from "../wal/wal.ts";
+import { LogWiring, openLog, tellRecovery, WAL_FOLDER } from "./broker-log.ts";
 import { BucketWatch } from "./bucket-watch.ts";
 import { ClusterCollectionIndex } from "./cluster-collection-index.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
@@ -64,8 +63,6 @@ const SIZES: BrokerSizes = {
   uploadWindowBytes: UPLOAD_WINDOW_BYTES,
   snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN,
 };
-const WAL_FOLDER = "wal";
-const FLUSH_INTERVAL_MS = 1_000;
 const REPLICATION_FACTOR = 1;
 const RECORD_FOLDS: ReadonlyMap<string, RecordFolds> = new Map([[GROUPS_TOPIC, groupsFolds]]);
 /** How long the acceptance of a lost log waits for object storage before it is answered. */
@@ -122,8 +119,8 @@ export class Broker {
     const bucket = new BucketWatch(world.objectStore, clusterId, clock, logger);
     await refuseForeignBucket(config, bucket, clusterId);
     await refuseForeignWal(disk, { folder: WAL_FOLDER, fileBytes: config.walFileBytes }, controller.state, NODE_ID);
-    const wiring = new Wiring();
-    const opened = await openWal(config, sizes, world, controller, wiring);
+    const wiring = new LogWiring();
+    const opened = await openLog(NODE_ID, config, sizes, world, controller, wiring);
     tellRecovery(logger, opened.report);
     metadataLog.checkReaches(opened.newestMetadataIndex);
     await controller.claim();
@@ -240,7 +237,7 @@ export class Broker {
     await this.metadataLog.close();
   }
 
-  async #restore(opened: OpenedWal, wiring: Wiring): Promise<void> {
+  async #restore(opened: OpenedWal, wiring: LogWiring): Promise<void> {
     const { wal, remote, uploader, partitions } = this;
     const { clock, log } = this.world;
     const { state } = this.controller;
@@ -342,33 +339,6 @@ export class Broker {
   }
 }
 
-/** The log is opened before those exist whom it tells of durable groups; nothing is appended until they do. */
-class Wiring {
-  #broker: Broker | undefined;
-  #notedBytes = 0;
-
-  connect(broker: Broker): void {
-    this.#broker = broker;
-  }
-
-  readonly baseOf = (partition: WalPartition): Uint8Array => ownerOf(partition).baseForLog();
-
-  readonly durable = (partition: WalPartition): void => ownerOf(partition).durableMoved();
-
-  readonly groupDone = (): void => {
-    const broker = must(this.#broker, "the broker of the log");
-    broker.clients.flush();
-    broker.world.busy();
-    const { batchBytes } = broker.wal.stats;
-    broker.uploader.noteDurable(batchBytes - this.#notedBytes);
-    this.#notedBytes = batchBytes;
-  };
-}
-
-function ownerOf(partition: WalPartition): Partition {
-  return must(partition.owner instanceof Partition ? partition.owner : undefined, "the owner of a partition's log");
-}
-
 function byteRates(clock: Clock, { uploadRateBytes: up, downloadRateBytes: down }: StartConfig): ByteRates | undefined {
   if (up === undefined && down === undefined) return undefined;
   return { up: new ByteRate(clock, up), down: new ByteRate(clock, down) };
@@ -387,39 +357,4 @@ async function refuseForeignBucket(config: StartConfig, bucket: BucketWatch, clu
     `${formatObjectStorage(config.objectStorage)} holds objects of another cluster: choose another place with --object-storage, ` +
       `or the data folder that belongs to it with --data. key=${foreign} cluster=${clusterId}`,
   );
-}
-
-/** What a start did to the write-ahead log that a person may want to know later. */
-function tellRecovery(log: Log, report: RecoveryReport): void {
-  const { durableGroup, lastGroup, groupsRescued, groupsCut, offsetsCut, damage } = report;
-  // A mark alone is what every stop leaves.
-  if (groupsRescued > 1)
-    log.info("groups of the write-ahead log were not known to be synced: written again", { durableGroup, groups: groupsRescued });
-  if (groupsCut > 0)
-    log.warn("the write-ahead log ended within a write, which was cut off", {
-      durableGroup,
-      lastGroup,
-      groups: groupsCut,
-      offsets: offsetsCut,
-    });
-  for (const what of damage) log.error("the write-ahead log is damaged", { what });
-}
-
-function openWal(config: StartConfig, sizes: BrokerSizes, world: World, controller: Controller, wiring: Wiring): Promise<OpenedWal> {
-  const { disk, clock, random, log } = world;
-  const hosted = [...controller.state.partitions.values()].filter((partition) => partition.replicas.includes(NODE_ID));
-  const byId = new Map(hosted.map((partition) => [partition.id, partition]));
-  const options = {
-    folder: WAL_FOLDER,
-    fileBytes: config.walFileBytes,
-    capacityBytes: config.walCapacityBytes,
-    sync: config.sync,
-    flushIntervalMs: FLUSH_INTERVAL_MS,
-    slabBytes: sizes.slabBytes,
-    slabBudgetBytes: config.writeMemoryBytes,
-    indexBytesMax: sizes.indexBytesMax,
-  };
-  const { baseOf, durable, groupDone } = wiring;
-  const parts = { disk, clock, random, log, baseOf, durable, groupDone, fatal: (error: Error) => world.fatal(error) };
-  return Wal.open(options, parts, (id) => byId.get(id), byId.keys());
 }

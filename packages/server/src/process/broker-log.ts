@@ -1,0 +1,81 @@
+import { must } from "../base/assert.ts";
+import type { StartConfig } from "../config/start-options.ts";
+import type { Controller } from "../controller/controller.ts";
+import { Partition } from "../partition/partition.ts";
+import type { Log } from "../telemetry/log.ts";
+import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
+import type { Broker, BrokerSizes } from "./broker.ts";
+import type { World } from "./world.ts";
+
+export const WAL_FOLDER = "wal";
+const FLUSH_INTERVAL_MS = 1_000;
+
+/** The log is opened before those exist whom it tells of durable groups; nothing is appended until they do. */
+export class LogWiring {
+  #broker: Broker | undefined;
+  #notedBytes = 0;
+
+  connect(broker: Broker): void {
+    this.#broker = broker;
+  }
+
+  readonly baseOf = (partition: WalPartition): Uint8Array => ownerOf(partition).baseForLog();
+
+  readonly durable = (partition: WalPartition): void => ownerOf(partition).durableMoved();
+
+  readonly groupDone = (): void => {
+    const broker = must(this.#broker, "the broker of the log");
+    broker.clients.flush();
+    broker.world.busy();
+    const { batchBytes } = broker.wal.stats;
+    broker.uploader.noteDurable(batchBytes - this.#notedBytes);
+    this.#notedBytes = batchBytes;
+  };
+}
+
+function ownerOf(partition: WalPartition): Partition {
+  return must(partition.owner instanceof Partition ? partition.owner : undefined, "the owner of a partition's log");
+}
+
+/** What a start did to the write-ahead log that a person may want to know later. */
+export function tellRecovery(log: Log, report: RecoveryReport): void {
+  const { durableGroup, lastGroup, groupsRescued, groupsCut, offsetsCut, damage } = report;
+  // A mark alone is what every stop leaves.
+  if (groupsRescued > 1)
+    log.info("groups of the write-ahead log were not known to be synced: written again", { durableGroup, groups: groupsRescued });
+  if (groupsCut > 0)
+    log.warn("the write-ahead log ended within a write, which was cut off", {
+      durableGroup,
+      lastGroup,
+      groups: groupsCut,
+      offsets: offsetsCut,
+    });
+  for (const what of damage) log.error("the write-ahead log is damaged", { what });
+}
+
+/** The write-ahead log of this broker's partitions. @throws WalOpenError */
+export function openLog(
+  nodeId: number,
+  config: StartConfig,
+  sizes: BrokerSizes,
+  world: World,
+  controller: Controller,
+  wiring: LogWiring,
+): Promise<OpenedWal> {
+  const { disk, clock, random, log } = world;
+  const hosted = [...controller.state.partitions.values()].filter((partition) => partition.replicas.includes(nodeId));
+  const byId = new Map(hosted.map((partition) => [partition.id, partition]));
+  const options = {
+    folder: WAL_FOLDER,
+    fileBytes: config.walFileBytes,
+    capacityBytes: config.walCapacityBytes,
+    sync: config.sync,
+    flushIntervalMs: FLUSH_INTERVAL_MS,
+    slabBytes: sizes.slabBytes,
+    slabBudgetBytes: config.writeMemoryBytes,
+    indexBytesMax: sizes.indexBytesMax,
+  };
+  const { baseOf, durable, groupDone } = wiring;
+  const parts = { disk, clock, random, log, baseOf, durable, groupDone, fatal: (error: Error) => world.fatal(error) };
+  return Wal.open(options, parts, (id) => byId.get(id), byId.keys());
+}
