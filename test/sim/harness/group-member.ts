@@ -133,6 +133,8 @@ export class GroupMember {
     const { generationId, leader } = joined;
     const assignments = leader === this.#memberId && !joined.skipAssignment ? this.#assign(joined.members.map((one) => one.memberId)) : [];
     const synced = await this.#ask(SYNC, {
+      protocolType: "consumer",
+      protocolName: PROTOCOL,
       groupId: this.#groupId,
       generationId,
       memberId: this.#memberId,
