@@ -194,7 +194,7 @@ export const ERROR_CODES = {
   },
   THROTTLED: { kind: "retry", kafka: Kafka.THROTTLING_QUOTA_EXCEEDED, http: 429, doc: "Too early: ask again when the time is due." },
   UNKNOWN_SUBSCRIPTION_ID: {
-    kind: "moved",
+    kind: "invalid",
     kafka: Kafka.UNKNOWN_SUBSCRIPTION_ID,
     http: 409,
     doc: "The subscription to metrics has changed; ask for it again.",
