@@ -13,6 +13,7 @@ import { GROUP_PARTITIONS, OPENED_WAIT_MS, SWEEP_INTERVAL_MS } from "./limits.ts
 import type { GroupOptions } from "./options.ts";
 import { type Request, ShardDriver } from "./shard-driver.ts";
 import type { Topic, Topology } from "./topology.ts";
+import { TurnShare } from "./turn-share.ts";
 
 /** The internal topic whose partitions are the groups. */
 export const GROUPS_TOPIC = "@groups";
@@ -47,6 +48,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   readonly #parts: GroupCoordinatorParts;
   /** By partition index. */
   readonly #shards = new Map<number, ShardDriver>();
+  readonly #share: TurnShare;
   #creating: Promise<void> | undefined;
   #sweepTimer: Timer | undefined;
   /** Partitions whose groups are to be looked at, one after the other. */
@@ -56,11 +58,15 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   constructor(parts: GroupCoordinatorParts) {
     this.#parts = parts;
+    this.#share = new TurnShare(parts.clock);
   }
 
   opened(partition: Partition): void {
     const { clock, options, expiryMs } = this.#parts;
-    this.#shards.set(partition.identity.index, new ShardDriver(partition, { clock, options, topology: this, expiryMs }));
+    this.#shards.set(
+      partition.identity.index,
+      new ShardDriver(partition, { share: this.#share, clock, options, topology: this, expiryMs }),
+    );
     this.#sweepLater();
   }
 

@@ -62,3 +62,6 @@ export const SWEPT_PER_TURN = 50;
 
 /** Fewer when they take long: each member of a group may have to be asked what it reads. */
 export const SWEEP_TURN_MS = 3;
+
+/** Of one turn of the loop, for requests about groups. */
+export const TURN_SHARE_MS = 4;

@@ -10,6 +10,7 @@ import { GroupsFold } from "./groups-fold.ts";
 import { DEFAULT_GROUP_OPTIONS } from "./options.ts";
 import { ShardDriver } from "./shard-driver.ts";
 import { topologyHash } from "./topology-hash.ts";
+import { TurnShare } from "./turn-share.ts";
 
 const T = "t".padEnd(22, "A");
 const NOTHING = new Map<string, readonly number[]>();
@@ -31,7 +32,13 @@ async function shardOf(entries: (topology: Parameters<typeof topologyHash>[1]) =
   }
   const { clock } = fixture;
   const times = { wallMs: 1_000_000_000 };
-  const driver = new ShardDriver(partition, { clock, options: DEFAULT_GROUP_OPTIONS, topology, expiryMs: () => times.wallMs });
+  const driver = new ShardDriver(partition, {
+    share: new TurnShare(clock),
+    clock,
+    options: DEFAULT_GROUP_OPTIONS,
+    topology,
+    expiryMs: () => times.wallMs,
+  });
   const fold = partition.records;
   ok(fold instanceof GroupsFold);
   return { driver, clock, topic, fold, times };

@@ -12,9 +12,17 @@ import type { Input, Times } from "./inputs.ts";
 import { SWEEP_TURN_MS, SWEPT_PER_TURN } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
+import type { TurnShare } from "./turn-share.ts";
 
 /** `expiryMs`: wall time by which offsets are old; a leap of the clock does not move it at once. */
-export type ShardDriverParts = Readonly<{ clock: Clock; topology: Topology; options: GroupOptions; expiryMs: () => number }>;
+export type ShardDriverParts = Readonly<{
+  clock: Clock;
+  topology: Topology;
+  options: GroupOptions;
+  expiryMs: () => number;
+  /** Of all shards together. */
+  share: TurnShare;
+}>;
 
 type Waiting = Readonly<{ endOffset: number; run: () => void }>;
 
@@ -56,7 +64,8 @@ export class ShardDriver {
     this.#nextToken += 1;
     return new Promise((resolve, reject) => {
       this.#answers.set(token, { resolve, reject });
-      this.#apply({ ...request, token, ...this.#times() });
+      // Closed meanwhile: it has been answered.
+      this.#parts.share.run(() => this.#isOpen && this.#apply({ ...request, token, ...this.#times() }));
     });
   }
 
