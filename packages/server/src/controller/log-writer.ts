@@ -2,7 +2,7 @@ import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { encodeBatch } from "../cluster/command-codec.ts";
 import type { Outcome } from "../cluster/commands.ts";
-import { type Clock, sleep } from "../io/clock.ts";
+import { type Clock, nextTurn, sleep } from "../io/clock.ts";
 import type { LogBatch, LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
 import { APPEND_BYTES_MAX, APPEND_COMMANDS_MAX, PENDING_BYTES_MAX, UNKNOWN_RETRY_MS } from "./limits.ts";
 
@@ -56,7 +56,7 @@ export class LogWriter {
   async #run(): Promise<void> {
     const { clock } = this.#parts;
     try {
-      await new Promise<void>((resolve) => clock.nextTurn(resolve)); // commands of one turn go together
+      await nextTurn(clock); // commands of one turn go together
       while (this.#waiting.length > 0) await this.#appendNext();
     } catch (error) {
       this.#fail(error as Error);

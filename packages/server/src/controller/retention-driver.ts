@@ -1,6 +1,6 @@
 import { QueueError } from "../base/errors.ts";
 import { type ClusterState, isInternalTopic, type PartitionState } from "../cluster/cluster-state.ts";
-import type { Clock, Timer } from "../io/clock.ts";
+import { type Clock, nextTurn, type Timer } from "../io/clock.ts";
 import type { ManifestPointer } from "../model/object-range.ts";
 import type { Partition } from "../partition/partition.ts";
 import type { Partitions } from "../partition/partitions.ts";
@@ -89,7 +89,7 @@ export class RetentionDriver {
       slice.push(partition);
       if (slice.length < RETENTION_SLICE) continue;
       await this.#lookAt(slice, nowMs);
-      await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
+      await nextTurn(this.#parts.clock);
       slice = [];
     }
     await this.#lookAt(slice, nowMs);

@@ -1,6 +1,6 @@
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import { SnapshotWriter } from "../cluster/snapshot-writer.ts";
-import type { Clock } from "../io/clock.ts";
+import { type Clock, nextTurn } from "../io/clock.ts";
 import type { MetadataLog } from "../metadata-log/metadata-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "./limits.ts";
@@ -67,7 +67,7 @@ export class Snapshotter {
     for (let piece = writer.next(); piece !== undefined; piece = writer.next()) {
       count(piece);
       yield piece;
-      await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
+      await nextTurn(this.#parts.clock);
     }
   }
 }

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { QueueError } from "../base/errors.ts";
 import { type ClusterState, NO_LEADER } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
-import type { Clock, Timer } from "../io/clock.ts";
+import { type Clock, nextTurn, type Timer } from "../io/clock.ts";
 import type { InternalPartitions } from "../partition/hosting.ts";
 import type { Partition } from "../partition/partition.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -114,7 +114,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     const results: T[] = [];
     for (const shard of shards) {
       results.push(await shard.read(run));
-      await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
+      await nextTurn(this.#parts.clock);
     }
     return results;
   }

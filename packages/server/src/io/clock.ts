@@ -15,6 +15,11 @@ export interface Timer {
   cancel(): void;
 }
 
+/** Resolves when the events that have already arrived are handled: gives the loop back within long work. */
+export function nextTurn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => clock.nextTurn(resolve));
+}
+
 /** Resolves after `delayMs`. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

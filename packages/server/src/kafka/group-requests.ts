@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { nextTurn } from "../io/clock.ts";
 import { type Random, uuid4 } from "../io/random.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
 import { GROUPS_PER_TURN } from "./limits.ts";
@@ -23,7 +24,7 @@ export async function forEachGroup<T>(
   while (left.length > 0) {
     const slice = left.splice(-GROUPS_PER_TURN).reverse();
     answers.push(...(await Promise.all(slice.map(answer))));
-    if (left.length > 0) await new Promise<void>((resolve) => clock.nextTurn(resolve));
+    if (left.length > 0) await nextTurn(clock);
   }
   return answers;
 }

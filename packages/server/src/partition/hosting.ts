@@ -3,6 +3,7 @@ import { kafkaErrorOf } from "../base/errors.ts";
 import type { ClusterState, PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
 import { topicSettings } from "../config/topic-options.ts";
+import { nextTurn } from "../io/clock.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
 import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
@@ -142,7 +143,7 @@ export class Hosting {
     const { id } = partition.identity;
     const state = this.#led(id);
     if (state === undefined) return;
-    const isRestored = await restoreRecords(this.#parts, state, partition, () => new Promise((resolve) => clock.nextTurn(resolve)));
+    const isRestored = await restoreRecords(this.#parts, state, partition, () => nextTurn(clock));
     if (this.#late.isStopped || partitions.byId(id) !== partition) return;
     partition.recordsLost = !isRestored;
     if (!isRestored) {

@@ -2,7 +2,7 @@ import * as batch from "@tidemq/protocol/record-batch.ts";
 import { assert, must } from "../base/assert.ts";
 import { type ErrorCode, QueueError } from "../base/errors.ts";
 import type { TopicSettings } from "../config/topic-options.ts";
-import type { Clock } from "../io/clock.ts";
+import { type Clock, nextTurn } from "../io/clock.ts";
 import { assertLeaderNumbers } from "../model/partition-numbers.ts";
 import { NO_RECORDS, type RecordSlices } from "../model/record-slices.ts";
 import type { RemoteReader } from "../tier/remote-reader.ts";
@@ -254,7 +254,7 @@ export class Partition {
     }
   }
 
-  readonly #pause = (): Promise<void> => new Promise((resolve) => this.#parts.clock.nextTurn(resolve));
+  readonly #pause = (): Promise<void> => nextTurn(this.#parts.clock);
 
   /** Applies the next batches below `endOffset`; false when these were all. */
   async #foldSome(fold: HeaderFold, endOffset: number): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { QueueError } from "../base/errors.ts";
+import { nextTurn } from "../io/clock.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import { ReadMemory } from "../model/read-memory.ts";
@@ -132,7 +133,7 @@ export class BlockCache {
     for (let block = from; block < to; block++) {
       const start = blocks.position(block) - blocks.position(from);
       // The loop is given back between two blocks: a checksum takes time.
-      if (block > from) await new Promise<void>((resolve) => this.#parts.clock.nextTurn(resolve));
+      if (block > from) await nextTurn(this.#parts.clock);
       results.push(await this.#checked(section, block, extent.subarray(start, start + blocks.bytes(block)), memory));
     }
     return results;

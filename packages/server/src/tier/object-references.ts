@@ -1,4 +1,5 @@
 import { QueueError } from "../base/errors.ts";
+import { nextTurn } from "../io/clock.ts";
 import { compareObjectIds, type ObjectId, type ObjectKind, objectKey } from "../model/object-id.ts";
 import type { ManifestPointer } from "../model/object-range.ts";
 import { corrupt } from "./identity-codec.ts";
@@ -96,7 +97,7 @@ export class ObjectReferences {
   }
 
   #pause(): Promise<void> {
-    return new Promise((resolve) => this.#parts.clock.nextTurn(resolve));
+    return nextTurn(this.#parts.clock);
   }
 }
 

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { Clock } from "../io/clock.ts";
+import { type Clock, nextTurn } from "../io/clock.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import type { Hold, RecordSlices } from "../model/record-slices.ts";
 import { UPLOAD_READ_BYTES_MAX, UPLOAD_READ_BYTES_MIN, UPLOAD_READ_OFFSETS } from "./limits.ts";
@@ -90,7 +90,7 @@ class SourceReading {
 
   /** Gives the loop back: reads from memory do not, and checksums take time. */
   async #yield(): Promise<void> {
-    await new Promise<void>((resolve) => this.#clock.nextTurn(resolve));
+    await nextTurn(this.#clock);
   }
 
   #empty(kind: "hole" | "gap", to: number): SourceRead {

@@ -1,4 +1,4 @@
-import type { Clock } from "../io/clock.ts";
+import { type Clock, nextTurn } from "../io/clock.ts";
 import { BaseAppend } from "./base-writer.ts";
 import type { ColdReader, ProvenBatch, Run } from "./cold-reader.ts";
 import { type ControlEntries, type ControlEntry, copyOf } from "./control-entries.ts";
@@ -185,7 +185,7 @@ export class FileEmptier {
   }
 
   #nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.#clock.nextTurn(resolve));
+    return nextTurn(this.#clock);
   }
 
   #copyControls(file: WalFile): boolean {
