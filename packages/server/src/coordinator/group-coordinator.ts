@@ -5,10 +5,8 @@ import type { Effect } from "../cluster/effects.ts";
 import { type Clock, nextTurn, type Timer } from "../io/clock.ts";
 import type { InternalPartitions } from "../partition/hosting.ts";
 import type { Partition } from "../partition/partition.ts";
-import type { Log } from "../telemetry/log.ts";
 import type { Answer } from "./answers.ts";
 import type { GroupShard } from "./group-shard.ts";
-import type { Times } from "./inputs.ts";
 import { GROUP_PARTITIONS, OPENED_WAIT_MS, SWEEP_INTERVAL_MS } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import { type Request, ShardDriver } from "./shard-driver.ts";
@@ -20,7 +18,6 @@ export const GROUPS_TOPIC = "@groups";
 
 export type GroupCoordinatorParts = Readonly<{
   clock: Clock;
-  log: Log;
   state: ClusterState;
   options: GroupOptions;
   /** Wall time by which offsets are old; a leap of the clock does not move it at once. */
@@ -104,12 +101,12 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   }
 
   /** Runs on the groups of that one's partition when all that they show is durable. */
-  async read<T>(groupId: string, run: (shard: GroupShard, times: Times) => T): Promise<T> {
+  async read<T>(groupId: string, run: (shard: GroupShard) => T): Promise<T> {
     return (await this.#shardOf(groupId)).read(run);
   }
 
   /** The same on all partitions, one a turn of the loop. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not here. */
-  async readAll<T>(run: (shard: GroupShard, times: Times) => T): Promise<T[]> {
+  async readAll<T>(run: (shard: GroupShard) => T): Promise<T[]> {
     const shards = await Promise.all(this.#partitions.map((id, index) => this.#shardAt(index, id)));
     const results: T[] = [];
     for (const shard of shards) {
@@ -192,7 +189,7 @@ function unavailable(): QueueError {
 }
 
 /** 32 bits, of UTF-8. http://www.isthe.com/chongo/tech/comp/fnv/ */
-export function fnv1a(text: string): number {
+function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193);
   return hash >>> 0;

@@ -5,6 +5,7 @@ import type { Partition } from "../partition/partition.ts";
 import { type Answer, refused } from "./answers.ts";
 import { apply } from "./apply.ts";
 import type { Effect } from "./effects.ts";
+import type { Entry } from "./entries.ts";
 import { encodeEntries } from "./entry-codec.ts";
 import { GroupShard } from "./group-shard.ts";
 import { GroupsFold } from "./groups-fold.ts";
@@ -73,9 +74,9 @@ export class ShardDriver {
    * Looks at the groups as they are now; resolves when everything that was seen is durable. Looking only then would see what was appended
    * meanwhile. @throws QueueError COORDINATOR_NOT_AVAILABLE
    */
-  async read<T>(run: (shard: GroupShard, times: Times) => T): Promise<T> {
+  async read<T>(run: (shard: GroupShard) => T): Promise<T> {
     if (!this.#isOpen) throw notAvailable();
-    const seen = run(this.#shard, this.#times());
+    const seen = run(this.#shard);
     const { logEnd } = this.partition;
     if (logEnd > this.partition.highWatermark) await new Promise<void>((resolve) => this.#whenDurable(logEnd, resolve));
     if (!this.#isOpen) throw notAvailable();
@@ -151,7 +152,7 @@ export class ShardDriver {
     if (dropped.length > 0) this.#perform(dropped);
   }
 
-  #append(entries: Parameters<typeof encodeEntries>[0]): boolean {
+  #append(entries: readonly Entry[]): boolean {
     const batch = encodeEntries(entries, this.#parts.clock.wallMs());
     return this.partition.append(batch, 0, batch.byteLength, undefined).code === undefined;
   }

@@ -204,7 +204,6 @@ export class Broker {
     expiry.nowMs();
     this.groups = new GroupCoordinator({
       clock,
-      log,
       state: parts.controller.state,
       expiryMs: () => expiry.nowMs(),
       options: groupOptions(config.walCapacityBytes, wal.batchBytesMax),

@@ -87,7 +87,6 @@ export class KafkaFixture {
     const uploader = { add: () => {}, remove: () => {} } as unknown as Uploader;
     const groups = new GroupCoordinator({
       clock,
-      log,
       state,
       options: DEFAULT_GROUP_OPTIONS,
       expiryMs: () => clock.wallMs(),

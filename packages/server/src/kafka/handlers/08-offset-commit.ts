@@ -8,7 +8,7 @@ import type { KafkaParts } from "../kafka-parts.ts";
  * Behaviour
  * - Offsets are kept by topic id: a topic that was deleted and made again begins without any. Unknown topics and partitions are
  *   refused one by one, the others are committed together. Answered when the commit is as durable as a record.
- * - A retention time is not heard: `offsets.retention.minutes` decides, as with Kafka since 2.1.
+ * - A retention time is not heard, as with Kafka since 2.1: offsets of a group without members are kept for seven days.
  *
  * Version notes
  * - v2–4 retention time · v6 leader epoch · v7 instance id · v8 flexible · v9 member epochs of the new protocol · v10 topics by id

@@ -2,7 +2,8 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type OffsetFetchRequest, offsetFetchRequest, offsetFetchResponse } from "@tidemq/protocol/messages/09-offset-fetch.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { must } from "../../base/assert.ts";
-import { fetchOffsets, type OffsetQuery } from "../../coordinator/queries.ts";
+import type { CommittedOffset } from "../../coordinator/group-state.ts";
+import { type FetchedOffsets, fetchOffsets, type OffsetQuery } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { forEachGroup } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
@@ -102,7 +103,7 @@ async function answerOf(parts: KafkaParts, group: Group, version: number): Promi
   }
 }
 
-type Found = ReadonlyMap<string, ReturnType<typeof fetchOffsets>["topics"][number]["partitions"]>;
+type Found = ReadonlyMap<string, FetchedOffsets["topics"][number]["partitions"]>;
 
 function queryOf(parts: KafkaParts, { groupId, memberId, memberEpoch, topics }: Group, version: number): OffsetQuery {
   const known = topics?.flatMap((topic) => {
@@ -142,10 +143,7 @@ function everything({ state }: KafkaParts, found: Found): TopicAnswer[] {
   });
 }
 
-function placeOf(
-  partitionIndex: number,
-  committed: Found extends ReadonlyMap<string, readonly (infer P)[]> ? (P extends { committed: infer C } ? C : never) : never,
-) {
+function placeOf(partitionIndex: number, committed: CommittedOffset | undefined) {
   if (committed === undefined) return { partitionIndex, ...NOTHING };
   const { offset, leaderEpoch, metadata } = committed;
   return { partitionIndex, committedOffset: offset, committedLeaderEpoch: leaderEpoch, metadata };
