@@ -45,6 +45,7 @@ export class CollectionRound {
   readonly #references: ObjectReferences;
   /** Deletions whose outcome is not known. */
   unknown = 0;
+  #workFromMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: RoundParts) {
     this.#parts = parts;
@@ -56,12 +57,18 @@ export class CollectionRound {
     return this.#references.unreadable.length;
   }
 
+  /** How long manifests are read and the bucket is listed by now. The wait for the command before it costs nothing, so it does not count. */
+  get workMs(): number {
+    return Math.max(0, this.#parts.clock.monotonicMs() - this.#workFromMs);
+  }
+
   /**
    * @param isFirst Of this process: looks at all keys before it deletes the first.
    * @throws QueueError ObjectStoreError {@link WalkEnded} {@link OlderMetadataError}: to be tried again.
    */
   async run(isFirst: boolean): Promise<void> {
     await this.#raiseBound();
+    this.#workFromMs = this.#parts.clock.monotonicMs();
     this.#bounds = new Map(this.#parts.index.commitBounds());
     await this.#references.walk();
     if (isFirst) for await (const { objects } of this.#pages()) for (const { id, key } of objects) this.#checkOwn(id, key);

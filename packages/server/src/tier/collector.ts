@@ -110,7 +110,6 @@ export class Collector {
   async #collect(): Promise<void> {
     const { clock, metrics } = this.#parts;
     if (this.#stopped) return;
-    const startMs = clock.monotonicMs();
     this.#isAsked = false;
     this.#signs = this.#leftBehind();
     const round = new CollectionRound({ ...this.#parts, stopped: () => this.#stopped });
@@ -121,8 +120,7 @@ export class Collector {
     } catch (error) {
       this.#failed(error);
     }
-    const endMs = clock.monotonicMs();
-    this.#restsUntilMs = Math.max(this.#restsUntilMs, endMs + COLLECT_REST_FACTOR * (endMs - startMs));
+    this.#restsUntilMs = Math.max(this.#restsUntilMs, clock.monotonicMs() + COLLECT_REST_FACTOR * round.workMs);
   }
 
   #succeeded(round: CollectionRound, before: Readonly<{ objects: number; bytes: number }>): void {

@@ -126,7 +126,7 @@ export const REMOVES_MAX = 8;
 /** A collection begins so long after something was given up: more may follow. */
 export const COLLECT_DELAY_MS = 1_000;
 
-/** And not before so many times its own duration has passed since the last one ended: it reads all manifests and lists the bucket. */
+/** And not before so many times as long has passed since the last one ended as that read manifests and listed the bucket. */
 export const COLLECT_REST_FACTOR = 10;
 
 /** What nobody knows of, such as a write that landed long after it was given up, is looked for this often. */
