@@ -1,6 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { unreachable } from "../base/assert.ts";
-import type { Assignment } from "./group-state.ts";
+import type { Assignment } from "./fold/group-state.ts";
 
 /** A member as the leader of a classic group hears of it. */
 export type JoinedMember = Readonly<{ id: string; instanceId: string | undefined; metadata: Uint8Array }>;

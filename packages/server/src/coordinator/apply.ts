@@ -2,16 +2,16 @@ import { Buffer } from "node:buffer";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { unreachable } from "../base/assert.ts";
 import { heartbeatError, joinError, syncError } from "./answers.ts";
-import { join } from "./classic-join.ts";
-import { expireClassic, heartbeat, leave, sync } from "./classic-members.ts";
-import { commit } from "./commit.ts";
-import { expireConsumer, sweepConsumer } from "./consumer-group.ts";
-import { consumerHeartbeat } from "./consumer-heartbeat.ts";
-import { deleteGroup, deleteOffsets, sweepOffsets } from "./deletion.ts";
+import { join } from "./classic/classic-join.ts";
+import { expireClassic, heartbeat, leave, sync } from "./classic/classic-members.ts";
+import { expireConsumer, sweepConsumer } from "./consumer/consumer-group.ts";
+import { consumerHeartbeat } from "./consumer/consumer-heartbeat.ts";
 import type { Effect } from "./effects.ts";
 import { type GroupShard, Turn } from "./group-shard.ts";
 import type { Input } from "./inputs.ts";
 import { GROUP_ID_BYTES_MAX } from "./limits.ts";
+import { commit } from "./offsets/commit.ts";
+import { deleteGroup, deleteOffsets, sweepOffsets } from "./offsets/deletion.ts";
 
 /**
  * What one input does: synchronous, no clock, no chance. Volatile state of the shard changes here; durable state changes when the driver appends

@@ -1,5 +1,5 @@
 import type { Answer } from "./answers.ts";
-import type { Entry } from "./entries.ts";
+import type { Entry } from "./fold/entries.ts";
 
 /**
  * What has to be done after `apply`, in this order.

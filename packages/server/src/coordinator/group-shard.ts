@@ -1,11 +1,11 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { assert } from "../base/assert.ts";
 import { type Answer, joinError, syncError } from "./answers.ts";
-import { ClassicGroup } from "./classic-group.ts";
-import { ConsumerSessions } from "./consumer-sessions.ts";
+import { ClassicGroup } from "./classic/classic-group.ts";
+import { ConsumerSessions } from "./consumer/consumer-sessions.ts";
 import type { Effect } from "./effects.ts";
-import type { Entry } from "./entries.ts";
-import type { GroupsFold } from "./groups-fold.ts";
+import type { Entry } from "./fold/entries.ts";
+import type { GroupsFold } from "./fold/groups-fold.ts";
 import type { Times } from "./inputs.ts";
 import { GROUP_BYTES_MAX, MEMBERS_MAX, STALE_WAKES_MIN, STALE_WAKES_RATIO } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";

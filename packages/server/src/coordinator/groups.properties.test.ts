@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import fc from "fast-check";
 import { GroupFixture } from "../testing/group-fixture.ts";
-import type { Assignment } from "./group-state.ts";
-import { GroupsFold, groupsFolds } from "./groups-fold.ts";
+import { encodeAssignment } from "./classic/subscription.ts";
+import type { Assignment } from "./fold/group-state.ts";
+import { GroupsFold, groupsFolds } from "./fold/groups-fold.ts";
 import { fetchOffsets } from "./queries.ts";
-import { encodeAssignment } from "./subscription.ts";
 
 const NONE = ErrorCode.NONE;
 const T = "t".padEnd(22, "A");

@@ -1,4 +1,4 @@
-import type { Assignment, ClassicProtocol } from "./group-state.ts";
+import type { Assignment, ClassicProtocol } from "./fold/group-state.ts";
 
 /** Monotonic and wall time, in milliseconds; what every input carries. Wall time is whole: entries keep it. */
 export type Times = Readonly<{ nowMs: number; wallMs: number }>;

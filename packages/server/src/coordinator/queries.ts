@@ -1,5 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import type { GroupShard } from "./group-shard.ts";
+import { CONSUMER_PROTOCOL } from "./classic/subscription.ts";
+import { isReconciled } from "./consumer/reconcile.ts";
 import {
   type Assignment,
   type CommittedOffset,
@@ -8,9 +9,8 @@ import {
   type GroupState,
   type MemberIdentity,
   NO_ASSIGNMENT,
-} from "./group-state.ts";
-import { isReconciled } from "./reconcile.ts";
-import { CONSUMER_PROTOCOL } from "./subscription.ts";
+} from "./fold/group-state.ts";
+import type { GroupShard } from "./group-shard.ts";
 
 const NO_BYTES = new Uint8Array(0);
 

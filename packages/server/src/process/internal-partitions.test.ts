@@ -1,9 +1,9 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { encodeEntries } from "../coordinator/entry-codec.ts";
+import { encodeEntries } from "../coordinator/fold/entry-codec.ts";
+import { GroupsFold } from "../coordinator/fold/groups-fold.ts";
 import { GROUPS_TOPIC } from "../coordinator/group-coordinator.ts";
-import { GroupsFold } from "../coordinator/groups-fold.ts";
 import type { Disk } from "../io/disk.ts";
 import type { Partition } from "../partition/partition.ts";
 import { append } from "../testing/partition-fixture.ts";

@@ -10,8 +10,8 @@ import { ClientListener, type ClientListenerOptions } from "../client-net/client
 import { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
 import { Controller } from "../controller/controller.ts";
+import { groupsFolds } from "../coordinator/fold/groups-fold.ts";
 import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
-import { groupsFolds } from "../coordinator/groups-fold.ts";
 import { DEFAULT_GROUP_OPTIONS } from "../coordinator/options.ts";
 import type { Connection, Network } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";

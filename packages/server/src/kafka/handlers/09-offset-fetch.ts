@@ -2,7 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { type OffsetFetchRequest, offsetFetchRequest, offsetFetchResponse } from "@tidemq/protocol/messages/09-offset-fetch.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { must } from "../../base/assert.ts";
-import type { CommittedOffset } from "../../coordinator/group-state.ts";
+import type { CommittedOffset } from "../../coordinator/fold/group-state.ts";
 import { type FetchedOffsets, fetchOffsets, type OffsetQuery } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { forEachGroup } from "../group-requests.ts";

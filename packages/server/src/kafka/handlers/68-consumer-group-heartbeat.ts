@@ -3,7 +3,7 @@ import {
   consumerGroupHeartbeatRequest,
   consumerGroupHeartbeatResponse,
 } from "@tidemq/protocol/messages/68-consumer-group-heartbeat.ts";
-import type { Assignment } from "../../coordinator/group-state.ts";
+import type { Assignment } from "../../coordinator/fold/group-state.ts";
 import { type ApiHandler, declaredApi } from "../api-handler.ts";
 import { randomUuid } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";

@@ -1,7 +1,7 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { consumerGroupDescribeRequest, consumerGroupDescribeResponse } from "@tidemq/protocol/messages/69-consumer-group-describe.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
-import type { Assignment } from "../../coordinator/group-state.ts";
+import type { Assignment } from "../../coordinator/fold/group-state.ts";
 import { type DescribedConsumerGroup, describeConsumer } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "../authorized-operations.ts";

@@ -1,7 +1,7 @@
-import { must } from "../base/assert.ts";
-import type { JoinedMember } from "./answers.ts";
-import { classicMemberBytes } from "./apply-entry.ts";
-import type { ClassicMember, ClassicMembership, ClassicProtocol } from "./group-state.ts";
+import { must } from "../../base/assert.ts";
+import type { JoinedMember } from "../answers.ts";
+import { classicMemberBytes } from "../fold/apply-entry.ts";
+import type { ClassicMember, ClassicMembership, ClassicProtocol } from "../fold/group-state.ts";
 
 /** As Kafka's, in Kafka's words. */
 export type ClassicState = "Empty" | "PreparingRebalance" | "CompletingRebalance" | "Stable";

@@ -4,12 +4,12 @@ import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { encodeMessage } from "@tidemq/protocol/codec.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { consumerProtocolSubscription } from "@tidemq/protocol/messages/consumer-protocol.ts";
-import { GroupFixture } from "../testing/group-fixture.ts";
-import type { Answer, ConsumerHeartbeatAnswer, JoinAnswer } from "./answers.ts";
-import type { Assignment } from "./group-state.ts";
-import type { JoinInput } from "./inputs.ts";
-import { describeClassic, describeConsumer } from "./queries.ts";
-import { decodeAssignment, encodeAssignment } from "./subscription.ts";
+import { GroupFixture } from "../../testing/group-fixture.ts";
+import type { Answer, ConsumerHeartbeatAnswer, JoinAnswer } from "../answers.ts";
+import { decodeAssignment, encodeAssignment } from "../classic/subscription.ts";
+import type { Assignment } from "../fold/group-state.ts";
+import type { JoinInput } from "../inputs.ts";
+import { describeClassic, describeConsumer } from "../queries.ts";
 
 const NONE = ErrorCode.NONE;
 const T = "t".padEnd(22, "A");

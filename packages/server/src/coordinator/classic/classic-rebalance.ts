@@ -1,9 +1,9 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { must } from "../base/assert.ts";
-import { type JoinAnswer, joinError, syncError } from "./answers.ts";
+import { must } from "../../base/assert.ts";
+import { type JoinAnswer, joinError, syncError } from "../answers.ts";
+import type { Turn } from "../group-shard.ts";
+import { NOBODY_JOINED_WAIT_MS } from "../limits.ts";
 import type { ClassicGroup, LiveMember } from "./classic-group.ts";
-import type { Turn } from "./group-shard.ts";
-import { NOBODY_JOINED_WAIT_MS } from "./limits.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 

@@ -1,7 +1,7 @@
 import type { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import type { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { NAME_BYTES_MAX, PARTITIONS_MAX, PROTOCOLS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "../limits.ts";
 import type { Assignment, ClassicProtocol, MemberIdentity } from "./group-state.ts";
-import { NAME_BYTES_MAX, PARTITIONS_MAX, PROTOCOLS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "./limits.ts";
 
 // The fields that entries share; docs/formats/groups.md, "Fields".
 

@@ -1,9 +1,9 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import type { Entry } from "../fold/entries.ts";
+import type { GroupState } from "../fold/group-state.ts";
+import type { Turn } from "../group-shard.ts";
 import { ConsumerDraft } from "./consumer-draft.ts";
 import { ConsumerSessions } from "./consumer-sessions.ts";
-import type { Entry } from "./entries.ts";
-import type { Turn } from "./group-shard.ts";
-import type { GroupState } from "./group-state.ts";
 import { downgrade } from "./migration.ts";
 
 /** Begins to change a group of the new protocol; undefined: there is none. */

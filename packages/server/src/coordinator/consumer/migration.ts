@@ -1,13 +1,13 @@
-import { ClassicGroup } from "./classic-group.ts";
-import { rebalance } from "./classic-rebalance.ts";
+import { ClassicGroup } from "../classic/classic-group.ts";
+import { rebalance } from "../classic/classic-rebalance.ts";
+import { CONSUMER_PROTOCOL, decodeAssignment, decodeSubscription, encodeAssignment } from "../classic/subscription.ts";
+import type { Entry } from "../fold/entries.ts";
+import { type Assignment, type ClassicMember, type ConsumerMember, NO_ASSIGNMENT } from "../fold/group-state.ts";
+import type { Turn } from "../group-shard.ts";
+import { TOPICS_MAX } from "../limits.ts";
+import { isName } from "../names.ts";
+import type { Topology } from "../topology.ts";
 import { ConsumerDraft, membershipOf } from "./consumer-draft.ts";
-import type { Entry } from "./entries.ts";
-import type { Turn } from "./group-shard.ts";
-import { type Assignment, type ClassicMember, type ConsumerMember, NO_ASSIGNMENT } from "./group-state.ts";
-import { TOPICS_MAX } from "./limits.ts";
-import { isName } from "./names.ts";
-import { CONSUMER_PROTOCOL, decodeAssignment, decodeSubscription, encodeAssignment } from "./subscription.ts";
-import type { Topology } from "./topology.ts";
 
 /**
  * A draft of a group that is not yet one of the new protocol: it does not exist, is empty, or is a classic one whose members are consumers; these come along

@@ -1,5 +1,5 @@
-import type { ConsumerMember } from "./group-state.ts";
-import type { Topology } from "./topology.ts";
+import type { ConsumerMember } from "../fold/group-state.ts";
+import type { Topology } from "../topology.ts";
 
 /**
  * A text that differs when the topics that these members want, or their partitions, do (but for chance): two lanes of FNV-1a with different primes.

@@ -5,10 +5,10 @@ import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { encodeMessage } from "@tidemq/protocol/codec.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { consumerProtocolSubscription } from "@tidemq/protocol/messages/consumer-protocol.ts";
-import { GroupFixture } from "../testing/group-fixture.ts";
-import type { Answer, JoinAnswer, SyncAnswer } from "./answers.ts";
-import type { JoinInput } from "./inputs.ts";
-import { describeClassic, fetchOffsets, listGroups } from "./queries.ts";
+import { GroupFixture } from "../../testing/group-fixture.ts";
+import type { Answer, JoinAnswer, SyncAnswer } from "../answers.ts";
+import type { JoinInput } from "../inputs.ts";
+import { describeClassic, fetchOffsets, listGroups } from "../queries.ts";
 
 const NONE = ErrorCode.NONE;
 

@@ -1,4 +1,4 @@
-import type { ConsumerMember, ConsumerMembership } from "./group-state.ts";
+import type { ConsumerMember, ConsumerMembership } from "../fold/group-state.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 

@@ -9,9 +9,9 @@ import {
 } from "@tidemq/protocol/messages/consumer-protocol.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import type { Message, MessageOf } from "@tidemq/protocol/schema.ts";
+import type { Assignment } from "../fold/group-state.ts";
+import type { Topology } from "../topology.ts";
 import type { ClassicGroup } from "./classic-group.ts";
-import type { Assignment } from "./group-state.ts";
-import type { Topology } from "./topology.ts";
 
 /** The protocol type of consumers: the only one whose metadata a broker reads. */
 export const CONSUMER_PROTOCOL = "consumer";

@@ -2,7 +2,7 @@ import { deepEqual, equal, throws } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { recordCount } from "@tidemq/protocol/record-batch.ts";
-import { QueueError } from "../base/errors.ts";
+import { QueueError } from "../../base/errors.ts";
 import type { Entry } from "./entries.ts";
 import { decodeEntry, encodeEntries, encodeEntry } from "./entry-codec.ts";
 import type { ConsumerMember } from "./group-state.ts";

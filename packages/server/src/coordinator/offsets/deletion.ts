@@ -1,10 +1,10 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import type { Entry } from "./entries.ts";
-import type { Turn } from "./group-shard.ts";
-import type { Assignment, CommittedOffset, GroupState } from "./group-state.ts";
-import type { DeleteOffsetsInput } from "./inputs.ts";
-import { TOPICS_MAX } from "./limits.ts";
-import { CONSUMER_PROTOCOL, classicTopics } from "./subscription.ts";
+import { CONSUMER_PROTOCOL, classicTopics } from "../classic/subscription.ts";
+import type { Entry } from "../fold/entries.ts";
+import type { Assignment, CommittedOffset, GroupState } from "../fold/group-state.ts";
+import type { Turn } from "../group-shard.ts";
+import type { DeleteOffsetsInput } from "../inputs.ts";
+import { TOPICS_MAX } from "../limits.ts";
 
 /** DeleteGroups: only of a group without members; its offsets go with it. */
 export function deleteGroup(turn: Turn, groupId: string, token: number): void {

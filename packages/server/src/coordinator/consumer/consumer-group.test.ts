@@ -1,11 +1,11 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { GroupFixture } from "../testing/group-fixture.ts";
-import type { Answer, ConsumerHeartbeatAnswer } from "./answers.ts";
-import type { Assignment, ConsumerMembership } from "./group-state.ts";
-import type { ConsumerHeartbeatInput } from "./inputs.ts";
-import { describeConsumer, fetchOffsets, listGroups } from "./queries.ts";
+import { GroupFixture } from "../../testing/group-fixture.ts";
+import type { Answer, ConsumerHeartbeatAnswer } from "../answers.ts";
+import type { Assignment, ConsumerMembership } from "../fold/group-state.ts";
+import type { ConsumerHeartbeatInput } from "../inputs.ts";
+import { describeConsumer, fetchOffsets, listGroups } from "../queries.ts";
 
 const NONE = ErrorCode.NONE;
 const T = "t".padEnd(22, "A");

@@ -1,19 +1,19 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { must } from "../base/assert.ts";
-import { type JoinAnswer, joinError, syncError } from "./answers.ts";
-import { isSameList, protocolBytes } from "./apply-entry.ts";
+import { must } from "../../base/assert.ts";
+import { type JoinAnswer, joinError, syncError } from "../answers.ts";
+import { CONSUMER_PROTOCOL, decodeSubscription, encodeAssignment } from "../classic/subscription.ts";
+import { isSameList, protocolBytes } from "../fold/apply-entry.ts";
+import { type ConsumerMember, type ConsumerMembership, NO_ASSIGNMENT } from "../fold/group-state.ts";
+import type { Turn } from "../group-shard.ts";
+import type { HeartbeatInput, JoinInput, LeaveInput, SyncInput } from "../inputs.ts";
+import { checkMember } from "../member-check.ts";
+import { isName, shortened } from "../names.ts";
 import type { ConsumerDraft } from "./consumer-draft.ts";
 import { draftOf, finish, removeMembers } from "./consumer-group.ts";
 import { advance, replace } from "./consumer-heartbeat.ts";
 import type { ConsumerSessions } from "./consumer-sessions.ts";
-import type { Turn } from "./group-shard.ts";
-import { type ConsumerMember, type ConsumerMembership, NO_ASSIGNMENT } from "./group-state.ts";
-import type { HeartbeatInput, JoinInput, LeaveInput, SyncInput } from "./inputs.ts";
-import { checkMember } from "./member-check.ts";
 import { idsOf, wantedBy } from "./migration.ts";
-import { isName, shortened } from "./names.ts";
 import { isReconciled } from "./reconcile.ts";
-import { CONSUMER_PROTOCOL, decodeSubscription, encodeAssignment } from "./subscription.ts";
 
 // Members of the classic protocol in a group of the new one. The coordinator assigns, so nobody leads and no join waits; a heartbeat tells them to join
 // whenever there is something to give up or to get.

@@ -1,5 +1,5 @@
-import { must } from "../base/assert.ts";
-import type { Assignment } from "./group-state.ts";
+import { must } from "../../base/assert.ts";
+import type { Assignment } from "../fold/group-state.ts";
 
 /** A member as an assignor sees it: the ids of the topics that it wants and that exist, and what it has now. */
 export type Subscriber = Readonly<{ id: string; instanceId: string | undefined; topicIds: readonly string[]; current: Assignment }>;

@@ -1,14 +1,14 @@
 import { Buffer } from "node:buffer";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import type { PartitionsAnswer } from "./answers.ts";
-import type { ClassicGroup } from "./classic-group.ts";
-import { renewSession } from "./classic-rebalance.ts";
-import type { CommittedTopic } from "./entries.ts";
-import type { Turn } from "./group-shard.ts";
-import { type CommittedOffset, type ConsumerMembership, EPOCH_AWAY, type GroupState } from "./group-state.ts";
-import type { CommitInput } from "./inputs.ts";
-import { GROUP_ID_BYTES_MAX, OFFSET_METADATA_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX } from "./limits.ts";
-import { checkMember } from "./member-check.ts";
+import type { PartitionsAnswer } from "../answers.ts";
+import type { ClassicGroup } from "../classic/classic-group.ts";
+import { renewSession } from "../classic/classic-rebalance.ts";
+import type { CommittedTopic } from "../fold/entries.ts";
+import { type CommittedOffset, type ConsumerMembership, EPOCH_AWAY, type GroupState } from "../fold/group-state.ts";
+import type { Turn } from "../group-shard.ts";
+import type { CommitInput } from "../inputs.ts";
+import { GROUP_ID_BYTES_MAX, OFFSET_METADATA_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX } from "../limits.ts";
+import { checkMember } from "../member-check.ts";
 
 /** Beside the metadata, in an entry. */
 const OFFSET_BYTES = 40;

@@ -1,17 +1,17 @@
 import { Buffer } from "node:buffer";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { must } from "../base/assert.ts";
-import { joinError } from "./answers.ts";
-import { protocolBytes } from "./apply-entry.ts";
+import { must } from "../../base/assert.ts";
+import { joinError } from "../answers.ts";
+import { joinConsumer } from "../consumer/classic-in-consumer.ts";
+import { protocolBytes } from "../fold/apply-entry.ts";
+import type { ClassicProtocol } from "../fold/group-state.ts";
+import type { Turn } from "../group-shard.ts";
+import type { JoinInput } from "../inputs.ts";
+import { NAME_BYTES_MAX, NAME_CHARS_MAX, NEW_MEMBER_WAIT_MS, PROTOCOLS_MAX, SUBSCRIPTION_BYTES_MAX } from "../limits.ts";
+import { checkMember } from "../member-check.ts";
+import { shortened } from "../names.ts";
 import { ClassicGroup, type LiveMember } from "./classic-group.ts";
-import { joinConsumer } from "./classic-in-consumer.ts";
 import { joinAnswer, rebalance, removeMember, renewSession } from "./classic-rebalance.ts";
-import type { Turn } from "./group-shard.ts";
-import type { ClassicProtocol } from "./group-state.ts";
-import type { JoinInput } from "./inputs.ts";
-import { NAME_BYTES_MAX, NAME_CHARS_MAX, NEW_MEMBER_WAIT_MS, PROTOCOLS_MAX, SUBSCRIPTION_BYTES_MAX } from "./limits.ts";
-import { checkMember } from "./member-check.ts";
-import { shortened } from "./names.ts";
 
 const NO_BYTES = new Uint8Array(0);
 

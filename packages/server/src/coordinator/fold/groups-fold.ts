@@ -4,15 +4,15 @@ import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import { RecordCursor, recordSection } from "@tidemq/protocol/record.ts";
 import { recordCount } from "@tidemq/protocol/record-batch.ts";
-import { QueueError } from "../base/errors.ts";
-import { BATCH_BYTES_MAX } from "../base/limits.ts";
-import type { RecordFold, RecordFolds } from "../partition/record-fold.ts";
+import { QueueError } from "../../base/errors.ts";
+import { BATCH_BYTES_MAX } from "../../base/limits.ts";
+import type { RecordFold, RecordFolds } from "../../partition/record-fold.ts";
+import { ENTRY_BYTES_MAX, FOLD_BYTES_PER_TURN } from "../limits.ts";
 import { applyEntry } from "./apply-entry.ts";
 import type { Entry } from "./entries.ts";
 import { decodeEntry, writeEntry } from "./entry-codec.ts";
 import { entriesOf } from "./fold-entries.ts";
 import type { GroupState } from "./group-state.ts";
-import { ENTRY_BYTES_MAX, FOLD_BYTES_PER_TURN } from "./limits.ts";
 
 const VERSION = 1;
 

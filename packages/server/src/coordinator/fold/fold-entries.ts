@@ -1,6 +1,6 @@
+import { FOLD_OFFSETS_PER_ENTRY } from "../limits.ts";
 import type { CommittedTopic, Entry } from "./entries.ts";
 import { type CommittedOffset, type ConsumerMembership, type GroupState, NO_MEMBERSHIP } from "./group-state.ts";
-import { FOLD_OFFSETS_PER_ENTRY } from "./limits.ts";
 
 /** Members whose targets are one entry. */
 const TARGETS_PER_ENTRY = 100;

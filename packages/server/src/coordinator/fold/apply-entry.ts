@@ -1,5 +1,5 @@
-import { unreachable } from "../base/assert.ts";
-import { QueueError } from "../base/errors.ts";
+import { unreachable } from "../../base/assert.ts";
+import { QueueError } from "../../base/errors.ts";
 import type { CommittedTopic, Entry } from "./entries.ts";
 import {
   type Assignment,

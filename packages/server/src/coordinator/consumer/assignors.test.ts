@@ -1,9 +1,9 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { must } from "../base/assert.ts";
+import { must } from "../../base/assert.ts";
+import type { Assignment } from "../fold/group-state.ts";
 import { ASSIGNORS, type Subscriber } from "./assignors.ts";
-import type { Assignment } from "./group-state.ts";
 
 const assign = (name: string, ...rest: Parameters<NonNullable<ReturnType<typeof ASSIGNORS.get>>>) =>
   must(ASSIGNORS.get(name), "an assignor")(...rest);

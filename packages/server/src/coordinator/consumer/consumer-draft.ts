@@ -1,10 +1,10 @@
-import { assert } from "../base/assert.ts";
-import { applyEntry, isSameList } from "./apply-entry.ts";
+import { assert } from "../../base/assert.ts";
+import { applyEntry, isSameList } from "../fold/apply-entry.ts";
+import type { Entry } from "../fold/entries.ts";
+import { type Assignment, type ConsumerMember, type ConsumerMembership, type GroupState, NO_ASSIGNMENT } from "../fold/group-state.ts";
+import type { Topology } from "../topology.ts";
 import { ASSIGNORS, DEFAULT_ASSIGNOR, type Subscriber } from "./assignors.ts";
-import type { Entry } from "./entries.ts";
-import { type Assignment, type ConsumerMember, type ConsumerMembership, type GroupState, NO_ASSIGNMENT } from "./group-state.ts";
 import { isSameAssignment } from "./reconcile.ts";
-import type { Topology } from "./topology.ts";
 import { topologyHash } from "./topology-hash.ts";
 
 /** A group that begins, or that was a classic one: as the entries would make it. */

@@ -1,4 +1,4 @@
-import { type Assignment, type ConsumerMember, type ConsumerMembership, NO_ASSIGNMENT } from "./group-state.ts";
+import { type Assignment, type ConsumerMember, type ConsumerMembership, NO_ASSIGNMENT } from "../fold/group-state.ts";
 
 /** Who has a partition, or is giving it up; undefined: nobody. */
 type OwnerOf = (topicId: string, partition: number) => string | undefined;

@@ -2,13 +2,13 @@ import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
-import { unreachable } from "../base/assert.ts";
-import { QueueError } from "../base/errors.ts";
+import { unreachable } from "../../base/assert.ts";
+import { QueueError } from "../../base/errors.ts";
+import { ASSIGNMENT_BYTES_MAX, GROUP_ID_BYTES_MAX, MEMBERS_MAX, OFFSET_METADATA_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX } from "../limits.ts";
 import type { CommittedTopic, Entry } from "./entries.ts";
 import * as fields from "./entry-fields.ts";
 import type { Assignment, ClassicMember, ClassicMembership, CommittedOffset, ConsumerMember } from "./group-state.ts";
 import { EPOCH_AWAY } from "./group-state.ts";
-import { ASSIGNMENT_BYTES_MAX, GROUP_ID_BYTES_MAX, MEMBERS_MAX, OFFSET_METADATA_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX } from "./limits.ts";
 
 /** Of every kind of entry so far. */
 const VERSION = 1;

@@ -1,16 +1,16 @@
 import { Buffer } from "node:buffer";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { heartbeatError } from "./answers.ts";
-import { isSameList } from "./apply-entry.ts";
+import { heartbeatError } from "../answers.ts";
+import { isSameList } from "../fold/apply-entry.ts";
+import { type Assignment, type ConsumerMember, EPOCH_AWAY, NO_ASSIGNMENT } from "../fold/group-state.ts";
+import type { Turn } from "../group-shard.ts";
+import type { ConsumerHeartbeatInput } from "../inputs.ts";
+import { NAME_BYTES_MAX, NAME_CHARS_MAX, PARTITIONS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "../limits.ts";
+import { shortened } from "../names.ts";
 import { ASSIGNORS } from "./assignors.ts";
 import type { ConsumerDraft } from "./consumer-draft.ts";
 import { draftOf, finish, removeMembers } from "./consumer-group.ts";
-import type { Turn } from "./group-shard.ts";
-import { type Assignment, type ConsumerMember, EPOCH_AWAY, NO_ASSIGNMENT } from "./group-state.ts";
-import type { ConsumerHeartbeatInput } from "./inputs.ts";
-import { NAME_BYTES_MAX, NAME_CHARS_MAX, PARTITIONS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "./limits.ts";
 import { upgrade } from "./migration.ts";
-import { shortened } from "./names.ts";
 import { isSameAssignment, isSubset, reconcile } from "./reconcile.ts";
 
 const LEAVE_EPOCH = -1;

@@ -1,13 +1,13 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import { must } from "../base/assert.ts";
-import { type SyncAnswer, syncError } from "./answers.ts";
+import { must } from "../../base/assert.ts";
+import { type SyncAnswer, syncError } from "../answers.ts";
+import { beatConsumer, leaveConsumer, syncConsumer } from "../consumer/classic-in-consumer.ts";
+import type { Turn } from "../group-shard.ts";
+import type { HeartbeatInput, LeaveInput, SyncInput } from "../inputs.ts";
+import { ASSIGNMENT_BYTES_MAX } from "../limits.ts";
+import { checkMember } from "../member-check.ts";
 import type { ClassicGroup, LiveMember } from "./classic-group.ts";
-import { beatConsumer, leaveConsumer, syncConsumer } from "./classic-in-consumer.ts";
 import { completeIfReady, joinTimeOver, rebalance, removeMember, renewSession } from "./classic-rebalance.ts";
-import type { Turn } from "./group-shard.ts";
-import type { HeartbeatInput, LeaveInput, SyncInput } from "./inputs.ts";
-import { ASSIGNMENT_BYTES_MAX } from "./limits.ts";
-import { checkMember } from "./member-check.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
 const NO_BYTES = new Uint8Array(0);
