@@ -4,9 +4,9 @@ import { type OutputForm, printResult, write } from "../output.ts";
 
 type Options = Readonly<{ acceptLoss: boolean; http: string; output: OutputForm }>;
 
-/** Asks the server to give up what is damaged in one partition, or lost with its log. `partitionText`: NAME:N. */
+/** Asks the server to give up what is damaged in one partition, or lost with its log. `partitionText`: NAME:N; names of internal topics begin with `@`. */
 export async function recoverPartition(partitionText: string, options: Options): Promise<void> {
-  const match = /^([A-Za-z0-9._-]{1,249}):(\d{1,9})$/.exec(partitionText);
+  const match = /^(@?[A-Za-z0-9._-]{1,249}):(\d{1,9})$/.exec(partitionText);
   if (match === null) throw new UsageError(`a partition is NAME:N, such as orders:0, not ${partitionText}`);
   const [, topic = "", partition = ""] = match;
   if (!options.acceptLoss) {

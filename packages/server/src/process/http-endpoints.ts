@@ -11,7 +11,8 @@ import { healthOf } from "./health.ts";
 const ACCEPT_LOSS_HEADER = "x-tidemq-accept-loss";
 /** Likewise: an audit asks much of the bucket. */
 const AUDIT_HEADER = "x-tidemq-audit";
-const RECOVER = /^\/partitions\/([A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
+/** Internal topics have their `@` as it is or encoded. */
+const RECOVER = /^\/partitions\/((?:@|%40)?[A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
 
 /** What the HTTP address serves: scrapes, probes, and the one decision that only a person may take. */
 export class HttpEndpoints {
@@ -27,7 +28,7 @@ export class HttpEndpoints {
 
   async handle(request: HttpRequest): Promise<HttpReply> {
     const recover = RECOVER.exec(request.path);
-    if (recover !== null) return this.#recover(request, recover[1] ?? "", Number(recover[2]));
+    if (recover !== null) return this.#recover(request, decodeURIComponent(recover[1] ?? ""), Number(recover[2]));
     if (request.path === "/storage/audit" && request.method === "POST") return this.#beginAudit(request);
     if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET is served here\n");
     switch (request.path) {
