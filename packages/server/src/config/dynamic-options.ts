@@ -1,5 +1,6 @@
 import { MiB } from "../base/units.ts";
 import { type Judged, judgeValue, type KafkaOption } from "./kafka-option.ts";
+import { UPLOAD_WAL_USED_PERCENT, UPLOAD_WAL_USED_RATIO } from "./limits.ts";
 import type { StartConfig } from "./start-options.ts";
 
 /** An option of a broker that changes while it runs: for one broker or for all, by `kafka-configs` or any admin client. */
@@ -35,7 +36,7 @@ export const DYNAMIC_OPTIONS: readonly DynamicOption[] = [
     type: "long",
     default: String(128 * MiB),
     valid: { kind: "range", min: 1 * MiB, max: 4 * 1024 * MiB },
-    doc: "Upload begins when so many bytes wait for it; at most 40 % of the write-ahead log. At the start: `upload-size`.",
+    doc: `Upload begins when so many bytes wait for it; at most ${UPLOAD_WAL_USED_PERCENT} % of the write-ahead log. At the start: \`upload-size\`.`,
   },
 ];
 
@@ -85,7 +86,8 @@ export function startValue(start: StartConfig, name: string): string {
 /** Why a broker that was started like this cannot run with these options. */
 export function dynamicProblem(start: StartConfig, configs: ReadonlyMap<string, string>): string | undefined {
   const bytes = Number(dynamicValue(start, [configs], "tidemq.upload.bytes"));
-  const bytesMax = Math.floor(start.walCapacityBytes * 0.4);
+  const bytesMax = Math.floor(start.walCapacityBytes * UPLOAD_WAL_USED_RATIO);
   if (bytes <= bytesMax) return undefined;
-  return `Invalid value ${bytes} for configuration tidemq.upload.bytes: Value must be no more than ${bytesMax}, 40 % of the write-ahead log`;
+  const most = `Value must be no more than ${bytesMax}, ${UPLOAD_WAL_USED_PERCENT} % of the write-ahead log`;
+  return `Invalid value ${bytes} for configuration tidemq.upload.bytes: ${most}`;
 }

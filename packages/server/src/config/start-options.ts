@@ -1,4 +1,5 @@
 import { GiB, KiB, MiB } from "../base/units.ts";
+import { UPLOAD_WAL_USED_PERCENT, UPLOAD_WAL_USED_RATIO } from "./limits.ts";
 import {
   alone,
   byteSize,
@@ -134,7 +135,7 @@ export const START_OPTIONS = {
     defaultText: "128MiB, at most a quarter of wal-capacity",
     min: 1 * MiB,
     max: 4 * GiB,
-    doc: "Upload begins when so many bytes wait for it, and in any case when 40 % of the write-ahead log is in use.",
+    doc: `Upload begins when so many bytes wait for it, and in any case when ${UPLOAD_WAL_USED_PERCENT} % of the write-ahead log is in use.`,
   }),
   uploadAgeMs: duration({
     name: "upload-age",
@@ -199,9 +200,9 @@ export function relationProblems(config: StartConfig): readonly string[] {
   if (files < WAL_FILES_MIN || files > WAL_FILES_MAX) {
     problems.push(`${sizes}: the capacity must hold ${WAL_FILES_MIN} to ${WAL_FILES_MAX} files, not ${files}`);
   }
-  if (config.uploadBytes > capacity * 0.4) {
+  if (config.uploadBytes > capacity * UPLOAD_WAL_USED_RATIO) {
     problems.push(
-      `upload-size = ${formatByteSize(config.uploadBytes)}: must not exceed 40 % of wal-capacity (${formatByteSize(capacity)})`,
+      `upload-size = ${formatByteSize(config.uploadBytes)}: must not exceed ${UPLOAD_WAL_USED_PERCENT} % of wal-capacity (${formatByteSize(capacity)})`,
     );
   }
   problems.push(...strayEndpoints(config));

@@ -1,6 +1,7 @@
 import { ALL_BROKERS, type ClusterState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
 import { dynamicConfig } from "../config/dynamic-options.ts";
+import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
 import type { StartConfig } from "../config/start-options.ts";
 
 /** What runs with options that change, and is told at once. */
@@ -8,9 +9,6 @@ export type DynamicParts = Readonly<{
   uploader: Readonly<{ setTriggers(triggers: Readonly<{ bytes: number; ageMs: number; walUsedRatio: number }>): void }>;
   clients: Readonly<{ setLimits(limits: Readonly<{ connectionsMax: number; idleMsMax: number }>): void }>;
 }>;
-
-/** Part of the write-ahead log in use at which uploads begin whatever else is set. */
-export const UPLOAD_WAL_USED_RATIO = 0.4;
 
 /** Keeps a running broker at what was set on it, or on all brokers. */
 export class DynamicConfigs {

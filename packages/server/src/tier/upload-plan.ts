@@ -1,4 +1,3 @@
-import { MiB } from "../base/units.ts";
 import type { PutPace } from "../io/object-store.ts";
 
 /** When uploads are due. Changeable while running. */
@@ -10,11 +9,6 @@ export type UploadTriggers = Readonly<{
   /** Part of the log in use, 0 to 1. */
   walUsedRatio: number;
 }>;
-
-/** min(128 MiB, a quarter of the log) or 10 minutes; at 40 % of the log. */
-export function defaultTriggers(walCapacityBytes: number): UploadTriggers {
-  return { bytes: Math.min(128 * MiB, Math.floor(walCapacityBytes / 4)), ageMs: 600_000, walUsedRatio: 0.4 };
-}
 
 /** How full the log is, asked by the uploader. */
 export type WalPressure = Readonly<{ usedRatio: number; indexFull: boolean }>;
