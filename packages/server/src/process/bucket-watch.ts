@@ -1,7 +1,7 @@
+import { withinTime } from "../io/backoff.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { ObjectStore } from "../io/object-store.ts";
 import type { Log } from "../telemetry/log.ts";
-import { withinTime } from "../tier/backoff.ts";
 import { foreignKey } from "../tier/bucket-owner.ts";
 
 /** How long a start waits to learn whose objects lie in the bucket. */

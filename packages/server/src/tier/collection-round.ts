@@ -1,6 +1,6 @@
+import { withinTime } from "../io/backoff.ts";
 import { ObjectStoreError } from "../io/object-store.ts";
 import { compareObjectIds, type ObjectId } from "../model/object-id.ts";
-import { withinTime } from "./backoff.ts";
 import { REMOVES_MAX, STORE_READ_WAIT_MS } from "./limits.ts";
 import type { ObjectIds } from "./object-ids.ts";
 import { type ListedObject, listPages } from "./object-listing.ts";

@@ -57,10 +57,6 @@ export const UPLOAD_READ_OFFSETS = 512;
 /** Tries of one object under one key before it is given up and read anew from the log under a new key. */
 export const PUT_TRIES_MAX = 4;
 
-/** Back-off after failures of the store: from, to. Each wait is drawn from the upper half of its step. */
-export const BACKOFF_MIN_MS = 100;
-export const BACKOFF_MAX_MS = 10_000;
-
 /** A commit without an answer is asked again after so long. */
 export const COMMIT_WAIT_MS = 10_000;
 

@@ -1,9 +1,9 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { QueueError } from "../base/errors.ts";
+import { withinTime } from "../io/backoff.ts";
 import { ObjectStoreError } from "../io/object-store.ts";
 import { type ObjectId, objectKey } from "../model/object-id.ts";
 import { type ManifestPointer, type ObjectRange, UNMERGED_RANGES_MAX } from "../model/object-range.ts";
-import { withinTime } from "./backoff.ts";
 import { COMMIT_WAIT_MS, MANIFEST_CHILDREN_MAX, MANIFEST_RANGES_MAX, ROLL_SPREAD, UNMERGED_RANGES_KEPT } from "./limits.ts";
 import type { ManifestCache } from "./manifest-cache.ts";
 import { encodeManifest, type Manifest, manifestSummary } from "./manifest-codec.ts";

@@ -1,7 +1,7 @@
+import { withinTime } from "../io/backoff.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
 import { type ObjectId, type ObjectKind, parseObjectKey } from "../model/object-id.ts";
-import { withinTime } from "./backoff.ts";
 import { LIST_KEYS_MAX, STORE_READ_WAIT_MS } from "./limits.ts";
 
 /** A key of this cluster's broker data. */

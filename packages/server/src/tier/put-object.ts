@@ -1,8 +1,8 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { Backoff, withinTime } from "../io/backoff.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { type ObjectStore, ObjectStoreError, type PutPace, type StoredObject } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
-import { Backoff, withinTime } from "./backoff.ts";
 import type { ByteRates } from "./byte-rate.ts";
 import { PUT_TRIES_MAX, STORE_READ_WAIT_MS, STORE_WRITE_WAIT_MS, VERIFY_READ_BYTES } from "./limits.ts";
 import type { TierMetrics } from "./tier-metrics.ts";

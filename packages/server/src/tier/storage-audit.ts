@@ -1,6 +1,6 @@
+import { withinTime } from "../io/backoff.ts";
 import { ObjectStoreError } from "../io/object-store.ts";
 import { type ObjectId, type ObjectKind, objectKey } from "../model/object-id.ts";
-import { withinTime } from "./backoff.ts";
 import { AUDIT_NAMES_MAX, REMOVES_MAX, STORE_READ_WAIT_MS } from "./limits.ts";
 import { listPages } from "./object-listing.ts";
 import { type NamedObjects, ObjectReferences, type ReferenceParts } from "./object-references.ts";

@@ -1,8 +1,8 @@
+import { Backoff } from "../io/backoff.ts";
 import type { Clock } from "../io/clock.ts";
 import type { ObjectStoreError } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
 import type { Log } from "../telemetry/log.ts";
-import { Backoff } from "./backoff.ts";
 
 /** Whether writes to object storage work, as the uploads see it. Times monotonic. */
 export type StoreState = Readonly<{ failingSinceMs: number | undefined; lastError: string | undefined; failures: number }>;

@@ -1,8 +1,8 @@
 import { QueueError } from "../base/errors.ts";
+import { Backoff, withinTime } from "../io/backoff.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
-import { Backoff, withinTime } from "./backoff.ts";
 import type { ByteRates } from "./byte-rate.ts";
 import { corrupt } from "./identity-codec.ts";
 import { READ_TRIES_MAX, STORE_READ_WAIT_MS } from "./limits.ts";

@@ -1,11 +1,11 @@
 import { QueueError } from "../base/errors.ts";
+import { Backoff, withinTime } from "../io/backoff.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import { type ObjectStore, ObjectStoreError, type PutPace } from "../io/object-store.ts";
 import type { Random } from "../io/random.ts";
 import { type ObjectId, objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import type { Log } from "../telemetry/log.ts";
-import { Backoff, withinTime } from "./backoff.ts";
 import type { ByteRates } from "./byte-rate.ts";
 import { COMMIT_WAIT_MS } from "./limits.ts";
 import { type BuiltObject, buildObject, type SectionDraft } from "./object-builder.ts";

@@ -1,6 +1,6 @@
-import type { Clock } from "../io/clock.ts";
-import type { Random } from "../io/random.ts";
+import type { Clock } from "./clock.ts";
 import { BACKOFF_MAX_MS, BACKOFF_MIN_MS } from "./limits.ts";
+import type { Random } from "./random.ts";
 
 /** Waits that double with every failure in a row, each drawn from the upper half of its step. */
 export class Backoff {
