@@ -1,5 +1,5 @@
 import { QueueError } from "@tidemq/server/base/errors.ts";
-import { METADATA_REMEDY } from "@tidemq/server/metadata-log/log-scan.ts";
+import { METADATA_REMEDY } from "@tidemq/server/metadata-log/local/log-scan.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";

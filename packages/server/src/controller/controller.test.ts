@@ -4,7 +4,7 @@ import { must } from "../base/assert.ts";
 import type { QueueError } from "../base/errors.ts";
 import type { Effect } from "../cluster/effects.ts";
 import { stateHash } from "../cluster/state-hash.ts";
-import { LocalMetadataLog } from "../metadata-log/local.ts";
+import { LocalMetadataLog } from "../metadata-log/local/local-log.ts";
 import { checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { SimDisk } from "../testing/sim-io/disk.ts";
 import type { SimProcess } from "../testing/sim-io/process.ts";

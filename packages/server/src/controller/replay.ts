@@ -5,7 +5,7 @@ import { ClusterState } from "../cluster/cluster-state.ts";
 import { decodeBatch } from "../cluster/command-codec.ts";
 import type { LoggedCommand } from "../cluster/commands.ts";
 import { loadSnapshot } from "../cluster/snapshot-reader.ts";
-import { METADATA_REMEDY } from "../metadata-log/log-scan.ts";
+import { METADATA_REMEDY } from "../metadata-log/local/log-scan.ts";
 import type { LogEntry, MetadataLog, StoredSnapshot } from "../metadata-log/metadata-log.ts";
 
 /** `logBytes`: payload of the batches behind the snapshot. */

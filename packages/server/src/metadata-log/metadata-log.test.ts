@@ -9,7 +9,7 @@ import {
 import { MemoryMetadataLog, SharedLog } from "../testing/memory-metadata-log.ts";
 import { SimDisk } from "../testing/sim-io/disk.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
-import { LocalMetadataLog } from "./local.ts";
+import { LocalMetadataLog } from "./local/local-log.ts";
 import type { AppendResult, LogBatch, MetadataLog, ReadResult } from "./metadata-log.ts";
 
 const QUIET = { debug() {}, info() {}, warn() {}, error() {}, with: () => QUIET };

@@ -21,7 +21,7 @@ import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
 import { RequestCounters } from "../kafka/request-counters.ts";
-import { LocalMetadataLog } from "../metadata-log/local.ts";
+import { LocalMetadataLog } from "../metadata-log/local/local-log.ts";
 import { Hosting } from "../partition/hosting.ts";
 import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partitions } from "../partition/partitions.ts";

@@ -1,8 +1,8 @@
 import { Buffer } from "node:buffer";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { QueueError } from "../base/errors.ts";
-import { type Disk, DiskError } from "../io/disk.ts";
-import { isClusterId } from "../model/object-id.ts";
+import { QueueError } from "../../base/errors.ts";
+import { type Disk, DiskError } from "../../io/disk.ts";
+import { isClusterId } from "../../model/object-id.ts";
 import { damaged } from "./log-scan.ts";
 
 // docs/formats/metadata-log.md, "meta/format".

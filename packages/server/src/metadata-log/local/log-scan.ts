@@ -1,6 +1,6 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { QueueError } from "../base/errors.ts";
-import type { DiskFile } from "../io/disk.ts";
+import { QueueError } from "../../base/errors.ts";
+import type { DiskFile } from "../../io/disk.ts";
 import { ReadWindow } from "./read-window.ts";
 import {
   decodeFileHeader,

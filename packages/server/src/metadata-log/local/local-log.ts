@@ -1,15 +1,16 @@
 import { Buffer } from "node:buffer";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { assert, must } from "../base/assert.ts";
-import type { Clock, Timer } from "../io/clock.ts";
-import { type Disk, DiskError, type DiskFile } from "../io/disk.ts";
-import { ROOT } from "../io/disk-path.ts";
-import type { Random } from "../io/random.ts";
-import type { Log } from "../telemetry/log.ts";
+import { assert, must } from "../../base/assert.ts";
+import type { Clock, Timer } from "../../io/clock.ts";
+import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
+import { ROOT } from "../../io/disk-path.ts";
+import type { Random } from "../../io/random.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { MARK_DELAY_MS, READ_BYTES_MAX } from "../limits.ts";
+import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "../metadata-log.ts";
+import { Watchers } from "../watchers.ts";
 import { META_FOLDER, readDataFormat, writeDataFormat } from "./data-format.ts";
-import { MARK_DELAY_MS, READ_BYTES_MAX } from "./limits.ts";
 import { damaged, type ScannedLog, scanLog } from "./log-scan.ts";
-import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "./metadata-log.ts";
 import {
   decodeRecordHeader,
   encodeBatchRecord,
@@ -21,7 +22,6 @@ import {
   recordBytes,
 } from "./record-codec.ts";
 import { SnapshotFiles } from "./snapshot-files.ts";
-import { Watchers } from "./watchers.ts";
 
 const LOG_FILE = "meta/log";
 const LOG_NEW = "meta/log.new";

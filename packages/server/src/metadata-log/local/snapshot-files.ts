@@ -1,11 +1,11 @@
 import { Buffer } from "node:buffer";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { assert } from "../base/assert.ts";
-import type { Disk, DiskFile } from "../io/disk.ts";
+import { assert } from "../../base/assert.ts";
+import type { Disk, DiskFile } from "../../io/disk.ts";
+import { READ_PIECE_BYTES } from "../limits.ts";
+import type { StoredSnapshot } from "../metadata-log.ts";
 import { META_FOLDER } from "./data-format.ts";
-import { READ_PIECE_BYTES } from "./limits.ts";
 import { damaged } from "./log-scan.ts";
-import type { StoredSnapshot } from "./metadata-log.ts";
 
 const NEW_FILE = "meta/snapshot.new";
 const NAME = /^snapshot-([0-9]{16})$/;

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { DiskFile } from "../io/disk.ts";
-import { READ_PIECE_BYTES } from "./limits.ts";
+import type { DiskFile } from "../../io/disk.ts";
+import { READ_PIECE_BYTES } from "../limits.ts";
 
 const NOTHING = Buffer.alloc(0);
 

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { assert } from "../base/assert.ts";
-import { BATCH_BYTES_MAX } from "./limits.ts";
+import { assert } from "../../base/assert.ts";
+import { BATCH_BYTES_MAX } from "../limits.ts";
 
 // docs/formats/metadata-log.md, "meta/log".
 
