@@ -22,6 +22,7 @@ const CHECKS: readonly Check[] = [
   scan("layers", layerProblems),
   scan("tidy", tidyProblems),
   command("reference", process.execPath, ["tools/generate-reference.ts", "--check"]),
+  command("proto", process.execPath, ["tools/proto.ts", "--check"]),
   { name: "patches", run: checkPatches },
 ];
 

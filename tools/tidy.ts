@@ -1,6 +1,6 @@
 import { codeText, lineAt } from "./code-text.ts";
 import { SERVER_LAYERS } from "./layers.ts";
-import type { Problem, SourceFile } from "./source-files.ts";
+import { GENERATED_PROTO, type Problem, type SourceFile } from "./source-files.ts";
 
 /** A word that must not stand in some files, with what to write instead and why. */
 type Ban = Readonly<{
@@ -118,6 +118,7 @@ export function tidyProblems(files: readonly SourceFile[]): readonly Problem[] {
 }
 
 function fileProblems(file: SourceFile): Problem[] {
+  if (file.path.startsWith(`${GENERATED_PROTO}/`)) return [];
   return [...bannedWords(file), ...longLines(file), ...badNames(file)];
 }
 
