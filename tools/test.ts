@@ -11,6 +11,7 @@ const SUITES = [
   "test/wire/**/*.test.ts", // golden bytes, round trips, fuzzing of decoders
   "test/sim/**/*.test.ts", // a quick set of simulated seeds
   "test/client-matrix/*.test.ts", // the page about clients
+  "test/soak/*.test.ts", // how hours of load are judged
   "test/process/**/*.test.ts", // the real process
 ];
 /** A test file that hangs is named and ended. The whole run must stay below five minutes. */
