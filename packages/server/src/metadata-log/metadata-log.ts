@@ -25,7 +25,7 @@ export interface MetadataLog {
   /** The newest one, with its bytes in pieces of the log's choice; their content is checked by whoever decodes it. */
   latestSnapshot(): Promise<StoredSnapshot | undefined>;
 
-  /** Forgets the batches below `index`, all of which a stored snapshot covers. */
+  /** Forgets the batches below `index`, all of which a stored snapshot covers; another view of the log may still answer them. */
   trimBelow(index: number): Promise<void>;
 
   /** Ends what is under way; nothing may be called afterwards. */

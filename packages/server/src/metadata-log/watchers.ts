@@ -9,6 +9,10 @@ export class Watchers {
     this.#clock = clock;
   }
 
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
   /** @param exists The batch is there already. */
   add(index: number, wake: () => void, exists: boolean): () => void {
     const entry = { index, wake };
