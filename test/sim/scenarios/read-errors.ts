@@ -1,6 +1,6 @@
 import type { Scenario } from "../scenario.ts";
 
-/** Single reads of the disk fail, and succeed when they are tried again: nothing is given up because of that. */
+/** Reads of the disk fail, single ones or all of them for a while, and succeed when they are tried again: nothing is given up because of that. */
 export const scenario: Scenario = {
   name: "read-errors",
   async run(sim) {
@@ -10,7 +10,7 @@ export const scenario: Scenario = {
     await sim.load.begin({ scanners: 2 });
     for (let rounds = sim.random.between(1, 3); rounds > 0; rounds--) {
       await sim.rest(100, 800);
-      disk.faults.readErrorRatio = sim.random.pick([0.002, 0.01]);
+      disk.faults.readErrorRatio = sim.random.pick([0.002, 0.01, 0.5, 1]);
       sim.note("read errors");
       await sim.rest(100, 800);
       disk.faults.readErrorRatio = 0;

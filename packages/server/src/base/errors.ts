@@ -57,6 +57,12 @@ export const ERROR_CODES = {
     http: 503,
     doc: "The write-ahead log has no room until data reaches object storage. Nothing was written.",
   },
+  WAL_UNREADABLE: {
+    kind: "retry",
+    kafka: Kafka.KAFKA_STORAGE_ERROR,
+    http: 503,
+    doc: "The disk fails to read a part of the write-ahead log. Nothing is given up because of that.",
+  },
   OVERLOADED: {
     kind: "retry",
     kafka: Kafka.KAFKA_STORAGE_ERROR,

@@ -92,12 +92,12 @@ export class LateOpenings {
   /** All of them rest: they ask the same store. */
   #failed(partitionId: number, error: unknown): void {
     if (this.#stopped) return;
-    if (!(error instanceof QueueError && error.code === "OBJECT_STORAGE_UNAVAILABLE"))
+    if (!(error instanceof QueueError && error.kind === "retry"))
       return this.#fatal(error instanceof Error ? error : new Error(String(error)));
     this.#again.delete(partitionId);
     this.#queue.push(partitionId);
     if (this.#pause !== undefined) return;
-    this.#log.warn("partitions wait for object storage", { partitions: this.#wanted.size, reason: error.message });
+    this.#log.warn("partitions wait for what has to be read first", { partitions: this.#wanted.size, reason: error.message });
     this.#pause = this.#clock.after(OPENING_RETRY_MS, () => {
       this.#pause = undefined;
       this.#next();

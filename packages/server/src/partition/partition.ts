@@ -393,7 +393,7 @@ export class Partition {
   }
 }
 
-/** What is damaged here may be whole in object storage. */
+/** What is damaged or cannot be read here may be whole in object storage. */
 function isDamage(error: unknown): boolean {
-  return error instanceof QueueError && error.code === "CORRUPT_RECORD";
+  return error instanceof QueueError && (error.code === "CORRUPT_RECORD" || error.code === "WAL_UNREADABLE");
 }

@@ -313,8 +313,8 @@ export class Broker {
   }
 
   /**
-   * A person gives up what a partition has lost: readers pass over damaged ranges from now on, and a partition whose log is
-   * gone as a whole goes on where its uploads ended.
+   * A person gives up what a partition has lost: readers pass over damaged ranges from now on, and over what the disk does not read,
+   * and a partition whose log is gone as a whole goes on where its uploads ended.
    * @throws QueueError UNKNOWN_TOPIC_OR_PARTITION, INVALID_REQUEST when nothing is lost.
    */
   async acceptLoss(topic: string, index: number): Promise<AcceptedLoss> {
@@ -322,6 +322,8 @@ export class Broker {
     if (state === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `no such partition: ${topic}:${index}`);
     if (state.inSync.length === 0) return this.#acceptLogLoss(state.id);
     const ranges = this.damage.filter((each) => each.topic === topic && each.partition === index);
+    const unreadable = this.partitions.byId(state.id)?.wal.unreadable;
+    if (unreadable !== undefined) ranges.push({ topic, partition: index, ...unreadable });
     if (ranges.length === 0) throw new QueueError("INVALID_REQUEST", `nothing of ${topic}:${index} is damaged`);
     for (const { from, to } of ranges) await this.controller.acceptLoss(state.id, from, to);
     return { kind: "ranges", ranges };

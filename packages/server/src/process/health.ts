@@ -39,6 +39,8 @@ export function healthOf(broker: Broker): Health {
   const problems: string[] = [];
   if (storeError !== undefined) problems.push(`object storage fails: ${storeError}; writes go on until the write-ahead log is full`);
   if (broker.collector.problem !== undefined) problems.push(`objects of no use stay in object storage: ${broker.collector.problem}`);
+  if (wal.readProblem !== undefined)
+    problems.push(`the disk fails to read the write-ahead log: ${wal.readProblem}; nothing is given up, whoever reads there tries again`);
   if (isShort)
     problems.push(`the write-ahead log is filling up: producers are slowed down, and refused after ${formatBytes(roomBytes)} more`);
   if (lost.length > 0)

@@ -71,6 +71,7 @@ function readWal(metrics: Metrics, broker: Broker): void {
   metrics.read("tidemq_wal_written_bytes_total", () => wal.stats.bytesWritten);
   metrics.read("tidemq_wal_groups_total", () => wal.stats.groups);
   metrics.histogram("tidemq_wal_sync_duration_seconds", wal.writeDurations);
+  metrics.read("tidemq_wal_read_failures_total", () => wal.stats.readFailures);
   metrics.read("tidemq_wal_refused_total", () => wal.stats.refused);
 }
 

@@ -2,6 +2,7 @@ import { QueueError } from "../base/errors.ts";
 import { formatBytes, MiB } from "../base/units.ts";
 import { formatHostPort, formatObjectStorage, type HostPort } from "../config/option-types.ts";
 import { bindHosts, type StartConfig } from "../config/start-options.ts";
+import { DiskError, type DiskErrorCode } from "../io/disk.ts";
 import { NetworkError } from "../io/network.ts";
 import { RealClock } from "../io/real/clock.ts";
 import { DataFolder } from "../io/real/data-folder.ts";
@@ -52,8 +53,25 @@ export async function start(config: StartConfig, ui: StartUi): Promise<RunningSe
     return await startLocked(config, ui, lock);
   } catch (error) {
     lock.release();
-    throw error;
+    throw error instanceof DiskError ? refusedBy(error) : error;
   }
+}
+
+/** What a person does about each fault of the disk. */
+const REMEDIES: Readonly<Record<DiskErrorCode, string>> = {
+  "no-space": "free some room there and start again",
+  "read-only": "make it writable again and start again",
+  denied: "let this user read and write there and start again",
+  "not-found": "put back what is missing and start again",
+  exists: "move it away and start again",
+  io:
+    "mend it and start again; if that cannot be, copy the data folder by a program that puts zeros where it cannot read (such as " +
+    "ddrescue) and start with the copy: what is missing is named then, and can be given up",
+};
+
+/** A disk that fails decides nothing about the data: there is no start until somebody has looked at it. */
+function refusedBy(error: DiskError): QueueError {
+  return new QueueError("START_REFUSED", `the disk fails: ${error.message}: ${REMEDIES[error.code]}`, { cause: error });
 }
 
 async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): Promise<RunningServer> {
@@ -106,7 +124,8 @@ async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): 
 
 /** What is on the disk is consistent; what is in memory may not be. So nothing is cleaned up, and the next start decides. */
 function die(log: Log, error: Error): never {
-  log.error("the process ends: it cannot go on safely", { reason: error.message, stack: error.stack });
+  const remedy = error instanceof DiskError ? REMEDIES[error.code] : undefined;
+  log.error("the process ends: it cannot go on safely", { reason: error.message, remedy, stack: error.stack });
   process.exit(EXIT_BROKEN);
 }
 

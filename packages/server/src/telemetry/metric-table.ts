@@ -59,6 +59,7 @@ export const METRICS = {
   tidemq_wal_written_bytes_total: counter("Bytes written, headers and padding included."),
   tidemq_wal_groups_total: counter("Group commits."),
   tidemq_wal_sync_duration_seconds: histogram("Write and sync of one group commit."),
+  tidemq_wal_read_failures_total: counter("Reads of the write-ahead log that the disk refused, after all tries."),
   tidemq_wal_refused_total: counter("Batches refused because the write-ahead log was full."),
 
   // Object storage.

@@ -1,7 +1,7 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { DiskError } from "../io/disk.ts";
 import { BASE_READ_BYTES } from "./limits.ts";
 import type { FoundBase } from "./partition-replay.ts";
+import { readAgain } from "./read-again.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 
@@ -40,12 +40,7 @@ export class BaseReader {
 
   async #readWindow(file: WalFile, position: number, length: number): Promise<void> {
     const window = Buffer.allocUnsafeSlow(Math.min(Math.max(length, BASE_READ_BYTES), this.#files.fileBytes - position));
-    let read = 0;
-    try {
-      read = await file.disk.read(position, window);
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error;
-    }
+    const read = await readAgain(file, position, window);
     this.#file = file;
     this.#window = window.subarray(0, read);
     this.#windowAt = position;

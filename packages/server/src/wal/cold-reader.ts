@@ -2,7 +2,6 @@ import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { ATTRIBUTES_AT, batchCrc } from "@tidemq/protocol/record-batch.ts";
 import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
-import { DiskError } from "../io/disk.ts";
 import type { ReadMemory } from "../model/read-memory.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -22,7 +21,7 @@ import {
 import type { GroupDirectories, GroupDirectory } from "./group-directories.ts";
 import { visitRun } from "./hot-reader.ts";
 import { COLD_GAP_BYTES_MAX, COLD_GROUPS_MAX, COLD_READ_BYTES_MAX, PIECE_BYTES_MIN } from "./limits.ts";
-import { readAgain } from "./read-again.ts";
+import { isUnreadable, type LogReads } from "./log-reads.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
@@ -36,6 +35,9 @@ type StoredBatch = Readonly<{ file: WalFile; address: number; length: number; ba
 /** A batch read for copying, and its directory entry. */
 export type ProvenBatch = Readonly<{ base: number; end: number; bytes: Buffer; directory: GroupDirectory; at: number }>;
 
+/** Bytes of batches, of the first ones only when the disk failed at the next. */
+type ReadPieces = Readonly<{ pieces: Buffer[]; failure: QueueError | undefined }>;
+
 const copyBytes = Buffer.prototype.copy;
 
 export type ColdCounters = { reads: number; bytes: number; damaged: number };
@@ -47,15 +49,20 @@ export class ColdReader {
   readonly #directories: GroupDirectories;
   readonly #memory: ReadMemory;
   readonly #log: Log;
+  readonly #reads: LogReads;
 
-  constructor(files: WalFiles, directories: GroupDirectories, memory: ReadMemory, log: Log) {
+  constructor(files: WalFiles, directories: GroupDirectories, memory: ReadMemory, log: Log, reads: LogReads) {
     this.#files = files;
+    this.#reads = reads;
     this.#directories = directories;
     this.#memory = memory;
     this.#log = log;
   }
 
-  /** @throws {QueueError} CORRUPT_RECORD when the batch at `offset` fails a check; it is then a hole of the partition. */
+  /**
+   * @throws {QueueError} CORRUPT_RECORD when the batch at `offset` fails a check; it is then a hole of the partition. WAL_UNREADABLE
+   * when the disk does not give it.
+   */
   async read(p: WalPartition, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): Promise<RecordSlices> {
     const { truncations } = p;
     const runs = this.#plan(p, offset, endOffset, bytesMax);
@@ -63,7 +70,10 @@ export class ColdReader {
     const hold = this.#memory.hold(memory);
     try {
       const batches = await this.#locate(p, runs, offset, endOffset, bytesMax, atLeastOne);
-      const pieces = await this.#readBatches(batches, (bytes) => this.#taken(bytes, memory));
+      const { pieces, failure } = await this.#readBatches(batches, (bytes) => this.#taken(bytes, memory));
+      if (failure !== undefined && pieces.length === 0)
+        throw this.#failed(p, failure, batches[0]?.base ?? offset, batches[0]?.end ?? offset);
+      p.wasRead(offset);
       const slices = this.#joined(this.#proven(p, offset, batches, pieces), memory);
       // What was read may have been truncated meanwhile: then it is none of the log.
       if (truncations === p.truncations && slices.bytes > 0) return { ...slices, hold };
@@ -136,15 +146,17 @@ export class ColdReader {
   }
 
   #unreadable(p: WalPartition, run: Run, error: unknown): unknown {
-    if (!(error instanceof DiskError) && !(error instanceof QueueError)) return error;
+    if (!(error instanceof QueueError)) return error;
     const first = p.index.floor(run.runEnd - 1);
     const from = first < 0 ? p.firstOffset : p.index.offset(first);
-    return this.#damaged(p, from, run.runEnd, "its group in the WAL cannot be read", error);
+    if (isUnreadable(error)) return this.#failed(p, error, from, run.runEnd);
+    return this.#damaged(p, from, run.runEnd, "its group in the WAL is not right", error);
   }
 
   /**
    * All batches of a run that end above `from`, for copying; those that fail a check become holes and are left out. The
    * caller keeps the file.
+   * @throws {QueueError} WAL_UNREADABLE
    */
   async readRun(p: WalPartition, run: Run, from: number): Promise<readonly ProvenBatch[]> {
     const directory = await this.#directories.get(run.group, run.file).catch((error: unknown) => this.#runIsDamaged(p, run, error));
@@ -153,7 +165,8 @@ export class ColdReader {
     const end = chain.at(-1)?.end ?? run.offset;
     assert(end >= run.runEnd || p.isLost(end, run.runEnd), "batches of a run follow one another");
     const batches = chain.filter((batch) => batch.end > from);
-    const pieces = await this.#readBatches(batches, (bytes) => Buffer.allocUnsafeSlow(bytes));
+    const { pieces, failure } = await this.#readBatches(batches, (bytes) => Buffer.allocUnsafeSlow(bytes));
+    if (failure !== undefined) throw failure;
     const proven: ProvenBatch[] = [];
     for (const [i, batch] of batches.entries()) {
       const bytes = pieces[i] as Buffer;
@@ -166,14 +179,17 @@ export class ColdReader {
 
   #runIsDamaged(p: WalPartition, run: Run, error: unknown): undefined {
     const reason = this.#unreadable(p, run, error);
-    if (!(reason instanceof QueueError)) throw reason;
+    if (!(reason instanceof QueueError) || isUnreadable(reason)) throw reason;
     return undefined;
   }
 
-  /** Into one piece of memory, batch behind batch, with what lies between those that are read in one go. */
-  async #readBatches(batches: readonly StoredBatch[], take: (bytes: number) => Buffer): Promise<Buffer[]> {
+  /**
+   * Into one piece of memory, batch behind batch, with what lies between those that are read in one go. Where the disk fails they end
+   * early, with the failure.
+   */
+  async #readBatches(batches: readonly StoredBatch[], take: (bytes: number) => Buffer): Promise<ReadPieces> {
     const pieces: Buffer[] = [];
-    if (batches.length === 0) return pieces;
+    if (batches.length === 0) return { pieces, failure: undefined };
     const reads = readsOf(batches);
     const memory = take(reads.reduce((sum, { bytes }) => sum + bytes, 0));
     let at = 0;
@@ -181,31 +197,37 @@ export class ColdReader {
     const counts = await Promise.all(reads.map(({ from }, n) => this.#readTo(targets[n] as Buffer, batches[from] as StoredBatch)));
     for (const [n, { from, to }] of reads.entries()) {
       const target = targets[n] as Buffer;
-      const count = counts[n] as number;
+      const count = counts[n] as number | QueueError;
+      if (count instanceof QueueError) return { pieces, failure: count };
       for (let i = from; i < to; i++) {
         const batch = batches[i] as StoredBatch;
         const start = batch.address - (batches[from] as StoredBatch).address;
-        // Bytes that could not be read fail the comparison with the directory.
+        // Bytes behind the end of the file fail the comparison with the directory.
         pieces.push(target.subarray(Math.min(start, count), Math.min(start + batch.length, count)));
       }
     }
-    return pieces;
+    return { pieces, failure: undefined };
   }
 
   /** From the batch on. Never rejects because of the disk: nobody may give the memory back while others still read into it. */
-  async #readTo(target: Buffer, first: StoredBatch): Promise<number> {
+  async #readTo(target: Buffer, first: StoredBatch): Promise<number | QueueError> {
     this.counters.reads += 1;
-    const count = await readOrNothing(first.file, this.#files.positionOf(first.address), target);
-    this.counters.bytes += count;
-    return count;
+    try {
+      const count = await this.#reads.read(first.file, this.#files.positionOf(first.address), target);
+      this.counters.bytes += count;
+      return count;
+    } catch (error) {
+      if (isUnreadable(error)) return error;
+      throw error;
+    }
   }
 
   /** What may be served: up to the first batch that fails a check. */
   #proven(p: WalPartition, offset: number, batches: readonly StoredBatch[], pieces: readonly Buffer[]): RecordSlices {
     let bytes = 0;
     let nextOffset = offset;
-    for (const [i, batch] of batches.entries()) {
-      const piece = pieces[i] as Buffer;
+    for (const [i, piece] of pieces.entries()) {
+      const batch = batches[i] as StoredBatch;
       if (!isBatchProven(piece, batch.directory, batch.at)) {
         const error = this.#damaged(p, batch.base, batch.end, "its bytes in the WAL fail their checksum", undefined);
         if (i === 0) throw error;
@@ -215,6 +237,11 @@ export class ColdReader {
       nextOffset = batch.end;
     }
     return { pieces, bytes, nextOffset, hold: undefined };
+  }
+
+  #failed(p: WalPartition, error: QueueError, from: number, to: number): QueueError {
+    p.unreadable = { from, to };
+    return error;
   }
 
   #damaged(p: WalPartition, from: number, to: number, what: string, cause: unknown): QueueError {
@@ -291,15 +318,6 @@ function readsOf(batches: readonly StoredBatch[]): JointRead[] {
 function areNear(before: StoredBatch, batch: StoredBatch): boolean {
   const gap = batch.address - (before.address + before.length);
   return batch.file === before.file && gap >= 0 && gap <= COLD_GAP_BYTES_MAX;
-}
-
-async function readOrNothing(file: WalFile, position: number, target: Buffer): Promise<number> {
-  try {
-    return await readAgain(file, position, target);
-  } catch (error) {
-    if (error instanceof DiskError) return 0;
-    throw error;
-  }
 }
 
 /** Whether these bytes are the batch that the entry at `at` of a checked directory stands for: header equal, checksum right. */

@@ -126,6 +126,7 @@ export class FileEmptier {
   /**
    * Writes bases, control entries and live batches of the file to the head and syncs them; nothing in the file counts then.
    * False when something changed meanwhile or space got short: what was written then counts for nothing.
+   * @throws {QueueError} WAL_UNREADABLE: likewise.
    */
   async empty(file: WalFile): Promise<boolean> {
     const moves: Move[] = [];

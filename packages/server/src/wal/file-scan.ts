@@ -1,4 +1,3 @@
-import { DiskError } from "../io/disk.ts";
 import type { FileHeader } from "./file-header-codec.ts";
 import { FIRST_GROUP_POSITION } from "./file-header-codec.ts";
 import {
@@ -15,6 +14,7 @@ import {
 import { directoryOf, type GroupDirectory } from "./group-directories.ts";
 import { GroupTable } from "./group-table.ts";
 import { BLOCK_BYTES, GROUP_PEEK_BYTES, SEARCH_READ_BYTES, UNUSED_PEEK_BYTES } from "./limits.ts";
+import { readAgain } from "./read-again.ts";
 import type { WalFile } from "./wal-file.ts";
 
 /** An entry that recovery has to know before it replays: control entries and copies. */
@@ -43,7 +43,10 @@ export type ScanCounters = { files: number; groups: number; bytes: number };
 /** Told of every right directory. */
 export type DirectoryKeeper = (file: WalFile, incarnation: number, position: number, directory: GroupDirectory) => void;
 
-/** Walks through the groups of one file, header to header; where one is unreadable, tries block after block. */
+/**
+ * Walks through the groups of one file, header to header; where one is wrong, tries block after block. A disk that fails to read
+ * decides nothing about them: it ends the scan with its error.
+ */
 export class FileScanner {
   readonly counters: ScanCounters = { files: 0, groups: 0, bytes: 0 };
   readonly #walId: Uint8Array;
@@ -134,7 +137,7 @@ export class FileScanner {
     scan.cleanEnd = (header.flags & CLEAN_END_FLAG) !== 0;
     scan.end = position + header.bytes;
     const peek = await this.#bytesAt(position, Math.min(header.bytes, GROUP_PEEK_BYTES));
-    const directory = await readableDirectory(scan.file, position, header, peek);
+    const directory = await directoryOf(scan.file, position, header, peek);
     this.counters.bytes +=
       header.directoryPosition + header.entryCount * ENTRY_BYTES > peek.byteLength ? header.entryCount * ENTRY_BYTES : 0;
     scan.groups.set(header.number, directory === undefined ? 0 : position / BLOCK_BYTES, header.offsets);
@@ -160,7 +163,7 @@ export class FileScanner {
     return this.#fileBytes;
   }
 
-  /** Bytes of the file; fewer at its end, or where it cannot be read. Reads ahead while groups are small. */
+  /** Bytes of the file; fewer at its end. Reads ahead while groups are small. */
   async #bytesAt(position: number, length: number, ahead = GROUP_PEEK_BYTES): Promise<Buffer> {
     const from = position - this.#windowAt;
     if (from < 0 || from + length > this.#window.byteLength) await this.#readWindow(position, Math.max(length, ahead));
@@ -173,7 +176,7 @@ export class FileScanner {
     const size = Math.min(this.#groupsInWindow >= 4 ? Math.max(length, WINDOW_BYTES) : length, this.#fileBytes - position);
     this.#groupsInWindow = 0;
     const window = Buffer.allocUnsafeSlow(size);
-    const read = await readOrZero(this.#file as WalFile, position, window);
+    const read = await readAgain(this.#file as WalFile, position, window);
     this.counters.bytes += read;
     this.#window = window.subarray(0, read);
     this.#windowAt = position;
@@ -206,29 +209,5 @@ function noteEntries(scan: FileScan, group: number, directory: GroupDirectory): 
     const isCopy = (view.getUint8(at + ENTRY_FLAGS_AT) & COPY_FLAG) !== 0;
     if (!isCopy && (kind === EntryKind.append || kind === EntryKind.base)) continue;
     scan.noted.push({ group, index, kind, isCopy, entry: Buffer.from(bytes.subarray(at, at + ENTRY_BYTES)) });
-  }
-}
-
-async function readableDirectory(
-  file: WalFile,
-  position: number,
-  header: GroupHeader,
-  peek: Uint8Array,
-): Promise<GroupDirectory | undefined> {
-  try {
-    return await directoryOf(file, position, header, peek);
-  } catch (error) {
-    if (error instanceof DiskError) return undefined;
-    throw error;
-  }
-}
-
-/** A part of the disk that cannot be read is as good as bytes that are wrong. */
-async function readOrZero(file: WalFile, position: number, target: Buffer): Promise<number> {
-  try {
-    return await file.disk.read(position, target);
-  } catch (error) {
-    if (error instanceof DiskError) return 0;
-    throw error;
   }
 }

@@ -1,25 +1,27 @@
 import { QueueError } from "../base/errors.ts";
 import { decodeGroupHeader, ENTRY_BYTES, GROUP_HEADER_BYTES, type GroupHeader, isDirectoryRight } from "./group-codec.ts";
 import { DIRECTORY_CACHE_BYTES_MAX, GROUP_PEEK_BYTES } from "./limits.ts";
-import { readAgain } from "./read-again.ts";
+import type { LogReads } from "./log-reads.ts";
+import { type ReadFile, readAgain } from "./read-again.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 
 /** Header and directory of one group, checked. `bytes` and `view` show the directory. */
 export type GroupDirectory = Readonly<{ header: GroupHeader; bytes: Buffer; view: DataView }>;
 
-/** Reads a group's directory from its file: undefined when header or directory are not right. */
+/** Reads a group's directory from its file: undefined when header or directory are not right. @throws What `readFile` throws. */
 export async function readDirectory(
   file: WalFile,
   position: number,
   walId: Uint8Array,
   fileBytes: number,
+  readFile: ReadFile = readAgain,
 ): Promise<GroupDirectory | undefined> {
   const peek = Buffer.allocUnsafeSlow(Math.min(GROUP_PEEK_BYTES, fileBytes - position));
-  const read = await readAgain(file, position, peek);
+  const read = await readFile(file, position, peek);
   const header = decodeGroupHeader(peek.subarray(0, read), 0, walId, position, fileBytes);
   if (header === undefined) return undefined;
-  return directoryOf(file, position, header, peek.subarray(0, read));
+  return directoryOf(file, position, header, peek.subarray(0, read), readFile);
 }
 
 /** The directory that this header names; `peek` is what was read from the group's start already. */
@@ -28,12 +30,13 @@ export async function directoryOf(
   position: number,
   header: GroupHeader,
   peek: Uint8Array,
+  readFile: ReadFile = readAgain,
 ): Promise<GroupDirectory | undefined> {
   const length = header.entryCount * ENTRY_BYTES;
   const end = header.directoryPosition + length;
   const bytes = Buffer.allocUnsafeSlow(length);
   if (end <= peek.byteLength) Buffer.prototype.copy.call(peek, bytes, 0, header.directoryPosition, end);
-  else if ((await readAgain(file, position + header.directoryPosition, bytes)) < length) return undefined;
+  else if ((await readFile(file, position + header.directoryPosition, bytes)) < length) return undefined;
   if (!isDirectoryRight(bytes, header)) return undefined;
   return { header, bytes, view: new DataView(bytes.buffer, bytes.byteOffset, length) };
 }
@@ -45,11 +48,14 @@ export class GroupDirectories {
   readonly #reading = new Map<number, Promise<GroupDirectory>>();
   #bytes = 0;
 
-  constructor(files: WalFiles) {
+  readonly #reads: LogReads;
+
+  constructor(files: WalFiles, reads: LogReads) {
     this.#files = files;
+    this.#reads = reads;
   }
 
-  /** @throws {QueueError} CORRUPT_RECORD when the group is not readable any more. */
+  /** @throws {QueueError} CORRUPT_RECORD when the group is not right any more, WAL_UNREADABLE when the disk fails. */
   get(address: number, file: WalFile): Promise<GroupDirectory> {
     const cached = this.#cached.get(address);
     if (cached !== undefined) {
@@ -65,7 +71,7 @@ export class GroupDirectories {
   async #read(address: number, file: WalFile): Promise<GroupDirectory> {
     try {
       const position = this.#files.positionOf(address);
-      const directory = await readDirectory(file, position, this.#files.walId, this.#files.fileBytes);
+      const directory = await readDirectory(file, position, this.#files.walId, this.#files.fileBytes, this.#reads.read);
       // A group that is not written yet: what lies there is left from an earlier use of the slot.
       if (directory === undefined || directory.header.incarnation !== file.incarnation)
         throw new QueueError("CORRUPT_RECORD", `WAL group is unreadable. slot=${file.slot} position=${position}`);

@@ -39,8 +39,12 @@ export const READ_MEMORY_KEPT_BYTES_MAX = 80 * MiB;
 export const COLD_GROUPS_MAX = 64;
 /** Batches of one partition that lie at most so far apart in a file are read in one go. */
 export const COLD_GAP_BYTES_MAX = 32 * KiB;
-/** Tries of a read that the disk refuses, before it counts as damage. */
+/** Tries of a read that the disk refuses, before whoever wants it is told. */
 export const READ_TRIES_MAX = 4;
+/** How often a place that the disk failed to read is tried again, though nobody wants it. */
+export const UNREADABLE_RETRY_MS = 2_000;
+/** How long a file that could not be emptied since the disk fails to read it is left alone. */
+export const UNREADABLE_PAUSE_MS = 2_000;
 /** One read from a file. */
 export const COLD_READ_BYTES_MAX = 4 * MiB;
 /** Read at a group's start: header, and mostly its directory too. */

@@ -5,6 +5,7 @@ import { GroupDirectories } from "./group-directories.ts";
 import type { IndexBudget } from "./header-index.ts";
 import { HotReader } from "./hot-reader.ts";
 import { READ_MEMORY_KEPT_BYTES_MAX } from "./limits.ts";
+import { LogReads } from "./log-reads.ts";
 import { type LiveBytes, WalPartitionLog } from "./partition-log.ts";
 import { Slabs } from "./slabs.ts";
 import type { WalFiles } from "./wal-files.ts";
@@ -19,6 +20,7 @@ export class LogParts {
   readonly files: WalFiles;
   readonly slabs: Slabs;
   readonly writer: WalWriter;
+  readonly reads: LogReads;
   readonly cold: ColdReader;
   readonly controls = new ControlEntries();
   readonly index: IndexBudget = { bytes: 0 };
@@ -38,7 +40,8 @@ export class LogParts {
     const changed = (): void => this.spaceChanged();
     this.writer = new WalWriter(options, parts, files, this.slabs, changed);
     const memory = new ReadMemory(READ_MEMORY_KEPT_BYTES_MAX);
-    this.cold = new ColdReader(files, new GroupDirectories(files), memory, parts.log);
+    this.reads = new LogReads(parts.clock, parts.log);
+    this.cold = new ColdReader(files, new GroupDirectories(files, this.reads), memory, parts.log, this.reads);
     const hot = new HotReader(this.slabs, memory);
     this.partitionLog = new WalPartitionLog(this.writer, hot, this.cold, this.controls, this.live, baseChunkBytesMax(options), changed);
   }

@@ -16,6 +16,7 @@ import {
   THIRD_AT,
 } from "./group-codec.ts";
 import { type GroupDirectory, readDirectory } from "./group-directories.ts";
+import { readAgain } from "./read-again.ts";
 import { positionIn, type Survey } from "./recovery-survey.ts";
 import type { WalFiles } from "./wal-files.ts";
 
@@ -141,7 +142,7 @@ async function isGroupWhole(scan: FileScan, number: number, files: WalFiles): Pr
     const length = directory.view.getUint32(at + LENGTH_AT);
     if (length === 0 && directory.view.getUint8(at + KIND_AT) !== EntryKind.append) continue;
     const body = Buffer.allocUnsafe(length);
-    if ((await scan.file.disk.read(position + directory.view.getUint32(at + POSITION_AT), body)) < length) return false;
+    if ((await readAgain(scan.file, position + directory.view.getUint32(at + POSITION_AT), body)) < length) return false;
     if (!isBodyRight(directory, at, body)) return false;
   }
   return true;

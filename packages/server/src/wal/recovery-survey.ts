@@ -11,6 +11,7 @@ import {
 import { type DirectoryKeeper, type FileScan, FileScanner } from "./file-scan.ts";
 import { EntryKind, looksLikeGroup, readU64, THIRD_AT } from "./group-codec.ts";
 import { BLOCK_BYTES, SEARCH_READ_BYTES } from "./limits.ts";
+import { readAgain } from "./read-again.ts";
 import { slotOf, type WalFile, walFilePath } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
 import { WalOpenError } from "./wal-options.ts";
@@ -101,7 +102,7 @@ export async function newWalId(found: readonly FoundFile[], walId: Uint8Array): 
   for (const { file, size } of found) {
     for (let at = 0; at < size; at += SEARCH_READ_BYTES) {
       const bytes = Buffer.alloc(Math.min(SEARCH_READ_BYTES, size - at));
-      const read = await file.disk.read(at, bytes);
+      const read = await readAgain(file, at, bytes);
       for (let block = 0; block < read; block += BLOCK_BYTES) if (looksLikeGroup(bytes, block)) throw new WalOpenError(NO_HEADER);
     }
   }

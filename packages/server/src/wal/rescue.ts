@@ -1,5 +1,6 @@
 import { decodeGroupHeader, encodeGroupHeader } from "./group-codec.ts";
 import { BLOCK_BYTES } from "./limits.ts";
+import { readAgain } from "./read-again.ts";
 import type { Cut } from "./recovery-cut.ts";
 import { positionIn } from "./recovery-survey.ts";
 import type { WalFile } from "./wal-file.ts";
@@ -35,10 +36,10 @@ export async function rescueGroups(cut: Cut, files: WalFiles, target: WalFile, s
 /** The group's bytes, with a header of its new place. */
 async function readGroup(file: WalFile, position: number, files: WalFiles, target: WalFile, durable: number): Promise<Buffer> {
   const first = Buffer.alloc(BLOCK_BYTES);
-  await file.disk.read(position, first);
+  await readAgain(file, position, first);
   const header = decodeGroupHeader(first, 0, files.walId, position, files.fileBytes);
   const bytes = Buffer.alloc(header?.bytes ?? 0);
-  const read = await file.disk.read(position, bytes);
+  const read = await readAgain(file, position, bytes);
   if (header === undefined || read < bytes.byteLength)
     throw new WalOpenError(`the disk does not give the same bytes twice. file=${file.disk.path}`);
   header.incarnation = target.incarnation;

@@ -1,7 +1,16 @@
-import type { Clock } from "../io/clock.ts";
+import type { Clock, Timer } from "../io/clock.ts";
 import type { FileEmptier } from "./file-emptier.ts";
 import { FIRST_GROUP_POSITION } from "./file-header-codec.ts";
-import { COPY_SHARE_MAX, COPY_SHARE_SHORT, FILE_SLACK_BYTES, REUSE_PAUSE_MS, SHORT_DEPTH, STUCK_SHARE } from "./limits.ts";
+import {
+  COPY_SHARE_MAX,
+  COPY_SHARE_SHORT,
+  FILE_SLACK_BYTES,
+  REUSE_PAUSE_MS,
+  SHORT_DEPTH,
+  STUCK_SHARE,
+  UNREADABLE_PAUSE_MS,
+} from "./limits.ts";
+import { isUnreadable } from "./log-reads.ts";
 import type { LiveBytes } from "./partition-log.ts";
 import type { Space } from "./space.ts";
 import type { WalFile } from "./wal-file.ts";
@@ -25,6 +34,7 @@ export class Reuse {
   #busy = false;
   #wakeScheduled = false;
   #wokenAgain = false;
+  #resting: Timer | undefined;
   #pinning: WalPartition[] = [];
   #reusable = 0;
   #reusableKnown = false;
@@ -62,6 +72,7 @@ export class Reuse {
   /** Waits for the file in work; nothing is freed any more. */
   async stop(): Promise<void> {
     this.#enabled = false;
+    this.#resting?.cancel();
     await this.#done;
   }
 
@@ -125,11 +136,26 @@ export class Reuse {
       this.#wokenAgain = false;
       const file = this.#choose();
       if (file === undefined) break;
-      if (await this.#emptier.empty(file)) await this.#free(file);
-      else this.counters.retries += 1;
+      try {
+        if (await this.#emptier.empty(file)) await this.#free(file);
+        else this.counters.retries += 1;
+      } catch (error) {
+        if (!isUnreadable(error)) throw error;
+        this.counters.retries += 1;
+        return this.#rest();
+      }
     }
     this.#busy = false;
     if (this.#wokenAgain) this.wake();
+  }
+
+  /** The disk fails to read what was to be copied: not at once again. */
+  #rest(): void {
+    this.#resting = this.#clock.after(UNREADABLE_PAUSE_MS, () => {
+      this.#resting = undefined;
+      this.#busy = false;
+      this.wake();
+    });
   }
 
   async #free(file: WalFile): Promise<void> {

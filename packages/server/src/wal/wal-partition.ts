@@ -80,6 +80,8 @@ export class WalPartition {
   forgotten = false;
   /** Batches of it keep the oldest file from being freed. */
   pinsOldest = false;
+  /** Where the disk failed to read last, until it worked there. No hole: it may work again. */
+  unreadable: OffsetRange | undefined = undefined;
   /** Bytes that the log had written when an upload of this partition was committed last, or when it came. */
   uploadedAt = 0;
   readonly #log: PartitionLog;
@@ -223,6 +225,11 @@ export class WalPartition {
     const elsewhere = { from: 0, to: Math.min(this.firstOffset, this.#uploadedEnd) };
     this.#damaged = [elsewhere, ...this.#accepted].reduce(without, damaged);
     this.#holes = without(this.#damaged, uploaded);
+  }
+
+  /** A read from `offset` on worked. */
+  wasRead(offset: number): void {
+    if (this.unreadable !== undefined && this.unreadable.from <= offset && offset < this.unreadable.to) this.unreadable = undefined;
   }
 
   /** A check of stored bytes failed. */

@@ -252,12 +252,25 @@ export class Wal {
 
   /** Counters since the start. */
   get stats() {
-    const { writer, slabs, cold } = this.#log;
-    return { ...writer.counters, ...slabs.counters, ...this.#reuse.counters, coldReads: cold.counters, refused: this.#refused };
+    const { writer, slabs, cold, reads } = this.#log;
+    return {
+      ...writer.counters,
+      ...slabs.counters,
+      ...this.#reuse.counters,
+      coldReads: cold.counters,
+      readFailures: reads.failures,
+      refused: this.#refused,
+    };
+  }
+
+  /** What the disk says of a read that fails; undefined: it reads. */
+  get readProblem(): string | undefined {
+    return this.#log.reads.problem;
   }
 
   /** Everything appended is durable, and a last mark says so. Nothing may be appended any more. */
   async close(): Promise<void> {
+    this.#log.reads.stop();
     await this.#reuse.stop();
     await this.#log.writer.close();
     await this.#log.files.close();
