@@ -144,6 +144,12 @@ export const ERROR_CODES = {
     http: 409,
     doc: "The topic of this name has another id than the request.",
   },
+  PEER_UNAVAILABLE: {
+    kind: "retry",
+    kafka: Kafka.NETWORK_EXCEPTION,
+    http: 503,
+    doc: "Another broker or a controller cannot be reached. It did nothing.",
+  },
 
   // Fetch sessions.
   FETCH_SESSION_ID_NOT_FOUND: { kind: "retry", kafka: Kafka.FETCH_SESSION_ID_NOT_FOUND, http: 409, doc: "No such fetch session." },

@@ -52,3 +52,12 @@ export const DROPPING_UNSYNCED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Keys that a LIST of a directory finds at once, for the pages that follow. */
 export const OBJECT_LIST_AHEAD_KEYS = 50_000;
+
+/** Headers of one stream between peers. */
+export const PEER_HEADER_BYTES_MAX = 16 * 1024;
+
+/** Streams that a peer opens and gives up, a second; more end its connection. */
+export const PEER_RESETS_PER_SECOND_MAX = 1_000;
+
+/** What an HTTP/2 session keeps beside the windows of its streams, in units of 10^6 bytes. */
+export const PEER_SESSION_MEMORY_MB = 64;

@@ -78,6 +78,7 @@ class TcpListener implements Listener {
 
 const CODES: Readonly<Record<string, NetworkError["code"]>> = { EADDRINUSE: "in-use", EACCES: "denied", EPERM: "denied" };
 
-function networkError(error: NodeJS.ErrnoException, where: string): NetworkError {
+/** What a failure to listen means. */
+export function networkError(error: NodeJS.ErrnoException, where: string): NetworkError {
   return new NetworkError(CODES[error.code ?? ""] ?? "unavailable", `${where}: ${error.message}`, { cause: error });
 }
