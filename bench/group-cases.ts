@@ -1,16 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
-import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
-import { decodeMessage } from "@tidemq/protocol/codec.ts";
-import { decodeResponseHeader, encodeRequestFrame } from "@tidemq/protocol/headers.ts";
 import { offsetCommitRequest, offsetCommitResponse } from "@tidemq/protocol/messages/08-offset-commit.ts";
-import { findCoordinatorRequest, findCoordinatorResponse } from "@tidemq/protocol/messages/10-find-coordinator.ts";
 import { joinGroupRequest, joinGroupResponse } from "@tidemq/protocol/messages/11-join-group.ts";
 import { leaveGroupRequest, leaveGroupResponse } from "@tidemq/protocol/messages/13-leave-group.ts";
 import { syncGroupRequest, syncGroupResponse } from "@tidemq/protocol/messages/14-sync-group.ts";
-import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
+import type { MessageOf } from "@tidemq/protocol/schema.ts";
+import { ask, findCoordinators, frameOf, NOT_LOADED, openAll, read, whenLoaded } from "./group-requests.ts";
 import { cpuSeconds, untilQuiet } from "./process-cost.ts";
-import { RawConnection } from "./raw-connection.ts";
+import type { RawConnection } from "./raw-connection.ts";
 import type { Figures, Target } from "./target.ts";
 
 const GROUPS = 32;
@@ -21,8 +17,6 @@ const MEMBERS = 100;
 const JOIN_VERSION = 9;
 const SYNC_VERSION = 5;
 const LEAVE_VERSION = 5;
-const FIND_VERSION = 4;
-const FIND_MS_MAX = 20_000;
 let runs = 0;
 
 /** Offsets of 32 groups, each committed by a consumer of its own that is in no group, five requests in flight. */
@@ -137,50 +131,4 @@ class Member {
 }
 
 const MEMBER_ID_REQUIRED = 79;
-/** Kafka names a coordinator that has not read its groups yet. */
-const NOT_LOADED: ReadonlySet<number | undefined> = new Set([14, 15, 16]);
 const REBALANCE_IN_PROGRESS = 27;
-
-function openAll(target: Target, count: number): Promise<RawConnection[]> {
-  return Promise.all(Array.from({ length: count }, () => RawConnection.open(target.host, target.port)));
-}
-
-/** Until there is one for each: the topic behind groups is made with the first request. */
-function findCoordinators(connection: RawConnection, names: readonly string[]): Promise<void> {
-  const body = { keyType: 0, coordinatorKeys: [...names] };
-  return whenLoaded(async () => {
-    const { coordinators } = await ask(connection, findCoordinatorRequest, findCoordinatorResponse, FIND_VERSION, body);
-    return coordinators.find(({ errorCode }) => errorCode !== 0)?.errorCode ?? 0;
-  });
-}
-
-/** Asks until the answer is no error. */
-async function whenLoaded(errorOf: () => Promise<number | undefined>): Promise<void> {
-  const giveUpAtMs = performance.now() + FIND_MS_MAX;
-  for (let error = await errorOf(); error !== 0; error = await errorOf()) {
-    if (!NOT_LOADED.has(error) || performance.now() > giveUpAtMs) throw new Error(`no coordinator: error ${error}`);
-    await sleep(100);
-  }
-}
-
-function frameOf<Q extends Message>(request: Q, version: number, body: MessageInput<Q>): Uint8Array {
-  const writer = new ByteWriter(256);
-  encodeRequestFrame(request, version, 1, "bench", body, writer);
-  return writer.finish();
-}
-
-async function ask<Q extends Message, R extends Message>(
-  connection: RawConnection,
-  request: Q,
-  response: R,
-  version: number,
-  body: MessageInput<Q>,
-): Promise<MessageOf<R>> {
-  return read(response, version, await connection.ask(frameOf(request, version, body)));
-}
-
-function read<R extends Message>(response: R, version: number, answer: Buffer): MessageOf<R> {
-  const reader = new ByteReader(answer);
-  decodeResponseHeader(response.apiKey, version, reader);
-  return decodeMessage(response, version, reader);
-}

@@ -10,17 +10,19 @@ const FRAME_BYTES_MAX = 16 * 1024 * 1024;
  */
 export class RawConnection {
   readonly #socket: Socket;
-  readonly #frame = Buffer.allocUnsafe(FRAME_BYTES_MAX);
+  readonly #frame: Buffer;
   #filled = 0;
   /** The answer without its length, valid during the call. */
   onAnswer: (answer: Buffer) => void = () => undefined;
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, frameBytesMax: number) {
     this.#socket = socket;
+    this.#frame = Buffer.allocUnsafe(frameBytesMax);
   }
 
-  static async open(host: string, port: number): Promise<RawConnection> {
-    const buffer = Buffer.allocUnsafe(READ_BYTES);
+  /** @param frameBytesMax Of one answer. */
+  static async open(host: string, port: number, frameBytesMax = FRAME_BYTES_MAX): Promise<RawConnection> {
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, frameBytesMax));
     const onread = {
       buffer,
       callback: (bytes: number): boolean => {
@@ -30,7 +32,7 @@ export class RawConnection {
     };
     const socket = connect({ host, port, noDelay: true, onread });
     // Nothing is read before the connection exists: bytes come in a later turn.
-    const connection: RawConnection = new RawConnection(socket);
+    const connection: RawConnection = new RawConnection(socket, frameBytesMax);
     socket.on("error", (error) => {
       throw error;
     });
@@ -72,7 +74,7 @@ export class RawConnection {
         continue;
       }
       const length = 4 + this.#frame.readInt32BE(0);
-      if (length > FRAME_BYTES_MAX) throw new Error(`an answer of ${length} bytes`);
+      if (length > this.#frame.byteLength) throw new Error(`an answer of ${length} bytes`);
       const taken = source.copy(this.#frame, this.#filled, at, Math.min(bytes, at + length - this.#filled));
       this.#filled += taken;
       at += taken;

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const START_MS_MAX = 30_000;
 
-export type TideMqOptions = Readonly<{ synced: boolean; folder?: string; flags?: readonly string[] }>;
+export type TideMqOptions = Readonly<{ synced: boolean; folder?: string; flags?: readonly string[]; environment?: NodeJS.ProcessEnv }>;
 
 export type TideMqServer = Readonly<{
   host: string;
@@ -34,7 +34,10 @@ export async function startTideMq(options: TideMqOptions): Promise<TideMqServer>
   flags.push("--sync", options.synced ? "on" : "off", ...(options.flags ?? []));
   const output = openSync(join(folder, "tidemq.log"), "a");
   const startedMs = performance.now();
-  const child = spawn(join(ROOT, "tidemq"), ["start", ...flags], { stdio: ["ignore", output, output] });
+  const child = spawn(join(ROOT, "tidemq"), ["start", ...flags], {
+    stdio: ["ignore", output, output],
+    env: { ...process.env, ...options.environment },
+  });
   closeSync(output);
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
   let gone = false;
