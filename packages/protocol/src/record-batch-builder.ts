@@ -32,10 +32,15 @@ const CAPACITY_BYTES = 4096;
 
 /** Gathers records, then makes one batch of them. May be used again after `build`. */
 export class RecordBatchBuilder {
-  readonly #records = new ByteWriter(CAPACITY_BYTES);
+  readonly #records: ByteWriter;
   #count = 0;
   #baseTimestamp = batch.NONE;
   #maxTimestamp = batch.NONE;
+
+  /** @param capacityBytes About what the records will take. */
+  constructor(capacityBytes = CAPACITY_BYTES) {
+    this.#records = new ByteWriter(capacityBytes);
+  }
 
   get recordCount(): number {
     return this.#count;

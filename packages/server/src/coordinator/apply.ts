@@ -69,7 +69,7 @@ function sweep(turn: Turn, groupId: string): void {
   const offsets = sweepOffsets(turn, group);
   const isGone = offsets.some(({ kind }) => kind === "group-gone");
   const entries = isGone ? offsets : [...offsets, ...sweepConsumer(turn, group)];
-  if (entries.length > 0) turn.append(groupId, entries);
+  if (entries.length > 0) turn.append(groupId, entries, false);
 }
 
 /** One group: its entries are one batch. When more are due, the next wake is at once. */

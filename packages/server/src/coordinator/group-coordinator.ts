@@ -7,7 +7,7 @@ import type { InternalPartitions } from "../partition/hosting.ts";
 import type { Partition } from "../partition/partition.ts";
 import type { Answer } from "./answers.ts";
 import type { GroupShard } from "./group-shard.ts";
-import { GROUP_PARTITIONS, OPENED_WAIT_MS, SWEEP_INTERVAL_MS } from "./limits.ts";
+import { ANSWERS_PER_TURN, GROUP_PARTITIONS, OPENED_WAIT_MS, SWEEP_INTERVAL_MS, TURN_SHARE_MS } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import { type Request, ShardDriver } from "./shard-driver.ts";
 import type { Topic, Topology } from "./topology.ts";
@@ -46,6 +46,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   /** By partition index. */
   readonly #shards = new Map<number, ShardDriver>();
   readonly #share: TurnShare;
+  readonly #answers: TurnShare;
   #creating: Promise<void> | undefined;
   #sweepTimer: Timer | undefined;
   /** Partitions whose groups are to be looked at, one after the other. */
@@ -55,14 +56,15 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   constructor(parts: GroupCoordinatorParts) {
     this.#parts = parts;
-    this.#share = new TurnShare(parts.clock);
+    this.#share = new TurnShare(parts.clock, TURN_SHARE_MS);
+    this.#answers = new TurnShare(parts.clock, ANSWERS_PER_TURN);
   }
 
   opened(partition: Partition): void {
     const { clock, options, expiryMs } = this.#parts;
     this.#shards.set(
       partition.identity.index,
-      new ShardDriver(partition, { share: this.#share, clock, options, topology: this, expiryMs }),
+      new ShardDriver(partition, { share: this.#share, answers: this.#answers, clock, options, topology: this, expiryMs }),
     );
     this.#sweepLater();
   }

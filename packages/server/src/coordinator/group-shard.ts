@@ -55,7 +55,7 @@ export class GroupShard {
 
   /**
    * Begins with a group as a new coordinator does: every member of the fold gets a fresh session, requests that waited are answered. For each group when the
-   * partition begins to be led, and for the group of an append that was refused.
+   * partition begins to be led, and for the group of an append that was refused and that it ran ahead of.
    */
   dropVolatile(groupId: string, times: Times, effects: Effect[]): void {
     const turn = new Turn(this, times, effects);
@@ -111,10 +111,11 @@ export class Turn {
     this.#effects.push({ kind: "answer", token, groupId, answer, afterAppend });
   }
 
-  append(groupId: string, entries: readonly Entry[]): void {
+  /** @param isAhead What is volatile of the group has changed as if they were appended. */
+  append(groupId: string, entries: readonly Entry[], isAhead = true): void {
     assert(!this.#hasAppended, "an input appends once, so that it happens or does not");
     this.#hasAppended = true;
-    this.#effects.push({ kind: "append", groupId, entries });
+    this.#effects.push({ kind: "append", groupId, entries, isAhead });
   }
 
   /** Everybody in the group who waits for a generation is told to come again. */

@@ -32,6 +32,10 @@ export const ENTRY_BYTES_MAX = 5 * MiB;
 /** Offsets in one entry of a fold's bytes: about a millisecond of work. */
 export const FOLD_OFFSETS_PER_ENTRY = 2_000;
 
+/** Memory in which entries are encoded, at first and at most between two of them. */
+export const SCRATCH_BYTES = 64 * KiB;
+export const SCRATCH_BYTES_MAX = 1 * MiB;
+
 /** Encoded or decoded before the loop is given back. */
 export const FOLD_BYTES_PER_TURN = 256 * KiB;
 
@@ -57,11 +61,17 @@ export const OPENED_WAIT_MS = 1_000;
 /** How often groups are looked at for what expired, as Kafka's `offsets.retention.check.interval.ms`. */
 export const SWEEP_INTERVAL_MS = 600_000;
 
-/** Groups looked at before the loop is given back. */
-export const SWEPT_PER_TURN = 50;
+/** Groups begun with, or looked at, before the loop is given back. */
+export const GROUPS_PER_TURN = 50;
 
 /** Fewer when they take long: each member of a group may have to be asked what it reads. */
-export const SWEEP_TURN_MS = 3;
+export const GROUPS_TURN_MS = 3;
 
 /** Of one turn of the loop, for requests about groups. */
 export const TURN_SHARE_MS = 4;
+
+/** Answers about groups in one turn of the loop; each takes some 30 µs until it is sent. */
+export const ANSWERS_PER_TURN = 50;
+
+/** So many members that a leader is told of take as long as an answer. */
+export const MEMBERS_PER_ANSWER = 20;

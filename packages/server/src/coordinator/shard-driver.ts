@@ -10,7 +10,7 @@ import { encodeEntries } from "./fold/entry-codec.ts";
 import { GroupsFold } from "./fold/groups-fold.ts";
 import { GroupShard } from "./group-shard.ts";
 import type { Input, Times } from "./inputs.ts";
-import { SWEEP_TURN_MS, SWEPT_PER_TURN } from "./limits.ts";
+import { GROUPS_PER_TURN, GROUPS_TURN_MS, MEMBERS_PER_ANSWER } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
 import type { TurnShare } from "./turn-share.ts";
@@ -21,8 +21,9 @@ export type ShardDriverParts = Readonly<{
   topology: Topology;
   options: GroupOptions;
   expiryMs: () => number;
-  /** Of all shards together. */
+  /** Of all shards together: what is decided in a turn, and how much is answered. */
   share: TurnShare;
+  answers: TurnShare;
 }>;
 
 type Waiting = Readonly<{ endOffset: number; run: () => void }>;
@@ -32,7 +33,7 @@ export type Request = Input extends infer I ? (I extends { token: number } ? Omi
 
 /**
  * Performs what the groups of one internal partition decide: appends their entries, answers when those are durable, wakes them.
- * An append that the log has no room for leaves the group as it is for a coordinator that has just become one.
+ * An append that the log has no room for leaves a group that ran ahead of it as it is for a coordinator that has just become one.
  */
 export class ShardDriver {
   readonly partition: Partition;
@@ -45,6 +46,9 @@ export class ShardDriver {
   #timer: Timer | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #isOpen = true;
+  #hasBegun = false;
+  /** Whoever wants to see all groups. */
+  readonly #forBegin: (() => void)[] = [];
 
   constructor(partition: Partition, parts: ShardDriverParts) {
     const { records } = partition;
@@ -53,9 +57,35 @@ export class ShardDriver {
     this.#parts = parts;
     this.#shard = new GroupShard(records, parts.options, parts.topology);
     partition.listen(this);
-    const effects: Effect[] = [];
-    for (const groupId of records.groups.keys()) this.#shard.dropVolatile(groupId, this.#times(), effects);
-    this.#perform(effects);
+    this.#beginSome([...records.groups.keys()], 0);
+  }
+
+  /** Groups as a new coordinator begins with them. Whoever is asked for meanwhile is made from the fold at once, and is not begun with again. */
+  #beginSome(groupIds: readonly string[], from: number): void {
+    if (!this.#isOpen) return;
+    const at = this.#someOf(groupIds, from, (groupId) => {
+      const effects: Effect[] = [];
+      if (!this.#shard.live.has(groupId)) this.#shard.dropVolatile(groupId, this.#times(), effects);
+      this.#perform(effects);
+    });
+    if (at < groupIds.length) return this.#parts.clock.nextTurn(() => this.#beginSome(groupIds, at));
+    this.#hasBegun = true;
+    for (const run of this.#forBegin.splice(0)) run();
+  }
+
+  /** As many as a turn has time for, at least one. @returns where to go on. */
+  #someOf(groupIds: readonly string[], from: number, run: (groupId: string) => void): number {
+    const { clock } = this.#parts;
+    const startMs = clock.monotonicMs();
+    const end = Math.min(from + GROUPS_PER_TURN, groupIds.length);
+    let at = from;
+    for (; at < end && (at === from || clock.monotonicMs() - startMs < GROUPS_TURN_MS); at += 1) run(must(groupIds[at], "a group"));
+    return at;
+  }
+
+  #whenBegun(run: () => void): void {
+    if (this.#hasBegun) run();
+    else this.#forBegin.push(run);
   }
 
   /** Resolves with the answer when it is true for good. @throws QueueError COORDINATOR_NOT_AVAILABLE when it ends before. */
@@ -75,17 +105,29 @@ export class ShardDriver {
    * meanwhile. @throws QueueError COORDINATOR_NOT_AVAILABLE
    */
   async read<T>(run: (shard: GroupShard) => T): Promise<T> {
-    if (!this.#isOpen) throw notAvailable();
-    const seen = run(this.#shard);
-    const { logEnd } = this.partition;
+    if (!this.#hasBegun) await new Promise<void>((resolve) => this.#whenBegun(resolve));
+    const { seen, logEnd } = await this.#look(run);
     if (logEnd > this.partition.highWatermark) await new Promise<void>((resolve) => this.#whenDurable(logEnd, resolve));
     if (!this.#isOpen) throw notAvailable();
     return seen;
   }
 
+  #look<T>(run: (shard: GroupShard) => T): Promise<Readonly<{ seen: T; logEnd: number }>> {
+    const { promise, resolve, reject } = Promise.withResolvers<Readonly<{ seen: T; logEnd: number }>>();
+    this.#parts.share.run(() => {
+      if (!this.#isOpen) return reject(notAvailable());
+      try {
+        resolve({ seen: run(this.#shard), logEnd: this.partition.logEnd });
+      } catch (error) {
+        reject(error);
+      }
+    });
+    return promise;
+  }
+
   /** Looks at every group: what expired, what topics took with them. Gives the loop back between them. `done` is called in any case. */
   sweep(done: () => void): void {
-    this.#sweepSome([...this.#shard.fold.groups.keys()], 0, done);
+    this.#whenBegun(() => this.#sweepSome([...this.#shard.fold.groups.keys()], 0, done));
   }
 
   /** The partition is led here no more, or the process stops: who waits comes again. */
@@ -101,6 +143,7 @@ export class ShardDriver {
     this.#answers.clear();
     for (const { reject } of answers) reject(notAvailable());
     for (const { run } of this.#waiting.splice(0)) run();
+    for (const run of this.#forBegin.splice(0)) run();
   }
 
   markMoved(): void {
@@ -111,16 +154,10 @@ export class ShardDriver {
   }
 
   #sweepSome(groupIds: readonly string[], from: number, done: () => void): void {
-    const { clock, expiryMs } = this.#parts;
     if (!this.#isOpen) return done();
-    const times = { ...this.#times(), wallMs: expiryMs() };
-    let at = from;
-    const end = Math.min(from + SWEPT_PER_TURN, groupIds.length);
-    while (at < end && (at === from || clock.monotonicMs() - times.nowMs < SWEEP_TURN_MS)) {
-      this.#apply({ kind: "sweep", groupId: must(groupIds[at], "a group"), ...times });
-      at += 1;
-    }
-    if (at < groupIds.length) clock.nextTurn(() => this.#sweepSome(groupIds, at, done));
+    const times = { ...this.#times(), wallMs: this.#parts.expiryMs() };
+    const at = this.#someOf(groupIds, from, (groupId) => this.#apply({ kind: "sweep", groupId, ...times }));
+    if (at < groupIds.length) this.#parts.clock.nextTurn(() => this.#sweepSome(groupIds, at, done));
     else done();
   }
 
@@ -137,7 +174,7 @@ export class ShardDriver {
       switch (effect.kind) {
         case "append":
           isRefused = !this.#append(effect.entries);
-          if (isRefused) this.#shard.dropVolatile(effect.groupId, this.#times(), dropped);
+          if (isRefused && effect.isAhead) this.#shard.dropVolatile(effect.groupId, this.#times(), dropped);
           break;
         case "answer":
           this.#answer(effect, isRefused);
@@ -154,18 +191,26 @@ export class ShardDriver {
 
   #append(entries: readonly Entry[]): boolean {
     const batch = encodeEntries(entries, this.#parts.clock.wallMs());
-    return this.partition.append(batch, 0, batch.byteLength, undefined).code === undefined;
+    const { fold } = this.#shard;
+    fold.expect(batch, entries);
+    const { code } = this.partition.append(batch, 0, batch.byteLength, undefined);
+    fold.expect(undefined);
+    return code === undefined;
   }
 
   #answer({ token, answer, afterAppend }: Extract<Effect, { kind: "answer" }>, isRefused: boolean): void {
-    const waiter = this.#answers.get(token);
-    if (waiter === undefined) return;
-    const done = (what: Answer) => (): void => {
-      if (this.#answers.delete(token)) waiter.resolve(what);
-    };
+    if (!this.#answers.has(token)) return;
+    // A thousand members hear of a generation at once: what each answer takes until it is sent is one task with this one, unless it has a turn of its own.
+    const done = (what: Answer) => (): void => this.#parts.answers.run(() => this.#resolve(token, what), answerCost(what));
     if (!afterAppend) done(answer)();
     else if (isRefused) done(refused(answer))();
     else this.#whenDurable(this.partition.logEnd, done(answer));
+  }
+
+  #resolve(token: number, answer: Answer): void {
+    const waiter = this.#answers.get(token);
+    // Closed meanwhile: it has been answered.
+    if (waiter !== undefined && this.#answers.delete(token)) waiter.resolve(answer);
   }
 
   #whenDurable(endOffset: number, run: () => void): void {
@@ -187,6 +232,11 @@ export class ShardDriver {
   #times(): Times {
     return { nowMs: this.#parts.clock.monotonicMs(), wallMs: this.#parts.clock.wallMs() };
   }
+}
+
+/** In small answers: a leader hears of everybody. */
+function answerCost(answer: Answer): number {
+  return answer.kind === "join" ? 1 + answer.members.length / MEMBERS_PER_ANSWER : 1;
 }
 
 function notAvailable(): QueueError {

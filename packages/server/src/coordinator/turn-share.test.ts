@@ -1,22 +1,24 @@
 import { deepEqual } from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../testing/manual-clock.ts";
-import { TURN_SHARE_MS } from "./limits.ts";
 import { TurnShare } from "./turn-share.ts";
 
-test("what takes too long for one turn runs in the next ones, in order", () => {
+const SHARE_MS = 4;
+
+function clockOf(turns: (() => void)[]) {
   const clock = new ManualClock();
+  const nextTurn = (run: () => void) => turns.push(run);
+  return { clock, steps: { monotonicMs: () => clock.nowMs, wallMs: () => 0, after: clock.after.bind(clock), nextTurn } };
+}
+
+test("what takes too long for one turn runs in the next ones, in order", () => {
   const turns: (() => void)[] = [];
-  const share = new TurnShare({
-    monotonicMs: () => clock.nowMs,
-    wallMs: () => 0,
-    after: (delayMs, run) => clock.after(delayMs, run),
-    nextTurn: (run) => turns.push(run),
-  });
+  const { clock, steps } = clockOf(turns);
+  const share = new TurnShare(steps, SHARE_MS);
   const ran: number[] = [];
   const work = (n: number) => () => {
     ran.push(n);
-    clock.nowMs += TURN_SHARE_MS / 2;
+    clock.nowMs += SHARE_MS / 2;
   };
   for (let n = 0; n < 5; n++) share.run(work(n));
   deepEqual(ran, [0, 1]);
@@ -28,4 +30,24 @@ test("what takes too long for one turn runs in the next ones, in order", () => {
   turns.shift()?.();
   share.run(work(6));
   deepEqual(ran, [0, 1, 2, 3, 4, 5, 6]);
+});
+
+test("what says its cost is counted by that; what is large waits for a turn, and takes all that is left of it", () => {
+  const turns: (() => void)[] = [];
+  const share = new TurnShare(clockOf(turns).steps, 3);
+  const ran: number[] = [];
+  [1, 1, 60, 1, 1, 1, 1].forEach((cost, n) => share.run(() => ran.push(n), cost));
+  deepEqual(ran, [0, 1]);
+  turns.shift()?.();
+  deepEqual(ran, [0, 1, 2]);
+  turns.shift()?.();
+  deepEqual(ran, [0, 1, 2, 3, 4, 5]);
+  turns.shift()?.();
+  deepEqual(ran, [0, 1, 2, 3, 4, 5, 6]);
+  turns.shift()?.();
+  deepEqual(turns.length, 0);
+  share.run(() => ran.push(7), 2);
+  deepEqual(ran.length, 7);
+  turns.shift()?.();
+  deepEqual(ran.length, 8);
 });

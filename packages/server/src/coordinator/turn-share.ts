@@ -1,27 +1,39 @@
+import { must } from "../base/assert.ts";
 import type { Clock } from "../io/clock.ts";
-import { TURN_SHARE_MS } from "./limits.ts";
 
-/** Requests about groups may take so much of a turn of the loop; what comes beyond it runs in the next turns, in order. */
+/** Work about groups may take so much of a turn of the loop; what comes beyond it runs in the next turns, in order. */
 export class TurnShare {
   readonly #clock: Clock;
-  readonly #waiting: (() => void)[] = [];
-  #spentMs = 0;
+  readonly #most: number;
+  readonly #waiting: Readonly<{ work: () => void; cost: number | undefined }>[] = [];
+  #spent = 0;
   #isArmed = false;
 
-  constructor(clock: Clock) {
+  /** @param most Of one turn: milliseconds, or what the costs are counted in. */
+  constructor(clock: Clock, most: number) {
     this.#clock = clock;
+    this.#most = most;
   }
 
-  /** At once, when this turn has time left and nobody waits. */
-  run(work: () => void): void {
-    if (this.#waiting.length > 0 || this.#spentMs >= TURN_SHARE_MS) this.#waiting.push(work);
-    else this.#spend(work);
+  /**
+   * At once, when this turn has something left and nobody waits; what costs more than half of a turn waits for the next, since nobody knows what this one did
+   * before. @param cost Not said: the milliseconds that it takes.
+   */
+  run(work: () => void, cost?: number): void {
+    const isLarge = cost !== undefined && cost > this.#most / 2;
+    if (!isLarge && this.#waiting.length === 0 && this.#spent < this.#most) return this.#spend(work, cost);
+    this.#waiting.push({ work, cost });
+    this.#arm();
   }
 
-  #spend(work: () => void): void {
+  #spend(work: () => void, cost: number | undefined): void {
     const startMs = this.#clock.monotonicMs();
     work();
-    this.#spentMs += this.#clock.monotonicMs() - startMs;
+    this.#spent += cost ?? this.#clock.monotonicMs() - startMs;
+    this.#arm();
+  }
+
+  #arm(): void {
     if (this.#isArmed) return;
     this.#isArmed = true;
     this.#clock.nextTurn(() => this.#turn());
@@ -29,11 +41,11 @@ export class TurnShare {
 
   #turn(): void {
     this.#isArmed = false;
-    this.#spentMs = 0;
+    this.#spent = 0;
     let done = 0;
-    while (done < this.#waiting.length && this.#spentMs < TURN_SHARE_MS) {
-      this.#spend(this.#waiting[done] as () => void);
-      done += 1;
+    for (; done < this.#waiting.length && this.#spent < this.#most; done += 1) {
+      const { work, cost } = must(this.#waiting[done], "work that waits");
+      this.#spend(work, cost);
     }
     this.#waiting.splice(0, done);
   }

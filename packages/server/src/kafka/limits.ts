@@ -51,6 +51,12 @@ export const REQUEST_STRUCTS_MAX = 250_000;
 /** Groups of one request that are looked at before the loop is given back. */
 export const GROUPS_PER_TURN = 50;
 
+/** Members of a group that are told of before the loop is given back. */
+export const MEMBERS_PER_TURN = 250;
+
+/** Assignments of a SyncGroup; more of them are taken in another turn of the loop than they are read in. */
+export const ASSIGNMENTS_PER_TURN = 100;
+
 /** Partitions that one OffsetFetch may name: each takes some 200 bytes of heap in the answer. */
 export const OFFSETS_ASKED_MAX = 250_000;
 

@@ -1,9 +1,11 @@
+import { deepEqual } from "node:assert/strict";
 import { must } from "../base/assert.ts";
 import { type Answer, refused } from "../coordinator/answers.ts";
 import { apply } from "../coordinator/apply.ts";
 import type { Effect } from "../coordinator/effects.ts";
 import type { Entry } from "../coordinator/fold/entries.ts";
-import { encodeEntries } from "../coordinator/fold/entry-codec.ts";
+import { encodeEntries, encodeEntry } from "../coordinator/fold/entry-codec.ts";
+import { entriesOf } from "../coordinator/fold/fold-entries.ts";
 import { GroupsFold } from "../coordinator/fold/groups-fold.ts";
 import { GroupShard } from "../coordinator/group-shard.ts";
 import type { CommitInput, ConsumerHeartbeatInput, Input, JoinInput, SyncInput } from "../coordinator/inputs.ts";
@@ -80,8 +82,10 @@ export class GroupFixture implements Topology {
 
   /** Another broker leads: all it has is the fold, read again from what was appended. */
   moveLeader(): void {
+    const before = entryBytes(this.fold);
     this.fold = new GroupsFold();
     for (const batch of this.batches) this.fold.apply(batch);
+    deepEqual(entryBytes(this.fold), before);
     this.shard = new GroupShard(this.fold, this.options, this);
     this.wakeMs = Number.POSITIVE_INFINITY;
     const effects: Effect[] = [];
@@ -158,17 +162,18 @@ export class GroupFixture implements Topology {
   }
 
   #perform(effects: readonly Effect[]): void {
-    let isRefused: string | undefined;
+    let isRefused: Extract<Effect, { kind: "append" }> | undefined;
     for (const effect of effects) {
       if (effect.kind === "wake") this.wakeMs = Math.min(this.wakeMs, effect.atMs);
       else if (effect.kind === "answer") this.#answer(effect, isRefused !== undefined);
-      else if (this.refusesNext) isRefused = effect.groupId;
+      else if (this.refusesNext) isRefused = effect;
       else this.#append(effect.entries);
     }
     if (isRefused === undefined) return;
     this.refusesNext = false;
+    if (!isRefused.isAhead) return;
     const more: Effect[] = [];
-    this.shard.dropVolatile(isRefused, this, more);
+    this.shard.dropVolatile(isRefused.groupId, this, more);
     this.#perform(more);
   }
 
@@ -181,6 +186,12 @@ export class GroupFixture implements Topology {
     const batch = encodeEntries(entries, this.wallMs);
     this.entries.push(...entries);
     this.batches.push(batch);
+    this.fold.expect(batch, entries);
     this.fold.apply(batch);
+    this.fold.expect(undefined);
   }
+}
+
+function entryBytes({ groups }: GroupsFold): Uint8Array[] {
+  return [...groups.values()].flatMap((group) => [...entriesOf(group)].map(encodeEntry));
 }

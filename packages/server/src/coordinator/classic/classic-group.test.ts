@@ -375,14 +375,22 @@ test("an append that is refused leaves the group as a new coordinator would find
   equal(errorOf(group.answers.get(follower.token)), ErrorCode.COORDINATOR_NOT_AVAILABLE);
   equal(beat(group, a, 1), ErrorCode.UNKNOWN_MEMBER_ID);
   const [c = ""] = stable(group, 1);
-  const waiting = group.join("");
-  group.send(waiting);
-  group.refusesNext = true;
-  equal(errorOf(group.ask(group.commit(c, 1, group.topic("t", 1).id, 5))), ErrorCode.COORDINATOR_NOT_AVAILABLE);
-  equal(errorOf(group.answers.get(waiting.token)), ErrorCode.COORDINATOR_NOT_AVAILABLE);
   group.refusesNext = true;
   equal(errorOf(leave(group, c)), ErrorCode.COORDINATOR_NOT_AVAILABLE);
   equal(beat(group, c, 1), NONE);
+});
+
+test("a commit that is refused leaves a rebalance under way as it was: it ran ahead of nothing", () => {
+  const group = new GroupFixture();
+  const [a = ""] = stable(group, 1);
+  const waiting = group.join("");
+  group.send(waiting);
+  group.refusesNext = true;
+  equal(errorOf(group.ask(group.commit(a, 1, group.topic("t", 1).id, 5))), ErrorCode.COORDINATOR_NOT_AVAILABLE);
+  equal(group.answers.get(waiting.token), undefined);
+  equal(beat(group, a, 1), ErrorCode.REBALANCE_IN_PROGRESS);
+  equal(joinedOf(group.ask(group.join(a))).generation, 2);
+  equal(joinedOf(group.answers.get(waiting.token)).generation, 2);
 });
 
 test("a new coordinator gives every member a session; who waited is sent again", () => {

@@ -1,10 +1,19 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
-import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
+import { RecordBatchBuilder } from "@tidemq/protocol/record-batch-builder.ts";
 import { unreachable } from "../../base/assert.ts";
 import { QueueError } from "../../base/errors.ts";
-import { ASSIGNMENT_BYTES_MAX, GROUP_ID_BYTES_MAX, MEMBERS_MAX, OFFSET_METADATA_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX } from "../limits.ts";
+import {
+  ASSIGNMENT_BYTES_MAX,
+  GROUP_ID_BYTES_MAX,
+  MEMBERS_MAX,
+  OFFSET_METADATA_BYTES_MAX,
+  PARTITIONS_MAX,
+  SCRATCH_BYTES,
+  SCRATCH_BYTES_MAX,
+  TOPICS_MAX,
+} from "../limits.ts";
 import type { CommittedTopic, Entry } from "./entries.ts";
 import * as fields from "./entry-fields.ts";
 import type { Assignment, ClassicMember, ClassicMembership, CommittedOffset, ConsumerMember } from "./group-state.ts";
@@ -12,6 +21,9 @@ import { EPOCH_AWAY } from "./group-state.ts";
 
 /** Of every kind of entry so far. */
 const VERSION = 1;
+
+/** About what a record has beside its value. */
+const RECORD_BYTES = 16;
 
 const KINDS = ["group", "offsets", "offsets-gone", "group-gone", "consumer-group", "member", "member-gone", "target"] as const;
 
@@ -30,9 +42,21 @@ export function writeEntry(writer: ByteWriter, entry: Entry): void {
   writeFields(writer, entry);
 }
 
-/** The entries of one input as a batch: magic 2, not compressed, offsets from 0. */
+/** Used again and again: memory that was never touched costs more than what is written to it. */
+let scratch = new ByteWriter(SCRATCH_BYTES);
+
+/** The entries of one input as a batch in memory of its own: magic 2, not compressed, offsets from 0. */
 export function encodeEntries(entries: readonly Entry[], wallMs: number): Uint8Array {
-  return buildBatch(entries.map((entry) => ({ timestampMs: wallMs, value: encodeEntry(entry) })));
+  scratch.reset();
+  const ends = entries.map((entry) => {
+    writeEntry(scratch, entry);
+    return scratch.mark;
+  });
+  const all = scratch.finish();
+  const builder = new RecordBatchBuilder(all.byteLength + entries.length * RECORD_BYTES);
+  for (let at = 0; at < ends.length; at += 1) builder.append({ timestampMs: wallMs, value: all.subarray(ends[at - 1] ?? 0, ends[at]) });
+  if (all.byteLength > SCRATCH_BYTES_MAX) scratch = new ByteWriter(SCRATCH_BYTES);
+  return builder.build();
 }
 
 /**

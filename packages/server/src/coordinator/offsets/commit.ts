@@ -18,7 +18,7 @@ export function commit(turn: Turn, input: CommitInput): void {
   const error = checkCommit(turn, input);
   if (error !== ErrorCode.NONE) return turn.answer(input.groupId, input.token, { kind: "commit", error, codes: [] });
   const { topics, codes } = judge(turn, input);
-  if (topics.length > 0) turn.append(input.groupId, [{ kind: "offsets", groupId: input.groupId, topics }]);
+  if (topics.length > 0) turn.append(input.groupId, [{ kind: "offsets", groupId: input.groupId, topics }], false);
   const answer: PartitionsAnswer = { kind: "commit", error: ErrorCode.NONE, codes };
   turn.answer(input.groupId, input.token, answer, topics.length > 0);
 }

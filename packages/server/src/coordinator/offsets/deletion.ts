@@ -9,7 +9,7 @@ import { TOPICS_MAX } from "../limits.ts";
 /** DeleteGroups: only of a group without members; its offsets go with it. */
 export function deleteGroup(turn: Turn, groupId: string, token: number): void {
   const error = checkDeletion(turn, groupId);
-  if (error === ErrorCode.NONE) turn.append(groupId, [{ kind: "group-gone", groupId }]);
+  if (error === ErrorCode.NONE) turn.append(groupId, [{ kind: "group-gone", groupId }], false);
   turn.answer(groupId, token, { kind: "delete-group", error }, error === ErrorCode.NONE);
 }
 
@@ -40,11 +40,12 @@ export function deleteOffsets(turn: Turn, input: DeleteOffsetsInput): void {
     }
     return partitions.map(() => code);
   });
-  if (gone.size > 0)
-    turn.append(group.id, [
-      { kind: "offsets-gone", groupId: group.id, topics: new Map([...gone].map(([topicId, all]) => [topicId, ascending([...all])])) },
-    ]);
+  if (gone.size > 0) turn.append(group.id, [{ kind: "offsets-gone", groupId: group.id, topics: partitionsOf(gone) }], false);
   turn.answer(group.id, input.token, { kind: "delete-offsets", error: ErrorCode.NONE, codes }, gone.size > 0);
+}
+
+function partitionsOf(topics: ReadonlyMap<string, ReadonlySet<number>>): Assignment {
+  return new Map([...topics].map(([topicId, all]) => [topicId, ascending([...all])]));
 }
 
 function ascending(partitions: readonly number[]): number[] {

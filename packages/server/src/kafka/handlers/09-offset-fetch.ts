@@ -13,7 +13,7 @@ import { OFFSETS_ASKED_MAX } from "../limits.ts";
  * Behaviour
  * - Only offsets that are as durable as a record: what is told here is never taken back. −1 where nothing is committed, also for topics that
  *   do not exist; by id those are UNKNOWN_TOPIC_ID. No topics (null): all that the group has offsets in.
- * - A group is told once in an answer, and not of more than 250,000 partitions: INVALID_REQUEST.
+ * - A group is told once in an answer, by what is asked of it first. More than 250,000 partitions in one request: INVALID_REQUEST.
  * - `requireStable` changes nothing: no transaction is ever open.
  *
  * Version notes
@@ -74,19 +74,14 @@ function named({ name = "", partitions }: TopicAnswer) {
   return { name, partitions };
 }
 
-/** Each group once. */
-async function answersOf(parts: KafkaParts, groups: readonly Group[], version: number): Promise<GroupAnswer[]> {
-  const refused = ({ groupId }: Group): GroupAnswer => ({ groupId, topics: [], errorCode: ErrorCode.INVALID_REQUEST });
+function answersOf(parts: KafkaParts, groups: readonly Group[], version: number): Promise<GroupAnswer[]> {
   let asked = 0;
   for (const { topics } of groups) for (const { partitionIndexes } of topics ?? []) asked += partitionIndexes.length;
-  if (asked > OFFSETS_ASKED_MAX) return groups.map(refused);
-  const first = new Map<string, Group>();
-  for (const group of groups) if (!first.has(group.groupId)) first.set(group.groupId, group);
-  const answers = await forEachGroup(parts, first.keys(), (groupId) =>
-    answerOf(parts, must(first.get(groupId), "a group of the request"), version),
-  );
-  const byGroup = new Map([...first.values()].map((group, at) => [group, must(answers[at], "an answer")]));
-  return groups.map((group) => byGroup.get(group) ?? refused(group));
+  const isTooMuch = asked > OFFSETS_ASKED_MAX;
+  return forEachGroup(parts, groups, (group) => {
+    const refused = { groupId: group.groupId, topics: [], errorCode: ErrorCode.INVALID_REQUEST };
+    return isTooMuch ? Promise.resolve(refused) : answerOf(parts, group, version);
+  });
 }
 
 async function answerOf(parts: KafkaParts, group: Group, version: number): Promise<GroupAnswer> {

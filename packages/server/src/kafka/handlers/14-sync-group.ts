@@ -1,7 +1,9 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { syncGroupRequest, syncGroupResponse } from "@tidemq/protocol/messages/14-sync-group.ts";
+import { nextTurn } from "../../io/clock.ts";
 import { type ApiHandler, declaredApi } from "../api-handler.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
+import { ASSIGNMENTS_PER_TURN } from "../limits.ts";
 
 /*
  * Behaviour
@@ -20,6 +22,10 @@ export function syncGroupHandler(parts: KafkaParts): ApiHandler {
     async handle(request, { version }) {
       const isNamed = request.protocolType !== null && request.protocolName !== null;
       if (version >= NAMES_SINCE && !isNamed) return refusal(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+      // The bytes are the connection's, which uses them again.
+      const assignments = request.assignments.map((each) => ({ memberId: each.memberId, assignment: Uint8Array.from(each.assignment) }));
+      // To read what a leader brings is enough for one task; to take it is another.
+      if (assignments.length > ASSIGNMENTS_PER_TURN) await nextTurn(parts.clock);
       const { error, protocolType, protocol, assignment } = await parts.groups.ask({
         kind: "sync",
         groupId: request.groupId,
@@ -28,8 +34,7 @@ export function syncGroupHandler(parts: KafkaParts): ApiHandler {
         instanceId: request.groupInstanceId ?? undefined,
         protocolType: request.protocolType ?? undefined,
         protocol: request.protocolName ?? undefined,
-        // The bytes are the connection's, which uses them again.
-        assignments: request.assignments.map((each) => ({ memberId: each.memberId, assignment: Uint8Array.from(each.assignment) })),
+        assignments,
       });
       return { throttleTimeMs: 0, errorCode: error, protocolType: protocolType ?? null, protocolName: protocol ?? null, assignment };
     },

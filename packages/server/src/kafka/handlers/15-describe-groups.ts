@@ -4,7 +4,7 @@ import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { type DescribedGroup, describeClassic } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "../authorized-operations.ts";
-import { forEachGroup } from "../group-requests.ts";
+import { forEachGroup, forEachMember } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -40,7 +40,7 @@ async function describe(parts: KafkaParts, groupId: string, version: number, aut
   const hasText = version >= NOT_FOUND_SINCE;
   try {
     const found = await parts.groups.read(groupId, (shard) => describeClassic(shard, groupId));
-    if (found !== undefined) return { ...described(groupId, found), authorizedOperations };
+    if (found !== undefined) return { ...(await described(parts, groupId, found)), authorizedOperations };
     if (!hasText) return failed(groupId, "Dead", ErrorCode.NONE, null);
     return failed(groupId, "Dead", ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} not found.`);
   } catch (thrown) {
@@ -49,14 +49,18 @@ async function describe(parts: KafkaParts, groupId: string, version: number, aut
   }
 }
 
-function described(groupId: string, { state, protocolType, protocol, members }: DescribedGroup): GroupAnswer {
+async function described(
+  parts: KafkaParts,
+  groupId: string,
+  { state, protocolType, protocol, members }: DescribedGroup,
+): Promise<GroupAnswer> {
   return {
     errorCode: ErrorCode.NONE,
     groupId,
     groupState: state,
     protocolType,
     protocolData: protocol,
-    members: members.map(({ id, instanceId, clientId, clientHost, metadata, assignment }) => ({
+    members: await forEachMember(parts, members, ({ id, instanceId, clientId, clientHost, metadata, assignment }) => ({
       memberId: id,
       groupInstanceId: instanceId ?? null,
       clientId,

@@ -5,7 +5,7 @@ import type { Assignment } from "../../coordinator/fold/group-state.ts";
 import { type DescribedConsumerGroup, describeConsumer } from "../../coordinator/queries.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { GROUP_OPERATIONS, OPERATIONS_NOT_ASKED } from "../authorized-operations.ts";
-import { forEachGroup } from "../group-requests.ts";
+import { forEachGroup, forEachMember } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -50,7 +50,7 @@ async function describe(parts: KafkaParts, groupId: string, version: number, aut
       groupEpoch: epoch,
       assignmentEpoch: targetEpoch,
       assignorName: assignor,
-      members: members.map((each) => memberOf(parts, each, version)),
+      members: await forEachMember(parts, members, (each) => memberOf(parts, each, version)),
       authorizedOperations,
     };
   } catch (thrown) {
