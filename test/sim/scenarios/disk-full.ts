@@ -1,10 +1,14 @@
+import { QueueError } from "@tidemq/server/base/errors.ts";
 import { DiskError } from "@tidemq/server/io/disk.ts";
 import { ProcessEnded } from "@tidemq/server/testing/sim-broker.ts";
 import { WalOpenError } from "@tidemq/server/wal/wal-options.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
 
-/** Something else fills the disk. Whatever cannot be written ends the process; with room again it starts and has everything. */
+/**
+ * Something else fills the disk. A running process goes on without what it would have to write, and goes on with it when there is room
+ * again; a start may end. With room again everything is there.
+ */
 export const scenario: Scenario = {
   name: "disk-full",
   async run(sim) {
@@ -14,14 +18,12 @@ export const scenario: Scenario = {
     await sim.load.begin();
     for (let rounds = sim.random.between(1, 3); rounds > 0; rounds--) {
       await sim.rest(1, 500);
-      sim.mayDie = () => true;
       disk.faults.capacityBytes = disk.usedBytes() + sim.random.pick([0, 1_000, 300_000]);
       sim.note("the disk fills up");
       await sim.rest(100, 1_500);
-      if (!sim.node.isUp || sim.random.chance(0.5)) await tryStart(sim);
+      if (sim.random.chance(0.5)) await tryStart(sim);
       disk.faults.capacityBytes = Number.POSITIVE_INFINITY;
       sim.note("room again");
-      sim.mayDie = () => false;
       if (!sim.node.isUp) await sim.start();
     }
     await sim.finish();
@@ -30,20 +32,22 @@ export const scenario: Scenario = {
 
 /** Not even the log's files fit. */
 async function firstStart(sim: Sim): Promise<void> {
-  sim.mayDie = () => true;
   sim.node.disk.faults.capacityBytes = sim.random.between(0, 1_500_000);
   await tryStart(sim);
   await sim.rest(0, 100);
   sim.node.kill();
   sim.node.disk.faults.capacityBytes = Number.POSITIVE_INFINITY;
-  sim.mayDie = () => false;
 }
 
 async function tryStart(sim: Sim): Promise<void> {
   sim.node.kill();
+  sim.mayDie = () => true;
   try {
     await sim.node.start();
   } catch (error) {
-    if (!(error instanceof DiskError) && !(error instanceof ProcessEnded) && !(error instanceof WalOpenError)) throw error;
+    const isFull = error instanceof QueueError && error.code === "DISK_FULL";
+    if (!isFull && !(error instanceof DiskError) && !(error instanceof ProcessEnded) && !(error instanceof WalOpenError)) throw error;
+    sim.node.kill();
   }
+  sim.mayDie = () => false;
 }

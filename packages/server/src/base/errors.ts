@@ -63,6 +63,12 @@ export const ERROR_CODES = {
     http: 503,
     doc: "The disk fails to read a part of the write-ahead log. Nothing is given up because of that.",
   },
+  DISK_FULL: {
+    kind: "retry",
+    kafka: Kafka.KAFKA_STORAGE_ERROR,
+    http: 503,
+    doc: "The disk of the metadata has no room. Nothing was changed.",
+  },
   OVERLOADED: {
     kind: "retry",
     kafka: Kafka.KAFKA_STORAGE_ERROR,

@@ -36,7 +36,7 @@ export class LogWriter {
     this.#parts = parts;
   }
 
-  /** Resolves after apply. Rejects with OVERLOADED, or when the log failed. */
+  /** Resolves after apply. Rejects with OVERLOADED, DISK_FULL, or when the log failed. */
   submit(bytes: Uint8Array): Promise<Outcome> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#pendingBytes + bytes.byteLength > PENDING_BYTES_MAX)
@@ -71,7 +71,8 @@ export class LogWriter {
       group.forEach((waiting, at) => waiting.resolve(must(outcomes[at], "outcome of a command")));
     } catch (error) {
       for (const waiting of group) waiting.reject(error as Error);
-      throw error;
+      // The next one may find room.
+      if (!(error instanceof QueueError && error.code === "DISK_FULL")) throw error;
     }
   }
 
@@ -89,12 +90,15 @@ export class LogWriter {
   /** Until the batch is in the log: behind what others appended, or, when that is unknown, asked again at the same index. */
   async #append(batch: LogBatch): Promise<Outcome[]> {
     const { log, clock, apply, appliedIndex, nonce } = this.#parts;
-    for (;;) {
+    for (let mayBeThere = false; ; ) {
       const index = appliedIndex() + 1;
       const result = await log.append(index, batch);
       if (result.kind === "appended") return apply({ index, nonce, payload: batch.payload });
-      if (result.kind === "unknown") await sleep(clock, UNKNOWN_RETRY_MS);
-      else {
+      if (result.kind === "full" && !mayBeThere) throw diskFull(result.reason);
+      if (result.kind === "full" || result.kind === "unknown") {
+        mayBeThere = true;
+        await sleep(clock, UNKNOWN_RETRY_MS);
+      } else {
         const own = await this.#catchUp(index);
         if (own !== undefined) return own;
       }
@@ -123,4 +127,8 @@ export class LogWriter {
     this.#pendingBytes = 0;
     this.#parts.fatal(error);
   }
+}
+
+function diskFull(reason: string): QueueError {
+  return new QueueError("DISK_FULL", `the disk of the metadata is full, nothing was changed: free some room there. reason=${reason}`);
 }

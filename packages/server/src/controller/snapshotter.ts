@@ -1,3 +1,4 @@
+import { QueueError } from "../base/errors.ts";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import { SnapshotWriter } from "../cluster/snapshot-writer.ts";
 import { type Clock, nextTurn } from "../io/clock.ts";
@@ -33,7 +34,10 @@ export class Snapshotter {
   consider(): void {
     if (this.#running !== undefined || this.#logBytes <= Math.max(this.#logBytesMin, this.#snapshotBytes)) return;
     this.#running = this.#write()
-      .catch((error: unknown) => this.#parts.fatal(error as Error))
+      .catch((error: unknown) => {
+        // Tried again when the log has grown as much once more.
+        if (!(error instanceof QueueError && error.code === "DISK_FULL")) this.#parts.fatal(error as Error);
+      })
       .finally(() => {
         this.#running = undefined;
       });

@@ -12,6 +12,12 @@ export const READ_PIECE_BYTES = 256 * KiB;
 /** When nothing was appended for so long, one mark records that the newest batch is durable. */
 export const MARK_DELAY_MS = 100;
 
+/** How often it is tried whether a disk that was full has room again. */
+export const ROOM_RETRY_MS = 2_000;
+
+/** So much has to find room then. */
+export const ROOM_PROBE_BYTES = 4 * KiB;
+
 /** In object storage: batches that are asked for at a time. */
 export const READ_AHEAD_MAX = 16;
 

@@ -6,7 +6,8 @@ export interface MetadataLog {
   /**
    * `appended`: durable at `index`. `conflict`: not appended, another batch is there (or it was trimmed). `unknown`: may
    * have been appended or still be; only a second append of the same batch at the same index tells (conflict → read →
-   * own nonce or not). One append outstanding per writer. Rejects only when the log is broken for good.
+   * own nonce or not). `full`: not appended, and will not be: there is no room; another may go well later. One append outstanding
+   * per writer. Rejects only when the log is broken for good.
    */
   append(index: number, batch: LogBatch): Promise<AppendResult>;
 
@@ -19,13 +20,17 @@ export interface MetadataLog {
   /**
    * Stores the state as of `index`, verified by reading back; older snapshots go afterwards. The bytes are opaque and
    * may come slowly. One at a time.
+   * @throws {QueueError} DISK_FULL: there is no room, nothing has changed. Any other error: the log is broken for good.
    */
   putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void>;
 
   /** The newest one, with its bytes in pieces of the log's choice; their content is checked by whoever decodes it. */
   latestSnapshot(): Promise<StoredSnapshot | undefined>;
 
-  /** Forgets the batches below `index`, all of which a stored snapshot covers; another view of the log may still answer them. */
+  /**
+   * Forgets the batches below `index`, all of which a stored snapshot covers; another view of the log may still answer them. Without
+   * room for that it keeps them.
+   */
   trimBelow(index: number): Promise<void>;
 
   /** Ends what is under way; nothing may be called afterwards. */
@@ -44,7 +49,8 @@ export type LogEntry = Readonly<{ index: number; nonce: string; payload: Uint8Ar
 export type AppendResult =
   | Readonly<{ kind: "appended" }>
   | Readonly<{ kind: "conflict"; endIndex: number }>
-  | Readonly<{ kind: "unknown" }>;
+  | Readonly<{ kind: "unknown" }>
+  | Readonly<{ kind: "full"; reason: string }>;
 
 export type ReadResult =
   | Readonly<{ kind: "entries"; entries: readonly LogEntry[] }>

@@ -29,7 +29,7 @@ export type Health = Readonly<{
 }>;
 
 export function healthOf(broker: Broker): Health {
-  const { controller, partitions, wal, uploader, config } = broker;
+  const { controller, metadataLog, partitions, wal, uploader, config } = broker;
   const { state } = controller;
   const { usedBytes, capacityBytes, roomBytes, isShort } = wal.occupancy();
   const storeError = storeErrorOf(broker);
@@ -39,6 +39,8 @@ export function healthOf(broker: Broker): Health {
   const problems: string[] = [];
   if (storeError !== undefined) problems.push(`object storage fails: ${storeError}; writes go on until the write-ahead log is full`);
   if (broker.collector.problem !== undefined) problems.push(`objects of no use stay in object storage: ${broker.collector.problem}`);
+  if (metadataLog.roomProblem !== undefined)
+    problems.push(`the disk of the metadata is full: topics, options and uploads wait until there is room; ${metadataLog.roomProblem}`);
   if (wal.readProblem !== undefined)
     problems.push(`the disk fails to read the write-ahead log: ${wal.readProblem}; nothing is given up, whoever reads there tries again`);
   if (isShort)

@@ -470,3 +470,31 @@ test("a rename that only the kernel knew of is durable once the next process has
   machine.disk.losePower();
   deepEqual(await machine.contents(await machine.open()), ["2:b", "3:c"]);
 });
+
+test("a disk without room refuses batches and snapshots, and nothing of what it refused is there", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  const { faults } = machine.disk;
+  faults.capacityBytes = machine.disk.usedBytes() + 10;
+  const batch = { nonce: NONCE, payload: Buffer.from("b".repeat(2000)) };
+  equal((await machine.run(log.append(2, batch))).kind, "full");
+  await rejects(machine.run(log.putSnapshot(1, pieces("state of a".repeat(200)))), { code: "DISK_FULL" });
+  await machine.world.run(machine.world.nowMs + 10_000);
+  match(log.roomProblem ?? "", /no space/);
+  deepEqual(await machine.contents(log), ["1:a"]);
+  faults.capacityBytes = Number.POSITIVE_INFINITY;
+  await machine.world.run(machine.world.nowMs + 10_000);
+  equal(log.roomProblem, undefined);
+  await machine.run(append(log, "c"));
+  await machine.run(log.putSnapshot(1, pieces("state of a".repeat(200))));
+  faults.capacityBytes = machine.disk.usedBytes();
+  await machine.run(log.trimBelow(2)); // what has no room stays
+  equal((await machine.run(log.append(3, batch))).kind, "full");
+  machine.disk.losePower();
+  faults.capacityBytes = Number.POSITIVE_INFINITY;
+  const again = await machine.open();
+  deepEqual(await machine.contents(again), ["1:a", "2:c"]);
+  await machine.run(again.trimBelow(2));
+  deepEqual(machine.fatals, []);
+});

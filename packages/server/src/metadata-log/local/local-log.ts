@@ -1,12 +1,13 @@
 import { Buffer } from "node:buffer";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { assert, must } from "../../base/assert.ts";
+import { QueueError } from "../../base/errors.ts";
 import type { Clock, Timer } from "../../io/clock.ts";
 import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
 import { ROOT } from "../../io/disk-path.ts";
 import type { Random } from "../../io/random.ts";
 import type { Log } from "../../telemetry/log.ts";
-import { MARK_DELAY_MS, READ_BYTES_MAX } from "../limits.ts";
+import { MARK_DELAY_MS, READ_BYTES_MAX, ROOM_PROBE_BYTES, ROOM_RETRY_MS } from "../limits.ts";
 import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "../metadata-log.ts";
 import { Watchers } from "../watchers.ts";
 import { META_FOLDER, readDataFormat, writeDataFormat } from "./data-format.ts";
@@ -57,6 +58,9 @@ export class LocalMetadataLog implements MetadataLog {
   #markTimer: Timer | undefined;
   /** Calls that touch the file run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Why the disk takes nothing; undefined: it does. */
+  #noRoom: string | undefined;
+  #roomTimer: Timer | undefined;
   #failure: Error | undefined;
   #closed = false;
 
@@ -121,7 +125,8 @@ export class LocalMetadataLog implements MetadataLog {
       if (index !== this.#endIndex) return { kind: "conflict", endIndex: this.#endIndex };
       const { nonce, payload } = batch;
       const record = encodeBatchRecord(this.#incarnation, { index, durableIndex: index - 1, nonce, payload });
-      await this.#write(record, true);
+      const reason = await this.#written(record, true);
+      if (reason !== undefined) return { kind: "full", reason };
       this.#positions.push(this.#endPosition);
       this.#endPosition += record.byteLength;
       this.#markedIndex = index - 1;
@@ -146,7 +151,16 @@ export class LocalMetadataLog implements MetadataLog {
 
   async putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
     assert(index < this.#endIndex, `a snapshot of batch ${index}, which is not in the log`);
-    await this.#guard(() => this.#snapshots.put(index, pieces));
+    const noRoom = await this.#guard(async () => {
+      try {
+        await this.#snapshots.put(index, pieces);
+        return undefined;
+      } catch (error) {
+        if (!isNoRoom(error)) throw error;
+        return this.#isFull(error);
+      }
+    });
+    if (noRoom !== undefined) throw new QueueError("DISK_FULL", `no room for a snapshot of the metadata. reason=${noRoom}`);
   }
 
   latestSnapshot(): Promise<StoredSnapshot | undefined> {
@@ -156,12 +170,18 @@ export class LocalMetadataLog implements MetadataLog {
   trimBelow(index: number): Promise<void> {
     return this.#inTurn(async () => {
       assert(index <= this.#snapshots.newestIndex + 1, `batches below ${index} are in no snapshot`);
-      if (index > this.#firstIndex) await this.#rewriteFrom(index);
+      if (index > this.#firstIndex) await this.#rewriteIfRoom(index);
     });
+  }
+
+  /** What the disk says when it is full; undefined: it has room. */
+  get roomProblem(): string | undefined {
+    return this.#noRoom;
   }
 
   async close(): Promise<void> {
     this.#markTimer?.cancel();
+    this.#roomTimer?.cancel();
     await this.#inTurn(() => this.#mark());
     this.#closed = true;
     await this.#last;
@@ -193,12 +213,24 @@ export class LocalMetadataLog implements MetadataLog {
     return index === this.#endIndex ? this.#endPosition : must(this.#positions[index - this.#firstIndex], `batch ${index}`);
   }
 
-  /** The batches from `index` on under a new incarnation in a new file, which takes the old one's place whole. */
-  async #rewriteFrom(index: number): Promise<void> {
-    const { disk, random } = this.#parts;
-    const header = { version: FILE_VERSION, firstIndex: index, incarnation: hex(random.bytes(8)), clusterId: this.clusterId };
+  async #rewriteIfRoom(index: number): Promise<void> {
+    const { disk } = this.#parts;
     await disk.remove(LOG_NEW);
     const file = await disk.open(LOG_NEW, "create");
+    try {
+      await this.#rewriteFrom(index, file);
+    } catch (error) {
+      if (!isNoRoom(error)) throw error;
+      this.#isFull(error);
+      await file.close();
+      await disk.remove(LOG_NEW);
+    }
+  }
+
+  /** The batches from `index` on under a new incarnation in a new file, which takes the old one's place whole. */
+  async #rewriteFrom(index: number, file: DiskFile): Promise<void> {
+    const { disk, random } = this.#parts;
+    const header = { version: FILE_VERSION, firstIndex: index, incarnation: hex(random.bytes(8)), clusterId: this.clusterId };
     await file.write(0, [encodeFileHeader(header)], false);
     const positions: number[] = [];
     let position = FILE_HEADER_BYTES;
@@ -236,13 +268,49 @@ export class LocalMetadataLog implements MetadataLog {
   async #mark(): Promise<void> {
     const durableIndex = this.#endIndex - 1;
     if (durableIndex < this.#firstIndex || this.#markedIndex >= durableIndex) return;
-    await this.#write(encodeMark(this.#incarnation, durableIndex), false);
+    if ((await this.#written(encodeMark(this.#incarnation, durableIndex), false)) !== undefined) return;
     this.#endPosition += recordBytes(0);
     this.#markedIndex = durableIndex;
   }
 
-  async #write(record: Uint8Array, sync: boolean): Promise<void> {
-    await this.#file.write(this.#endPosition, [record], sync);
+  /**
+   * Writes behind the end. @returns Why there is no room: then nothing of it stays. A write that does not fit has promised nothing, unlike
+   * a sync that fails.
+   */
+  async #written(record: Uint8Array, sync: boolean): Promise<string | undefined> {
+    const calls = [this.#file.write(this.#endPosition, [record], false), ...(sync ? [this.#file.sync()] : [])];
+    const [written, synced] = await Promise.allSettled(calls);
+    if (synced?.status === "rejected") throw synced.reason;
+    if (written?.status !== "rejected") {
+      this.#hasRoom();
+      return undefined;
+    }
+    if (!isNoRoom(written.reason)) throw written.reason;
+    await this.#file.truncate(this.#endPosition);
+    return this.#isFull(written.reason);
+  }
+
+  #hasRoom(): void {
+    if (this.#noRoom === undefined) return;
+    this.#noRoom = undefined;
+    this.#roomTimer?.cancel();
+    this.#parts.logger.info("the disk of the metadata has room again");
+  }
+
+  #isFull(error: DiskError): string {
+    if (this.#noRoom === undefined)
+      this.#parts.logger.error("the disk of the metadata is full: nothing of it changes until there is room", { reason: error.message });
+    this.#noRoom = error.message;
+    this.#roomTimer?.cancel();
+    this.#roomTimer = this.#parts.clock.after(ROOM_RETRY_MS, () => {
+      if (!this.#closed) this.#inTurn(() => this.#tryRoom()).catch(() => {}); // told to `fatal` already
+    });
+    return error.message;
+  }
+
+  /** Behind the end, where what is there counts for nothing, and goes again. */
+  async #tryRoom(): Promise<void> {
+    if ((await this.#written(new Uint8Array(ROOM_PROBE_BYTES), false)) === undefined) await this.#file.truncate(this.#endPosition);
   }
 
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
@@ -264,6 +332,10 @@ export class LocalMetadataLog implements MetadataLog {
       throw error;
     }
   }
+}
+
+function isNoRoom(error: unknown): error is DiskError {
+  return error instanceof DiskError && error.code === "no-space";
 }
 
 /** A folder without `meta/format` holds nothing that counts; whatever lies in it is of a start that did not get so far. */

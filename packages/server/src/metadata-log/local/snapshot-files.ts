@@ -62,12 +62,19 @@ export class SnapshotFiles {
     await this.#disk.remove(NEW_FILE);
     const file = await this.#disk.open(NEW_FILE, "create");
     const written = { bytes: 0, crc: 0 };
-    for await (const piece of pieces) {
-      await file.write(written.bytes, [piece], false);
-      written.bytes += piece.byteLength;
-      written.crc = crc32c(piece, written.crc);
+    try {
+      for await (const piece of pieces) {
+        await file.write(written.bytes, [piece], false);
+        written.bytes += piece.byteLength;
+        written.crc = crc32c(piece, written.crc);
+      }
+      await file.sync();
+    } catch (error) {
+      // It may be the room that is missing.
+      await file.close();
+      await this.#disk.remove(NEW_FILE);
+      throw error;
     }
-    await file.sync();
     await file.close();
     return written;
   }

@@ -262,6 +262,7 @@ class RecordedWriter {
     const invokedAt = this.#tick();
     const result = await this.#log.append(index, batch(value));
     const times = { invokedAt, answeredAt: this.#tick() };
+    ok(result.kind !== "full");
     if (result.kind === "conflict")
       this.#history.push({ kind: "append", index, value, answer: "conflict", endIndex: result.endIndex, ...times });
     else this.#history.push({ kind: "append", index, value, answer: result.kind, ...times });
