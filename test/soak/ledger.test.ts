@@ -1,6 +1,7 @@
 // Goal: what a reader missed, saw twice or in another order, is noticed.
-import { equal, match } from "node:assert/strict";
+import { equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { isValueAt, Seen, valueAt, Written } from "./ledger.ts";
 
 function written(end: number): Written {
@@ -38,4 +39,11 @@ test("a value belongs to its place and offset", () => {
   equal(isValueAt("t.0", 7, valueAt("t.0", 8)), false);
   equal(isValueAt("t.0", 7, valueAt("t.1", 7)), false);
   equal(isValueAt("t.0", 7, null), false);
+});
+
+test("a value does not shrink to nothing", () => {
+  for (const offset of [0, 7, 1_000_000]) {
+    const value = valueAt("t.0", offset);
+    ok(gzipSync(value).byteLength > value.byteLength * 0.7);
+  }
 });
