@@ -96,10 +96,11 @@ export function isValueAt(place: string, offset: number, value: Uint8Array | nul
 /** The same in each run (xorshift). */
 function noise(bytes: number): Buffer {
   let state = 2_463_534_242;
-  return Buffer.alloc(bytes).map(() => {
+  const next = (): number => {
     state ^= state << 13;
     state ^= state >>> 17;
     state ^= state << 5;
     return LETTERS.charCodeAt(state & 63);
-  });
+  };
+  return Buffer.from(Array.from({ length: bytes }, next));
 }
