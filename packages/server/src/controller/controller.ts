@@ -112,13 +112,39 @@ export class Controller {
     this.#epoch = controllerEpoch;
   }
 
+  /** Whether the newest claim is this controller's. What it does not know yet may say otherwise. */
+  get isController(): boolean {
+    return this.#epoch === this.state.controllerEpoch;
+  }
+
+  /** Becomes the controller at exactly the next index of the log. False: somebody else wrote first, and lives. */
+  async claimNext(): Promise<boolean> {
+    const controllerEpoch = this.state.controllerEpoch + 1;
+    const outcomes = await this.#writer.tryAppend([
+      encodeCommand({ controllerEpoch, command: { kind: "claim-controller", holder: this.#holder, controllerEpoch } }),
+    ]);
+    if (outcomes === undefined || outcomes.some(isRefusal)) return false;
+    this.#epoch = controllerEpoch;
+    return true;
+  }
+
+  /** Tells others that this controller lives: a batch without commands. False: somebody else wrote first. */
+  async sayAlive(): Promise<boolean> {
+    return (await this.#writer.tryAppend([])) !== undefined;
+  }
+
+  /** Applies what others have appended by now. */
+  follow(): Promise<void> {
+    return this.#writer.follow();
+  }
+
   /**
    * Appends one command; resolves with the state machine's answer, a refusal included. The methods below plan, submit and
    * turn refusals into errors.
    */
   async submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
     // Its own epoch, not the state's: that may be of another controller by now, for which this one must not speak.
-    if (this.#epoch !== this.state.controllerEpoch)
+    if (!this.isController)
       throw new QueueError("NOT_CONTROLLER", `this node is not the controller. epoch=${this.#epoch} current=${this.state.controllerEpoch}`);
     return (await this.#append(command, this.#epoch)) as Outcome<C["kind"]>;
   }
@@ -371,7 +397,7 @@ export class Controller {
     const outcomes = applyBatch(this.state, entry.index, decodeEntry(entry), effects);
     for (const listener of [...this.#listeners]) listener(effects, entry.index);
     this.#snapshotter.applied(entry.payload.byteLength);
-    this.#snapshotter.consider();
+    if (this.isController) this.#snapshotter.consider();
     return outcomes;
   }
 

@@ -26,3 +26,13 @@ export const CLOCK_LEAP_MS = 60_000;
 
 /** So long it has to stand there before records go because of it. */
 export const CLOCK_LEAP_BELIEVED_MS = 3_600_000;
+
+/** A standby that has seen nothing new for so long claims: from, to, drawn anew each time. */
+export const LEASE_MIN_MS = 2_000;
+export const LEASE_MAX_MS = 2_500;
+
+/** A controller that has appended nothing for so long says that it lives. */
+export const ALIVE_MS = 700;
+
+/** A read that takes longer tells that the log was away: silence before it proves nothing. */
+export const LEASE_READ_MS = LEASE_MIN_MS / 4;

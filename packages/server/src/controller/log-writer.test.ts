@@ -128,3 +128,31 @@ test("a log that does not answer makes callers wait up to a limit, then refuses"
   await rejects(writer.submit(command), { code: "OVERLOADED" });
   equal(waiting.length, 64);
 });
+
+test("a claim behind a batch that the claimant has not seen is none", async () => {
+  const cluster = new Cluster(1, 0);
+  const first = await cluster.open("first");
+  await cluster.run(first.claim());
+  const second = await cluster.open("second");
+  ok(await cluster.run(first.sayAlive()));
+  equal(await cluster.run(second.claimNext()), false);
+  ok(first.isController);
+  equal(second.state.index, 2, "what came first is applied");
+  equal(await cluster.run(second.claimNext()), true);
+  await cluster.run(first.follow());
+  ok(!first.isController);
+});
+
+test("several claim at once: one is the controller, and all agree", async () => {
+  for (let seed = 1; seed <= 20; seed += 1) {
+    const cluster = new Cluster(seed, 0.3);
+    const all = [await cluster.open("one"), await cluster.open("two"), await cluster.open("three")];
+    const claims = await cluster.run(Promise.all(all.map((controller) => controller.claimNext())));
+    equal(claims.filter((claimed) => claimed).length, 1, `seed ${seed}`);
+    await cluster.run(Promise.all(all.map((controller) => controller.follow())));
+    deepEqual(
+      all.map((controller) => controller.isController),
+      claims,
+    );
+  }
+});

@@ -19,6 +19,9 @@ export type LogWriterParts = Readonly<{
   fatal(error: Error): void;
 }>;
 
+/** A batch that goes in at the next index or not at all. */
+type Try = Readonly<{ payload: Uint8Array; resolve: (outcomes: Outcome[] | undefined) => void; reject: (error: Error) => void }>;
+
 type Waiting = Readonly<{ bytes: Uint8Array; resolve: (outcome: Outcome) => void; reject: (error: Error) => void }>;
 
 /**
@@ -29,6 +32,9 @@ export class LogWriter {
   readonly #parts: LogWriterParts;
   #waiting: Waiting[] = [];
   #pendingBytes = 0;
+  #tries: Try[] = [];
+  /** Resolved when everything that is in the log now is applied. */
+  #followers: Readonly<{ resolve: () => void; reject: (error: Error) => void }>[] = [];
   #running: Promise<void> | undefined;
   #failure: Error | undefined;
 
@@ -48,6 +54,24 @@ export class LogWriter {
     });
   }
 
+  /** Appends a batch of commands, or none, at exactly the next index. Undefined when another batch came first, which is applied. */
+  tryAppend(commands: readonly Uint8Array[]): Promise<Outcome[] | undefined> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#tries.push({ payload: encodeBatch(commands), resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
+  /** Applies what others have appended. */
+  follow(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#followers.push({ resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
   /** Resolves when nothing is waiting. */
   async idle(): Promise<void> {
     while (this.#running !== undefined) await this.#running;
@@ -57,11 +81,41 @@ export class LogWriter {
     const { clock } = this.#parts;
     try {
       await nextTurn(clock); // commands of one turn go together
-      while (this.#waiting.length > 0) await this.#appendNext();
+      while (await this.#runNext());
     } catch (error) {
       this.#fail(error as Error);
     }
     this.#running = undefined;
+  }
+
+  /** False: nothing is left to do. */
+  async #runNext(): Promise<boolean> {
+    if (this.#followers.length > 0) await this.#followLog();
+    else if (this.#tries.length > 0) await this.#tryNext();
+    else if (this.#waiting.length > 0) await this.#appendNext();
+    else return false;
+    return true;
+  }
+
+  async #followLog(): Promise<void> {
+    const followers = this.#followers.splice(0);
+    try {
+      await this.#catchUp(this.#parts.appliedIndex() + 1);
+      for (const { resolve } of followers) resolve();
+    } catch (error) {
+      for (const { reject } of followers) reject(error as Error);
+      throw error;
+    }
+  }
+
+  async #tryNext(): Promise<void> {
+    const next = must(this.#tries.shift(), "a batch to be tried");
+    try {
+      next.resolve(await this.#appendAt(this.#parts.appliedIndex() + 1, { nonce: this.#parts.nonce, payload: next.payload }));
+    } catch (error) {
+      next.reject(error as Error);
+      this.#goOnUnlessBroken(error);
+    }
   }
 
   async #appendNext(): Promise<void> {
@@ -71,8 +125,7 @@ export class LogWriter {
       group.forEach((waiting, at) => waiting.resolve(must(outcomes[at], "outcome of a command")));
     } catch (error) {
       for (const waiting of group) waiting.reject(error as Error);
-      // The next one may find room.
-      if (!(error instanceof QueueError && error.code === "DISK_FULL")) throw error;
+      this.#goOnUnlessBroken(error);
     }
   }
 
@@ -87,21 +140,26 @@ export class LogWriter {
     return group;
   }
 
-  /** Until the batch is in the log: behind what others appended, or, when that is unknown, asked again at the same index. */
+  /** Until the batch is in the log, behind what others appended. */
   async #append(batch: LogBatch): Promise<Outcome[]> {
-    const { log, clock, apply, appliedIndex, nonce } = this.#parts;
-    for (let mayBeThere = false; ; ) {
-      const index = appliedIndex() + 1;
+    for (;;) {
+      const outcomes = await this.#appendAt(this.#parts.appliedIndex() + 1, batch);
+      if (outcomes !== undefined) return outcomes;
+    }
+  }
+
+  /**
+   * Undefined when another batch is there, which is applied. Asked again at the same index while it is unknown.
+   * @throws {QueueError} DISK_FULL: it is not there and will not be.
+   */
+  async #appendAt(index: number, batch: LogBatch): Promise<Outcome[] | undefined> {
+    const { log, clock, apply, nonce } = this.#parts;
+    for (let mayBeThere = false; ; mayBeThere = true) {
       const result = await log.append(index, batch);
       if (result.kind === "appended") return apply({ index, nonce, payload: batch.payload });
+      if (result.kind === "conflict") return this.#catchUp(index);
       if (result.kind === "full" && !mayBeThere) throw diskFull(result.reason);
-      if (result.kind === "full" || result.kind === "unknown") {
-        mayBeThere = true;
-        await sleep(clock, UNKNOWN_RETRY_MS);
-      } else {
-        const own = await this.#catchUp(index);
-        if (own !== undefined) return own;
-      }
+      await sleep(clock, UNKNOWN_RETRY_MS);
     }
   }
 
@@ -120,10 +178,17 @@ export class LogWriter {
     }
   }
 
+  /** The next one may find room. */
+  #goOnUnlessBroken(error: unknown): void {
+    if (!(error instanceof QueueError && error.code === "DISK_FULL")) throw error;
+  }
+
   #fail(error: Error): void {
     this.#failure = error;
-    for (const waiting of this.#waiting) waiting.reject(error);
+    for (const { reject } of [...this.#waiting, ...this.#tries, ...this.#followers]) reject(error);
     this.#waiting = [];
+    this.#tries = [];
+    this.#followers = [];
     this.#pendingBytes = 0;
     this.#parts.fatal(error);
   }

@@ -1,0 +1,66 @@
+import { applyBatch } from "../../cluster/apply.ts";
+import { ClusterState } from "../../cluster/cluster-state.ts";
+import { decodeBatch } from "../../cluster/command-codec.ts";
+import { isRefusal, type Outcome } from "../../cluster/commands.ts";
+import { stateHash } from "../../cluster/state-hash.ts";
+import type { LogEntry } from "../../metadata-log/metadata-log.ts";
+import { check } from "./check-failure.ts";
+
+/**
+ * One history of commands: everybody who applied the same index has the same state, nobody goes back, and what was
+ * acknowledged stands in the log once, in the epoch of who acknowledged it.
+ */
+export class CommandHistory {
+  readonly #hashes = new Map<number, string>();
+  readonly #indexes = new Map<string, number>();
+  /** Name of a change → the epoch in which it was acknowledged. */
+  readonly #acknowledged = new Map<string, number>();
+
+  get acknowledged(): number {
+    return this.#acknowledged.size;
+  }
+
+  /** @throws {CheckFailure} */
+  applied(controller: string, state: ClusterState): void {
+    const hash = stateHash(state);
+    const known = this.#hashes.get(state.index);
+    check(known === undefined || known === hash, "history", () => `${controller} has another state at index ${state.index}`);
+    this.#hashes.set(state.index, hash);
+    this.#indexes.set(controller, state.index);
+  }
+
+  answered(name: string, epoch: number, outcome: Outcome): void {
+    if (!isRefusal(outcome)) this.#acknowledged.set(name, epoch);
+  }
+
+  /** @param entries The whole log. @throws {CheckFailure} */
+  checkLog(clusterId: string, entries: readonly LogEntry[]): void {
+    const state = new ClusterState(clusterId);
+    const done = new Map<string, number>();
+    const holders = new Map<number, string>();
+    for (const entry of entries) {
+      const commands = decodeBatch(entry.payload);
+      const outcomes = applyBatch(state, entry.index, commands, []);
+      commands.forEach(({ command, controllerEpoch }, at) => {
+        const outcome = outcomes[at];
+        if (outcome === undefined || isRefusal(outcome)) return;
+        if (command.kind === "claim-controller") {
+          check(!holders.has(controllerEpoch), "history", () => `epoch ${controllerEpoch} was claimed twice`);
+          holders.set(controllerEpoch, command.holder);
+        }
+        if (command.kind !== "set-client-metrics") return;
+        check(!done.has(command.name), "history", () => `${command.name} was done twice`);
+        check(
+          holders.get(controllerEpoch) === entry.nonce,
+          "history",
+          () => `${command.name} was done by who did not hold epoch ${controllerEpoch}`,
+        );
+        done.set(command.name, controllerEpoch);
+      });
+      const known = this.#hashes.get(entry.index);
+      check(known === undefined || known === stateHash(state), "history", () => `the log gives another state at index ${entry.index}`);
+    }
+    for (const [name, epoch] of this.#acknowledged)
+      check(done.get(name) === epoch, "history", () => `${name} was acknowledged in epoch ${epoch}, the log says ${done.get(name)}`);
+  }
+}
