@@ -81,20 +81,21 @@ export class LogWriter {
     const { clock } = this.#parts;
     try {
       await nextTurn(clock); // commands of one turn go together
-      while (await this.#runNext());
+      while (this.#hasWork) await this.#runNext();
     } catch (error) {
       this.#fail(error as Error);
     }
     this.#running = undefined;
   }
 
-  /** False: nothing is left to do. */
-  async #runNext(): Promise<boolean> {
-    if (this.#followers.length > 0) await this.#followLog();
-    else if (this.#tries.length > 0) await this.#tryNext();
-    else if (this.#waiting.length > 0) await this.#appendNext();
-    else return false;
-    return true;
+  /** Asked in the turn in which `#running` ends: what comes later begins a run of its own. */
+  get #hasWork(): boolean {
+    return this.#followers.length + this.#tries.length + this.#waiting.length > 0;
+  }
+
+  #runNext(): Promise<void> {
+    if (this.#followers.length > 0) return this.#followLog();
+    return this.#tries.length > 0 ? this.#tryNext() : this.#appendNext();
   }
 
   async #followLog(): Promise<void> {
