@@ -116,12 +116,8 @@ function serveStream(
   services: PeerServices,
   budget: PeerBudget,
 ): void {
-  if (headers[":method"] !== "POST" || !/^application\/grpc(\+proto)?(;|$)/.test(headers["content-type"] ?? "")) {
-    stream.on("error", () => {});
-    stream.respond({ ":status": 415 }, { endStream: true });
-    stream.close(http2.constants.NGHTTP2_NO_ERROR);
-    return;
-  }
+  const isGrpc = /^application\/grpc(\+proto)?(;|$)/.test(headers["content-type"] ?? "");
+  if (headers[":method"] !== "POST" || !isGrpc) return refuseStranger(stream, parts);
   const path = headers[":path"] ?? "";
   const call = services.calls.get(path);
   const accept: StreamHandler = (served) => {
@@ -130,6 +126,14 @@ function serveStream(
     return handler(served);
   };
   serve(stream, headers["grpc-timeout"], parts, accept, call === undefined ? undefined : parts.limits.callMsMax);
+}
+
+/** No gRPC at all: an answer of HTTP, and what it still sends is not kept. */
+function refuseStranger(stream: http2.ServerHttp2Stream, { clock, limits }: PeerStreamParts): void {
+  stream.on("error", () => {}).resume();
+  stream.respond({ ":status": 415 }, { endStream: true });
+  const timer = clock.after(limits.firstBytesMs, () => stream.close(http2.constants.NGHTTP2_NO_ERROR));
+  stream.once("close", () => timer.cancel());
 }
 
 /** A duration that is none refuses the stream. */

@@ -284,7 +284,11 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
       const here = opened(all.connection, 60);
       here.stream.send(message(1));
       const there = await all.ends.next();
-      equal((await here.untilClosed())?.code, "deadline");
+      await peers.waitMs(400);
+      deepEqual(
+        here.closings.map((error) => error?.code),
+        ["deadline"],
+      );
       ok(["deadline", "cancelled"].includes((await there.untilClosed())?.code ?? ""));
       await done(all);
     },
