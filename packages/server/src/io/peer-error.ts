@@ -64,11 +64,6 @@ export class PeerError extends Error {
   toQueueError(): QueueError {
     return new QueueError(this.error, this.message, { cause: this });
   }
-
-  /** At the edge of a transport: what is no error of peers is one of ours. */
-  static from(thrown: unknown): PeerError {
-    return thrown instanceof PeerError ? thrown : new PeerError("lost", "internal error", { cause: thrown });
-  }
 }
 
 const BY_KIND = {
