@@ -163,7 +163,7 @@ export class Broker {
     const metrics = this.tierMetrics;
     const { clusterId } = this;
     this.bucket = parts.bucket;
-    const failed = (error: Error): void => this.bucket.failed(error);
+    const failed = (error: Error, again?: () => Promise<unknown>): void => this.bucket.failed(error, again);
     const rates = byteRates(clock, config);
     this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed, rates }, config.readMemoryBytes);
     const fatal = (error: Error): void => world.fatal(error);

@@ -1,6 +1,7 @@
 import { equal, match } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
+import { ObjectStoreError } from "../io/object-store.ts";
 import { append, readAll, records, TOPIC } from "../testing/partition-fixture.ts";
 import { SimBroker } from "../testing/sim-broker.ts";
 import { HEALTHY_OBJECT_STORE } from "../testing/sim-io/object-store.ts";
@@ -54,5 +55,21 @@ test("a read that object storage does not answer is in health, until it answers"
   await pass(10_000);
   equal(healthOf(up()).status, "ok");
   equal((await world.settle(readAll(partition()))).length, 1);
+  await world.settle(node.stop());
+});
+
+test("a bucket that lists and does not read is in health, until it reads", async () => {
+  const { world, node, up, pass } = idleNode();
+  await world.settle(node.start());
+  const { bucket } = up();
+  let reads = false;
+  const again = (): Promise<void> =>
+    reads ? Promise.resolve() : Promise.reject(new ObjectStoreError("unavailable", "EIO: i/o error, read"));
+  bucket.failed(new Error("EIO: i/o error, read"), again);
+  await pass(30_000);
+  match(healthOf(up()).problems.join(), /object storage fails: EIO/);
+  reads = true;
+  await pass(10_000);
+  equal(healthOf(up()).status, "ok");
   await world.settle(node.stop());
 });

@@ -1,6 +1,6 @@
 import { withinTime } from "../io/backoff.ts";
 import type { Clock, Timer } from "../io/clock.ts";
-import type { ObjectStore } from "../io/object-store.ts";
+import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
 import type { Log } from "../telemetry/log.ts";
 import { foreignKey } from "../tier/bucket-owner.ts";
 
@@ -19,6 +19,7 @@ export class BucketWatch {
   readonly #clock: Clock;
   readonly #log: Log;
   #problem: string | undefined;
+  #again: (() => Promise<unknown>) | undefined;
   #timer: Timer | undefined;
   #isAsking = false;
   #stopped = false;
@@ -48,9 +49,14 @@ export class BucketWatch {
     }
   }
 
-  /** Somebody asked something of it in vain. */
-  failed(error: Error): void {
+  /**
+   * Somebody asked something of it in vain. `again`: asks the same once more, since a store that lists well may fail to read; else it is
+   * well when it lists.
+   */
+  failed(error: Error, again?: () => Promise<unknown>): void {
+    if (this.#problem === undefined) this.#log.warn("a read of object storage fails", { reason: error.message });
     this.#problem = error.message;
+    this.#again = again ?? this.#again;
     if (this.#stopped || this.#isAsking || this.#timer !== undefined) return;
     this.#timer = this.#clock.after(ASK_AGAIN_MS, () => {
       this.#timer = undefined;
@@ -67,6 +73,8 @@ export class BucketWatch {
     this.#isAsking = true;
     try {
       const foreign = await foreignKey(this.#store, this.#clusterId);
+      await this.#again?.().catch(ifUnavailable);
+      this.#again = undefined;
       this.#isAsking = false;
       this.#answered(foreign);
       return foreign;
@@ -78,7 +86,14 @@ export class BucketWatch {
   }
 
   #answered(foreign: string | undefined): void {
+    if (this.#problem !== undefined && foreign === undefined) this.#log.info("object storage answers again");
     this.#problem = foreign === undefined ? undefined : `it holds objects of another cluster. key=${foreign}`;
     if (foreign !== undefined) this.#log.error("object storage holds objects of another cluster", { key: foreign });
   }
+}
+
+/** An object that is gone or too short meanwhile is an answer. */
+function ifUnavailable(error: unknown): void {
+  if (error instanceof ObjectStoreError && (error.code === "not-found" || error.code === "range")) return;
+  throw error;
 }

@@ -13,8 +13,8 @@ export type StoreReadParts = Readonly<{
   clock: Clock;
   random: Random;
   metrics: TierMetrics;
-  /** Told when the store does not answer a read as it should. */
-  failed?: (error: ObjectStoreError) => void;
+  /** Told when the store does not answer a read as it should, and how to ask the same again. */
+  failed?: (error: ObjectStoreError, again: () => Promise<unknown>) => void;
   /** Absent: no limit. */
   rates?: ByteRates | undefined;
 }>;
@@ -52,7 +52,7 @@ export async function readStore(
       if (error.code === "not-found") throw new ObjectMissingError(key, { cause: error });
       if (error.code === "range") throw corrupt(where, "the object is shorter than it was", { cause: error });
       if (backoff.failures + 1 >= READ_TRIES_MAX || error.code === "denied") {
-        parts.failed?.(error);
+        parts.failed?.(error, () => readOnce(parts, key, start, end, where, undefined));
         throw unavailable(error, where);
       }
       await sleep(parts.clock, backoff.nextMs());
