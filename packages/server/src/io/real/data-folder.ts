@@ -5,7 +5,7 @@ import { assert } from "../../base/assert.ts";
 import type { Disk, DiskFile } from "../disk.ts";
 import { assertDiskPath, ROOT } from "../disk-path.ts";
 import { DataFile } from "./data-file.ts";
-import { asDiskCall } from "./disk-errors.ts";
+import { asDiskCall, isOurs } from "./disk-errors.ts";
 import { type DiskCalls, DiskExecutor } from "./disk-executor.ts";
 import { LOCK_FILE } from "./lock.ts";
 
@@ -40,7 +40,7 @@ export class DataFolder implements Disk {
   async list(path: string): Promise<readonly string[]> {
     const full = path === ROOT ? this.root : this.#full(path);
     try {
-      return (await asDiskCall(() => fs.readdir(full))).sort();
+      return (await asDiskCall(() => fs.readdir(full))).filter(isOurs).sort();
     } catch (error) {
       if ((error as { code?: string }).code === "not-found") return [];
       throw error;

@@ -35,3 +35,11 @@ export function errorCodeOf(error: unknown): string | undefined {
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What a file system has in its root for itself: nobody's data, and often nobody's to read. */
+const LOST_AND_FOUND = "lost+found";
+
+/** Whether a name in a folder is ours to look at: a folder may be the root of a file system. */
+export function isOurs(name: string): boolean {
+  return name !== LOST_AND_FOUND;
+}

@@ -17,7 +17,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { ObjectStoreError, type StoredObject } from "../object-store.ts";
-import { errorCodeOf } from "./disk-errors.ts";
+import { errorCodeOf, isOurs } from "./disk-errors.ts";
 import { OBJECT_LIST_AHEAD_KEYS, OBJECT_TEMPORARY_AGE_MS } from "./limits.ts";
 import { attempt } from "./object-errors.ts";
 import { ObjectWriter } from "./object-writer.ts";
@@ -192,8 +192,9 @@ export class ObjectDirectory {
 
   /** In the order of the keys: a folder's name counts with its slash. */
   #collect(folder: string, prefix: string, after: string, countMax: number, keys: string[]): void {
-    const entries = readdirSync(`${this.#root}/${folder}`, { withFileTypes: true }).filter(({ name }) => !name.startsWith("."));
-    const paths = entries.map((entry) => (entry.isDirectory() ? `${folder}${entry.name}/` : `${folder}${entry.name}`)).sort();
+    const entries = readdirSync(`${this.#root}/${folder}`, { withFileTypes: true });
+    const ours = entries.filter(({ name }) => !name.startsWith(".") && isOurs(name));
+    const paths = ours.map((entry) => (entry.isDirectory() ? `${folder}${entry.name}/` : `${folder}${entry.name}`)).sort();
     for (const path of paths) {
       if (keys.length >= countMax) return;
       const front = path.slice(0, prefix.length);
