@@ -41,6 +41,10 @@ export function healthOf(broker: Broker): Health {
   if (broker.collector.problem !== undefined) problems.push(`objects of no use stay in object storage: ${broker.collector.problem}`);
   if (metadataLog.roomProblem !== undefined)
     problems.push(`the disk of the metadata is full: topics, options and uploads wait until there is room; ${metadataLog.roomProblem}`);
+  if (wal.sizeProblem !== undefined) {
+    const sizes = `${formatBytes(capacityBytes)} instead of ${formatBytes(config.walCapacityBytes)}`;
+    problems.push(`the write-ahead log has ${sizes} until there is room for its files; ${wal.sizeProblem}`);
+  }
   if (wal.readProblem !== undefined)
     problems.push(`the disk fails to read the write-ahead log: ${wal.readProblem}; nothing is given up, whoever reads there tries again`);
   if (isShort)

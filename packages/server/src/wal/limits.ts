@@ -88,6 +88,11 @@ export const BASES_SHARE_MAX = 1 / 16;
 export const FILL_STEP_BYTES = 1 * MiB;
 export const FILL_PAUSE_MS = 1;
 export const FILL_STEPS_PER_SYNC = 8;
+
+/** A file that found no room is tried again so often, */
+export const GROW_RETRY_MS = 5_000;
+/** when there is so much more than it needs. */
+export const GROW_SPARE_BYTES = 16 * MiB;
 /** Files that are zero-filled before `open` returns. */
 export const FILES_FILLED_FIRST = 2;
 

@@ -3,8 +3,8 @@ import { type Clock, sleep } from "../io/clock.ts";
 import { type Disk, DiskError } from "../io/disk.ts";
 import type { Log } from "../telemetry/log.ts";
 import { encodeFileHeader, type NeededFile, WAL_FORMAT_VERSION } from "./file-header-codec.ts";
-import { FILL_PAUSE_MS, FILL_STEP_BYTES, FILL_STEPS_PER_SYNC } from "./limits.ts";
-import { WalFile, walFilePath } from "./wal-file.ts";
+import { FILL_PAUSE_MS, FILL_STEP_BYTES, FILL_STEPS_PER_SYNC, GROW_RETRY_MS, GROW_SPARE_BYTES } from "./limits.ts";
+import { WalFile, type WalFileState, walFilePath } from "./wal-file.ts";
 
 export type WalFilesOptions = Readonly<{ folder: string; fileBytes: number; fileCount: number }>;
 
@@ -25,8 +25,9 @@ export class WalFiles {
   #closed = false;
   #freeCount = 0;
   #absentCount = 0;
-  /** The disk is full: what is absent stays absent. */
-  #cannotGrow = false;
+  /** Why files are missing, as long as some are: then only those count that are there. */
+  #problem: string | undefined;
+  #endRest: (() => void) | undefined;
   /** Zeros are written beside live traffic. */
   #behind = false;
   #filling: Promise<void> = Promise.resolve();
@@ -77,13 +78,18 @@ export class WalFiles {
     this.#absentCount = 0;
     for (const { state } of this.slots) {
       if (state === "free") this.#freeCount += 1;
-      else if ((state === "absent" || state === "filling") && !this.#cannotGrow) this.#absentCount += 1;
+      else if (isMissing(state) && this.#problem === undefined) this.#absentCount += 1;
     }
   }
 
   /** Files that exist or will. */
   get usableCount(): number {
-    return this.#cannotGrow ? this.slots.filter((file) => file.state !== "absent").length : this.slots.length;
+    return this.#problem === undefined ? this.slots.length : this.slots.filter(({ state }) => !isMissing(state)).length;
+  }
+
+  /** Why the log is smaller than configured; undefined: it is not. */
+  get problem(): string | undefined {
+    return this.#problem;
   }
 
   /** Current and full ones, the oldest first. */
@@ -171,20 +177,35 @@ export class WalFiles {
   /** Makes the first missing file; none when the disk is full or all are there. */
   async createOne(): Promise<void> {
     const file = this.slots.find((slot) => slot.state === "absent");
-    if (file === undefined || this.#cannotGrow) return;
+    if (file !== undefined && this.#problem === undefined) await this.#made(file);
+  }
+
+  async #made(file: WalFile): Promise<boolean> {
     try {
       await this.create(file);
+      return true;
     } catch (error) {
       if (!(error instanceof DiskError)) throw error;
-      this.#cannotMake(file, error);
+      await this.#cannotMake(file, error);
+      return false;
     }
   }
 
-  #cannotMake(file: WalFile, error: DiskError): void {
+  /** What there is of it goes: others may need the room. */
+  async #cannotMake(file: WalFile, error: DiskError): Promise<void> {
+    const { handle } = file;
+    file.handle = undefined;
     file.state = "absent";
-    this.#cannotGrow = true;
+    if (this.#problem === undefined)
+      this.#log.warn("cannot make more WAL files: the log is smaller than configured", { slot: file.slot, code: error.code });
+    this.#problem = error.message;
     this.recount();
-    this.#log.warn("cannot make more WAL files: the log is smaller than configured", { slot: file.slot, code: error.code });
+    try {
+      await handle?.close();
+      await this.#disk.remove(walFilePath(this.#folder, file.slot));
+    } catch (failed) {
+      if (!(failed instanceof DiskError)) throw failed;
+    }
   }
 
   /** Completes a file that an earlier process did not finish filling. */
@@ -206,7 +227,7 @@ export class WalFiles {
     await file.disk.sync();
   }
 
-  /** Creates the missing files, one after the other, behind the back of the writer. A full disk ends it early, with a warning. */
+  /** Creates the missing files, one after the other, behind the back of the writer; on a full disk when there is room again. */
   fillBehind(changed: () => void): void {
     this.#behind = true;
     this.#filling = this.#createMissing(changed);
@@ -214,22 +235,45 @@ export class WalFiles {
 
   async #createMissing(changed: () => void): Promise<void> {
     for (const file of this.slots) {
-      if (this.#closed) return;
-      if (file.state !== "absent") continue;
-      try {
-        await this.create(file);
-      } catch (error) {
-        if (!(error instanceof DiskError) || this.#closed) return;
-        this.#cannotMake(file, error);
+      while (!this.#closed && file.state === "absent") {
+        const isMade = (await this.#hasRoom()) && (await this.#made(file));
+        if (this.#closed) return;
+        changed();
+        if (!isMade) await this.#rest();
       }
-      changed();
-      if (this.#cannotGrow) return;
     }
+    if (this.#problem === undefined || this.#closed) return;
+    this.#log.info("the write-ahead log has all of its files");
+    this.#problem = undefined;
+    this.recount();
+    changed();
+  }
+
+  /** Once something failed nothing is tried that would take the last room from others. */
+  async #hasRoom(): Promise<boolean> {
+    if (this.#problem === undefined) return true;
+    const free = await this.#disk.freeBytes().catch(() => 0);
+    return free >= this.fileBytes + GROW_SPARE_BYTES;
+  }
+
+  #rest(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#clock.after(GROW_RETRY_MS, resolve);
+      this.#endRest = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#endRest?.();
     await this.#filling;
     for (const file of this.slots) await file.handle?.close();
   }
+}
+
+function isMissing(state: WalFileState): boolean {
+  return state === "absent" || state === "filling";
 }

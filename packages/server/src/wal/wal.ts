@@ -263,6 +263,11 @@ export class Wal {
     };
   }
 
+  /** Why the log is smaller than configured; undefined: it is not, or its files are still being made. */
+  get sizeProblem(): string | undefined {
+    return this.#log.files.problem;
+  }
+
   /** What the disk says of a read that fails; undefined: it reads. */
   get readProblem(): string | undefined {
     return this.#log.reads.problem;
