@@ -21,6 +21,7 @@ export async function* listPages(store: ObjectStore, clock: Clock, prefix: strin
     if (keys.length > 0) yield pageOf(keys, clusterId);
     const last = keys.at(-1);
     if (last === undefined || keys.length < LIST_KEYS_MAX) return;
+    if (last <= after) throw new ObjectStoreError("unavailable", `the store's list does not go on behind a name. after=${after}`);
     after = last;
     await sleep(clock, 0);
   }
