@@ -4,7 +4,8 @@ import { type CallContext, storeError } from "./cloud-errors.ts";
 
 /**
  * The bytes of a range from the answer's body; each is copied once, to its place.
- * @param contentRange The answer's header: `bytes 3-6/10`. Says whether the object is shorter, or the range was ignored.
+ * @param contentRange The answer's header: `bytes 3-6/10`. Says whether the object is shorter, or the range was ignored. A server
+ *   may send less of a range than there is; that is tried again, while an object that is shorter is damaged.
  */
 export async function readRange(
   context: CallContext,
@@ -15,11 +16,10 @@ export async function readRange(
   signal: AbortSignal,
 ): Promise<Uint8Array> {
   addAbortSignal(signal, body);
-  const match = /^bytes (\d+)-(\d+)\//.exec(contentRange ?? "");
-  const isOurs = Number(match?.[1]) === start && Number(match?.[2]) < end;
-  if (match === null || !isOurs || Number(match[2]) < end - 1) {
+  const [, first, last, total] = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(contentRange ?? "") ?? [];
+  if (Number(first) !== start || Number(last) !== end - 1) {
     body.on("error", () => undefined).destroy();
-    if (isOurs) throw storeError(context, "range", `the object is shorter than ${end} bytes`);
+    if (Number(first) === start && Number(total) < end) throw storeError(context, "range", `the object is shorter than ${end} bytes`);
     throw storeError(context, "unavailable", "the answer is not the range that was asked for");
   }
   const bytes = target ?? Buffer.allocUnsafeSlow(end - start);
