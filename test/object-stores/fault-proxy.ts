@@ -2,12 +2,13 @@ import { createServer, type IncomingMessage, request, type Server, type ServerRe
 import type { AddressInfo, Socket } from "node:net";
 
 /**
- * What becomes of one request: `answer` instead of the store; `slow`: passed on later; `cut-request` and `cut-answer`: the
- * connection ends within the bytes; `silent`: nothing ever comes, nothing was done; `applied`: done, and nothing comes;
- * `rewrite`: the store's answer, changed.
+ * What becomes of one request: `answer` instead of the store; `early`: the same, before a byte of the body is read; `slow`: passed
+ * on later; `cut-request` and `cut-answer`: the connection ends within the bytes; `silent`: nothing ever comes, nothing was done;
+ * `applied`: done, and nothing comes; `rewrite`: the store's answer, changed.
  */
 export type Fault =
   | Readonly<{ kind: "answer"; status: number; headers?: Readonly<Record<string, string>>; body?: string }>
+  | Readonly<{ kind: "early"; status: number }>
   | Readonly<{ kind: "slow"; ms: number }>
   | Readonly<{ kind: "cut-request" | "cut-answer"; afterBytes: number }>
   | Readonly<{ kind: "silent" | "applied" }>
@@ -22,6 +23,8 @@ export class FaultProxy {
   readonly #sockets = new Set<Socket>();
   #isAway = false;
   #fault: { readonly fault: Fault; readonly method: string; times: number } | undefined;
+  /** Connections that were ever made. */
+  madeCount = 0;
   /** Requests that a fault was made of. */
   hits = 0;
 
@@ -33,6 +36,7 @@ export class FaultProxy {
     server.on("connection", (socket: Socket) => {
       if (this.#isAway) return void socket.destroy();
       this.#sockets.add(socket);
+      this.madeCount += 1;
       socket.on("close", () => this.#sockets.delete(socket)).on("error", () => undefined);
     });
   }
@@ -87,6 +91,11 @@ export class FaultProxy {
       case "answer":
         incoming.resume();
         outgoing.writeHead(fault.status, fault.headers).end(fault.body);
+        return;
+      case "early":
+        incoming.pause().socket.write(`HTTP/1.1 ${fault.status} Early\r\ncontent-length: 0\r\n\r\n`);
+        // Only who reads sees that a connection has ended.
+        setTimeout(() => incoming.resume(), 300);
         return;
       case "slow":
         setTimeout(() => this.#pass(incoming, outgoing), fault.ms);

@@ -19,12 +19,16 @@ export type Dialect = Readonly<{
   busy: Fault;
   /** Its answer to a put, with another checksum than what it computed; undefined: another answer than ours is ignored. */
   otherChecksum: Fault;
+  /** An answer of success that says nothing of what was stored. */
+  emptyAnswer: Fault;
   /** What a store with other checksums confirms. */
   confirmsOther: number | undefined;
 }>;
 
 const LIMITS: CallLimits = { readMs: 5_000, writeMs: 5_000 };
 const IMPATIENT: CallLimits = { readMs: 250, writeMs: 250 };
+/** More than the buffers of a connection take. */
+const HUGE = Buffer.from(new SharedArrayBuffer(48 * 1024 * 1024));
 const LARGE = Buffer.from(new SharedArrayBuffer(3 * 1024 * 1024)).fill("0123456789");
 
 /** Calls without the thread between, so that a test can be short of time. */
@@ -97,6 +101,28 @@ export function faultSuite(name: string, missing: string | undefined, start: () 
       equal(await calls().head("never"), undefined);
     });
 
+    test("an answer before the body is read ends the request: nobody goes on sending", async () => {
+      const openBefore = proxy.openCount;
+      proxy.fail(putMethod, { kind: "early", status: 503 });
+      await rejects(calls().put("early", bodyOf(HUGE)), { code: "unavailable" });
+      equal(proxy.hits, 1);
+      await until("the connection is closed", () => proxy.openCount <= openBefore, 2_000);
+    });
+
+    test("connections are kept from call to call", async () => {
+      const kept = calls();
+      await kept.put("kept", bodyOf(LARGE));
+      const madeBefore = proxy.madeCount;
+      for (let n = 0; n < 10; n += 1) {
+        await kept.read("kept", 0, 100_000, undefined);
+        await kept.head("kept");
+        await kept.list("kept", "", 10);
+        await kept.put(`kept-${n}`, bodyOf("x"));
+        await kept.remove(`kept-${n}`);
+      }
+      ok(proxy.madeCount - madeBefore <= 3, `${proxy.madeCount - madeBefore} connections for 50 calls`);
+    });
+
     test("a slow answer is taken", async () => {
       await calls().put("slow", bodyOf("slow"));
       proxy.fail("GET", { kind: "slow", ms: 100 });
@@ -126,6 +152,13 @@ export function faultSuite(name: string, missing: string | undefined, start: () 
       deepEqual(stored, { bytes: 5, crc32c: dialect.confirmsOther });
     });
 
+    test("success without a word, and nothing there: nobody knows what became of the put", async () => {
+      proxy.fail(putMethod, dialect.emptyAnswer);
+      const put = calls().put("nothing", bodyOf("bytes"));
+      if (putMethod === "PUT" && dialect.confirmsOther === undefined) return void (await put);
+      await rejects(put, { code: "unknown" });
+    });
+
     test("a store that is not there is unavailable at once, for puts too", async () => {
       const gone = callsTo({ ...server.place, endpoint: server.endpoint.replace(/:\d+/, ":1") });
       await rejects(gone.put("k", bodyOf("x")), { code: "unavailable", message: /ECONNREFUSED/ });
@@ -140,11 +173,15 @@ export function faultSuite(name: string, missing: string | undefined, start: () 
     });
 
     test("an answer that something else gives is no absent object", async () => {
-      proxy.fail("GET", { kind: "answer", status: 404, body: "<html>nginx</html>" });
-      await rejects(
-        calls().read("k", 0, 1, undefined),
-        (error: ObjectStoreError) => error.code === "denied" || error.code === "unavailable",
-      );
+      const page =
+        "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body><center><h1>404 Not Found</h1></center></body>\r\n</html>\r\n";
+      const answer: Fault = { kind: "answer", status: 404, headers: { "content-type": "text/html" }, body: page };
+      await calls().put("k", bodyOf("x"));
+      proxy.fail("GET", answer);
+      await rejects(calls().read("k", 0, 1, undefined), { code: "denied" });
+      proxy.fail("DELETE", answer);
+      await rejects(calls().remove("k"), { code: "denied" });
+      equal((await calls().head("k"))?.bytes, 1);
     });
 
     test("no more calls than allowed are under way, and those that wait have an end too", async () => {

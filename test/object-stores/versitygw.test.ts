@@ -1,8 +1,10 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { removeAbandonedUploads } from "@tidemq/server/io/real/cloud/s3-multipart.ts";
-import { until } from "../process/server-process.ts";
+import { temporaryFolder, until } from "../process/server-process.ts";
 import { storeSuite } from "./contract.ts";
 import { FaultProxy } from "./fault-proxy.ts";
 import { bodyOf, callsTo, rejectsDenied, withEnvironment } from "./faults.ts";
@@ -53,13 +55,19 @@ storeSuite("versitygw", WITHOUT_VERSITYGW, startVersitygw, true, (server) => {
     proxy.stop();
   });
 
-  test("puts in parts that nobody ended are removed after a day, and only below the prefix", async () => {
-    for (const key of ["left/1", "left/2", "other/3"]) await leaveUpload(admin(), key);
+  test("puts in parts that nobody ended are removed after a day, and only our own below the prefix", async () => {
+    const own = (n: number) => `c/data/1/7/00000000000${n}-0123456789abcdef.records`;
+    for (const key of [`left/${own(1)}`, `left/${own(2)}`, `other/${own(3)}`, "left/backup.tar"]) await leaveUpload(admin(), key);
     const parts = { client: admin(), place: "", credentialsAdvice: "" };
     await removeAbandonedUploads(parts, BUCKET, "left/");
-    equal((await unfinishedUploads(admin())).length, 3);
-    await removeAbandonedUploads(parts, BUCKET, "left/", Date.now() + 25 * 3_600_000);
-    deepEqual(await unfinishedUploads(admin()), ["other/3"]);
+    equal((await unfinishedUploads(admin())).length, 4);
+    const aDayLater = Date.now() + 25 * 3_600_000;
+    await removeAbandonedUploads(parts, BUCKET, "left/", aDayLater);
+    deepEqual(await unfinishedUploads(admin()), ["left/backup.tar", `other/${own(3)}`]);
+    // A bucket without a prefix may be shared with anybody.
+    await leaveUpload(admin(), own(4));
+    await removeAbandonedUploads(parts, BUCKET, "", aDayLater);
+    deepEqual(await unfinishedUploads(admin()), ["left/backup.tar", `other/${own(3)}`]);
   });
 
   test("wrong credentials, and none, say what to do and nothing secret", async () => {
@@ -77,6 +85,18 @@ storeSuite("versitygw", WITHOUT_VERSITYGW, startVersitygw, true, (server) => {
     );
     const none = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_EC2_METADATA_DISABLED: "true" };
     await withEnvironment(none, () => rejectsDenied(callsTo(place).put("k", bodyOf("x")), /no credentials were found: S3/, secrets));
+  });
+
+  test("a program that is asked for credentials and does not answer holds up no call", async () => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, "config"), "[default]\ncredential_process = sleep 8\n");
+    const environment = { AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined, AWS_CONFIG_FILE: join(folder, "config") };
+    await withEnvironment({ ...environment, AWS_SHARED_CREDENTIALS_FILE: join(folder, "none") }, async () => {
+      const startMs = performance.now();
+      const calls = callsTo(server().place, { readMs: 250, writeMs: 250 });
+      await rejects(calls.put("k", bodyOf("x")), { code: "unknown", message: /no answer within 250 ms/ });
+      ok(performance.now() - startMs < 4_000, `${performance.now() - startMs} ms`);
+    });
   });
 
   test("a wrong region says which option to set", async () => {

@@ -17,7 +17,7 @@ export async function startVersitygw(): Promise<StoreServer> {
   const port = await freePort();
   const environment = { ROOT_ACCESS_KEY: VERSITYGW_KEYS.AWS_ACCESS_KEY_ID, ROOT_SECRET_KEY: VERSITYGW_KEYS.AWS_SECRET_ACCESS_KEY };
   const backend = ["posix", "--sidecar", join(folder, "side"), join(folder, "store")];
-  const server = new StoreProcess(installed("bin/versitygw"), ["--port", `127.0.0.1:${port}`, ...backend], environment);
+  const server = new StoreProcess(installed("bin/versitygw"), ["--keep-alive", "--port", `127.0.0.1:${port}`, ...backend], environment);
   const endpoint = `http://127.0.0.1:${port}`;
   await server.ready(() => answers(endpoint));
   return {

@@ -26,10 +26,18 @@ test("answers, by what was asked", () => {
     [429, "", ["unavailable", "unavailable", "unavailable", "unavailable"]],
     [500, "InternalError", ["unknown", "unavailable", "unavailable", "unavailable"]],
     [503, "SlowDown", ["unavailable", "unavailable", "unavailable", "unavailable"]],
+    [400, "ExpiredToken", ["denied", "denied", "denied", "denied"]],
+    [501, "NotImplemented", ["denied", "denied", "denied", "denied"]],
     [504, "", ["unknown", "unavailable", "unavailable", "unavailable"]],
     [507, "", ["full", "full", "full", "full"]],
   ];
   for (const [status, code, expected] of cases) deepEqual(codes(status, code), expected, `${status} ${code}`);
+});
+
+test("that an object is gone is believed of the service alone", () => {
+  const codeOf = (code: string) => refusal(context("remove"), { status: 404, code }).code;
+  deepEqual(["NoSuchKey", "BlobNotFound", "notFound"].map(codeOf), ["not-found", "not-found", "not-found"]);
+  equal(codeOf(""), "denied");
 });
 
 test("what a person can do about it is said", () => {
@@ -54,6 +62,7 @@ test("without an answer: a put may have been done, unless nothing was sent", () 
   equal(noConnection(context("put"), "ECONNRESET").code, "unknown");
   equal(noConnection(context("remove"), "EPIPE").code, "unknown");
   equal(noConnection(context("read"), "ECONNRESET").code, "unavailable");
+  for (const lost of ["read ETIMEDOUT", "write EHOSTUNREACH"]) equal(noConnection(context("put"), lost).code, "unknown");
   equal(noAnswerInTime(context("put"), 5).code, "unknown");
   equal(noAnswerInTime(context("list"), 5).code, "unavailable");
 });
@@ -65,4 +74,6 @@ test("the word of an error is that of the system, however deep", () => {
   equal(errorWord(Object.assign(new Error("x", { cause: system }), { code: "REQUEST_SEND_ERROR" })), "ECONNREFUSED");
   equal(errorWord(new AggregateError([system], "all failed")), "ECONNREFUSED");
   equal(errorWord(new TypeError("secret")), "TypeError");
+  const lost = (syscall: string) => errorWord(Object.assign(new Error("lost"), { code: "ETIMEDOUT", syscall }));
+  deepEqual(["connect", "read", "write"].map(lost), ["ETIMEDOUT", "read ETIMEDOUT", "write ETIMEDOUT"]);
 });

@@ -14,6 +14,8 @@ export type CallContext = Readonly<{
 /** An answer that is no success. `code`: the service's own word. Its message is never shown: some quote signatures and keys. */
 export type RefusedAnswer = Readonly<{ status: number; code: string }>;
 
+const EXPIRED = "the credentials are temporary and have expired, or are none: renew them";
+
 /** By the service's own word, where that says more than the status. */
 const BY_CODE: Readonly<Record<string, readonly [ObjectStoreErrorCode, string]>> = {
   NoSuchBucket: ["denied", "there is no such bucket: create it, or correct --object-storage"],
@@ -26,6 +28,9 @@ const BY_CODE: Readonly<Record<string, readonly [ObjectStoreErrorCode, string]>>
   ConditionalRequestConflict: ["unavailable", "another write of the same key is under way"],
   OperationAborted: ["unavailable", "another change is under way"],
   BlobAlreadyExists: ["exists", "the key is taken"],
+  ExpiredToken: ["denied", EXPIRED],
+  TokenRefreshRequired: ["denied", EXPIRED],
+  InvalidToken: ["denied", EXPIRED],
   BadDigest: ["unavailable", "the store received other bytes than were sent"],
   XAmzContentChecksumMismatch: ["unavailable", "the store received other bytes than were sent"],
   Md5Mismatch: ["unavailable", "the store received other bytes than were sent"],
@@ -76,7 +81,7 @@ export function storeError({ place, key }: CallContext, code: ObjectStoreErrorCo
 }
 
 function codeOfStatus(context: CallContext, status: number): ObjectStoreErrorCode {
-  if (status === 401 || status === 403 || (status >= 300 && status < 400)) return "denied";
+  if (status === 401 || status === 403 || status === 501 || (status >= 300 && status < 400)) return "denied";
   if (status === 404) return "not-found";
   if (status === 412 && context.call === "put") return "exists";
   if (status === 416) return "range";
@@ -86,9 +91,9 @@ function codeOfStatus(context: CallContext, status: number): ObjectStoreErrorCod
   return isWrite(context) ? "unknown" : "unavailable";
 }
 
-/** That an object is missing is a strong word: only the service's own counts, where its answer can have one. */
+/** That an object is missing is a strong word: only the service's own counts. The answer to a HEAD can have none. */
 function isAbsence({ call }: CallContext, code: string): boolean {
-  return ABSENT.test(code) || (code === "" && (call === "head" || call === "remove"));
+  return ABSENT.test(code) || (code === "" && call === "head");
 }
 
 const ABSENT = /^(NoSuchKey|BlobNotFound|notFound)$/;
@@ -99,6 +104,7 @@ function adviceOfStatus({ credentialsAdvice }: CallContext, status: number): str
   if (status === 404) return "no such object";
   if (status === 412) return "the key is taken";
   if (status === 416) return "the object is shorter";
+  if (status === 501) return "the store lacks what is needed: it must create an object only once (If-None-Match)";
   if (status === 503 || status === 429) return "the store is busy or away";
   return "the store cannot do it";
 }
@@ -110,5 +116,5 @@ function isWrite({ call }: CallContext): boolean {
 
 /** A word of the service, never a sentence: sentences may quote what is secret. */
 function wordOf(code: string): string {
-  return /^[\w.-]{1,64}$/.test(code) ? code : "";
+  return /^((read|write) )?[\w.-]{1,64}$/.test(code) ? code : "";
 }

@@ -63,7 +63,7 @@ class GcsBucket implements CloudBucket {
       headers: { "content-type": `multipart/related; boundary=${boundary}`, "content-length": String(bytes) },
       body: Readable.from(framed(front, body, back), { objectMode: false }),
     });
-    return storedOf(await this.#json(context, answer));
+    return storedOf(context, await this.#json(context, answer));
   }
 
   async read(key: string, range: ByteRange, target: Uint8Array | undefined, signal: AbortSignal): Promise<Uint8Array> {
@@ -81,6 +81,7 @@ class GcsBucket implements CloudBucket {
     const context = { call: "head", key, ...this.#texts } as const;
     try {
       return storedOf(
+        context,
         await this.#json(context, await this.#ask(context, signal, "GET", this.#path(key), { query: { fields: "size,crc32c" } })),
       );
     } catch (error) {
@@ -159,8 +160,7 @@ class GcsBucket implements CloudBucket {
     try {
       return JSON.parse((await readWhole(answer)).toString()) as Description;
     } catch (error) {
-      if (error instanceof SyntaxError)
-        throw storeError(context, context.call === "put" ? "unknown" : "unavailable", "the answer is no JSON");
+      if (error instanceof SyntaxError) throw strange(context, "the answer is no JSON");
       throw noConnection(context, errorWord(error));
     }
   }
@@ -174,13 +174,20 @@ function* framed(front: Buffer, body: ObjectBody, back: Buffer): Generator<Buffe
   yield back;
 }
 
-function storedOf({ size, crc32c }: Description): StoredObject {
+function storedOf(context: CallContext, { size, crc32c }: Description): StoredObject {
+  if (size === undefined || !/^\d+$/.test(size)) throw strange(context, "the answer does not describe an object");
   return { bytes: Number(size), crc32c: crcOfText(crc32c) };
 }
 
-/** A missing bucket is told from a missing object by the words alone; a read's answer has no others. */
+/** An answer of success that is none. */
+function strange(context: CallContext, text: string): ObjectStoreError {
+  return storeError(context, context.call === "put" ? "unknown" : "unavailable", text);
+}
+
+/** A missing bucket is told from a missing object by the words alone; a read's answer has no others. A page for people is none of the service's. */
 async function reasonOf(answer: IncomingMessage, { call }: CallContext): Promise<string> {
   const text = (await readWhole(answer).catch(() => Buffer.alloc(0))).toString();
+  if (/^\s*</.test(text)) return "";
   if (answer.statusCode === 404 && (call === "put" || call === "list" || /bucket does not exist/i.test(text))) return "NoSuchBucket";
   if (answer.statusCode === 404 && /no such object|not ?found/i.test(text)) return "NoSuchKey";
   return /"reason":\s*"(\w{1,64})"/.exec(text)?.[1] ?? "";

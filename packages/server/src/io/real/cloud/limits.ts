@@ -2,6 +2,9 @@
 export const WRITE_MS_MAX = 55_000;
 export const READ_MS_MAX = 14_000;
 
+/** A call whose library does not heed that is over so long after, for whoever asked; what it may clean up goes on. */
+export const END_MS_MAX = 800;
+
 /** How long a connection may take to be made. */
 export const CONNECT_MS_MAX = 5_000;
 

@@ -10,9 +10,10 @@ import {
   S3Client,
   type S3ClientConfig,
 } from "@aws-sdk/client-s3";
-import type { StoredObject } from "../../object-store.ts";
+import { ObjectStoreError, type StoredObject } from "../../object-store.ts";
 import { type BucketPlace, type ByteRange, type CloudBucket, placeText } from "./bucket.ts";
 import type { OpenedBucket } from "./cloud-calls.ts";
+import { storeError } from "./cloud-errors.ts";
 import { CONNECT_MS_MAX, CONNECTIONS_MAX, LIST_NAMES_MAX, MULTIPART_BYTES_MIN } from "./limits.ts";
 import { crcOfText, crcText, type ObjectBody } from "./object-body.ts";
 import { readRange } from "./range-reading.ts";
@@ -98,9 +99,9 @@ class S3Bucket implements CloudBucket {
     try {
       return await this.#head(key, signal);
     } catch (error) {
-      const storeError = s3Error({ call: "head", key, ...this.#parts }, error);
-      if (storeError.code === "not-found") return undefined;
-      throw storeError;
+      const asked = s3Error({ call: "head", key, ...this.#parts }, error);
+      if (asked.code === "not-found") return undefined;
+      throw asked;
     }
   }
 
@@ -125,8 +126,8 @@ class S3Bucket implements CloudBucket {
     try {
       await this.#parts.client.send(new DeleteObjectCommand(this.#at(key)), { abortSignal: signal });
     } catch (error) {
-      const storeError = s3Error({ call: "remove", key, ...this.#parts }, error);
-      if (storeError.code !== "not-found") throw storeError;
+      const asked = s3Error({ call: "remove", key, ...this.#parts }, error);
+      if (asked.code !== "not-found") throw asked;
     }
   }
 
@@ -150,10 +151,12 @@ class S3Bucket implements CloudBucket {
     return { bytes, crc32c: crcOfText(text) };
   }
 
-  /** It was just put: a store that does not find it has not done what it said. */
+  /** It was just put, but a store that does not find it has not done what it said, and one that does not answer leaves it open. */
   async #mustHead(key: string, signal: AbortSignal): Promise<StoredObject> {
-    const { bytes } = await this.#head(key, signal);
-    return { bytes, crc32c: undefined };
+    const stored = await this.head(key, signal).catch((error: unknown) => s3Error({ call: "head", key, ...this.#parts }, error));
+    if (stored !== undefined && !(stored instanceof ObjectStoreError)) return { bytes: stored.bytes, crc32c: undefined };
+    const reason = stored === undefined ? "it does not find it" : stored.message;
+    throw storeError({ call: "put", key, ...this.#parts }, "unknown", `the store said that it has the object: ${reason}`);
   }
 
   async #listOnce(prefix: string, after: string, count: number, signal: AbortSignal): Promise<{ names: string[]; isLast: boolean }> {

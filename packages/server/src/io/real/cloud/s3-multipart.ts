@@ -44,13 +44,16 @@ export async function putInParts(parts: S3Parts, target: S3Key, body: ObjectBody
   }
 }
 
-/** Removes puts in parts that were begun long ago and never ended: whoever began them is dead. */
+/** Keys of objects below the prefix, as the model makes them: a bucket may hold what others put in parts. */
+const OWN_KEY = /^[\w-]+\/data\/\d+\/\d+\/\d+-[0-9a-f]{16}\.(records|manifest)$/;
+
+/** Removes our puts in parts that were begun long ago and never ended: whoever began them is dead. */
 export async function removeAbandonedUploads({ client }: S3Parts, bucket: string, prefix: string, nowMs = Date.now()): Promise<void> {
   const signal = AbortSignal.timeout(CLEANUP_MS_MAX);
   const list = new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: prefix, MaxUploads: ABANDONED_UPLOADS_MAX });
   const { Uploads: uploads = [] } = await client.send(list, { abortSignal: signal });
   for (const { Key: key, UploadId: uploadId, Initiated: begun } of uploads) {
-    if (begun === undefined || nowMs - begun.getTime() < ABANDONED_UPLOAD_MS) continue;
+    if (!OWN_KEY.test((key ?? "").slice(prefix.length)) || begun === undefined || nowMs - begun.getTime() < ABANDONED_UPLOAD_MS) continue;
     await client.send(new AbortMultipartUploadCommand({ Bucket: bucket, Key: key, UploadId: uploadId }), { abortSignal: signal });
   }
 }
