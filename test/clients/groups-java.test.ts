@@ -10,7 +10,7 @@ import { output, runProgram } from "./run-program.ts";
 import { missingProgram, suite } from "./suite.ts";
 import { freshName, startTarget, type Target } from "./target.ts";
 
-const CHECKS_MIN = 13;
+const CHECKS_MIN = 15;
 const TOOL = "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand";
 
 suite("groups: Java", kafkaProblem() ?? missingProgram("javac", "default-jdk-headless", "-version"), () => {

@@ -16,6 +16,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.GroupListing;
@@ -24,6 +25,7 @@ import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.consumer.SubscriptionPattern;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.GroupState;
@@ -31,6 +33,7 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.GroupIdNotFoundException;
 import org.apache.kafka.common.errors.GroupNotEmptyException;
 import org.apache.kafka.common.errors.GroupSubscribedToTopicException;
+import org.apache.kafka.common.errors.InvalidRegularExpression;
 import org.apache.kafka.common.errors.UnknownMemberIdException;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.apache.kafka.common.serialization.StringDeserializer;
@@ -71,6 +74,7 @@ public final class GroupChecks {
             adminChecks(protocol);
         }
         mixedChecks();
+        patternChecks();
         running.shutdown();
         running.awaitTermination(100, TimeUnit.SECONDS);
         admin.close(Duration.ofSeconds(5));
@@ -224,6 +228,38 @@ public final class GroupChecks {
         });
     }
 
+    /** The coordinator resolves them, which Kafka does at most every ten seconds. */
+    private static void patternChecks() {
+        check("consumer: a pattern of RE2 finds topics that are there, and those that come", () -> {
+            String stem = newName("pattern");
+            String group = newName("group");
+            newTopic(stem + "-1", 2);
+            newTopic(stem + "-x", 1);
+            write(stem + "-1", 2, 0, 5);
+            try (Member member = new Member(group, new SubscriptionPattern(stem + "-[0-9]+"), with(settings("consumer"), "metadata.max.age.ms", "1000"))) {
+                await("all is read", () -> member.seen.size() == 10);
+                newTopic(stem + "-22", 1);
+                write(stem + "-22", 1, 100, 103);
+                await("the topic that came", () -> member.seen.size() == 13);
+                same(3, member.assigned.size());
+                try (Member other = new Member(group, new SubscriptionPattern(stem + "-x"), settings("consumer"))) {
+                    await("its own topic", () -> other.assigned.size() == 1);
+                    same(3, member.assigned.size());
+                }
+            }
+        });
+        check("consumer: what is no pattern of RE2 is refused", () -> {
+            try (KafkaConsumer<String, String> consumer = consumer(newName("group"), settings("consumer"))) {
+                consumer.subscribe(new SubscriptionPattern("(?=looking-ahead)"));
+                long giveUpAt = System.currentTimeMillis() + WAIT_MS_MAX;
+                while (System.currentTimeMillis() < giveUpAt) consumer.poll(Duration.ofMillis(200));
+                throw new AssertionError("no error");
+            } catch (InvalidRegularExpression expected) {
+                require(expected.getMessage().contains("(?="), expected.getMessage());
+            }
+        });
+    }
+
     /** A member on a thread of its own, until it is closed. */
     private static final class Member implements AutoCloseable {
         final Set<TopicPartition> assigned = ConcurrentHashMap.newKeySet();
@@ -235,14 +271,22 @@ public final class GroupChecks {
         private volatile Throwable problem;
 
         Member(String group, String topic, Map<String, String> settings) {
+            this(group, settings, consumer -> consumer.subscribe(List.of(topic)));
+        }
+
+        Member(String group, SubscriptionPattern pattern, Map<String, String> settings) {
+            this(group, settings, consumer -> consumer.subscribe(pattern));
+        }
+
+        private Member(String group, Map<String, String> settings, Consumer<KafkaConsumer<String, String>> subscribe) {
             consumer = GroupChecks.consumer(group, settings);
-            thread = new Thread(() -> run(topic));
+            thread = new Thread(() -> run(subscribe));
             thread.start();
         }
 
-        private void run(String topic) {
+        private void run(Consumer<KafkaConsumer<String, String>> subscribe) {
             try (consumer) {
-                consumer.subscribe(List.of(topic));
+                subscribe.accept(consumer);
                 while (!isClosing) {
                     for (ConsumerRecord<String, String> record : consumer.poll(Duration.ofMillis(100))) seen.add(record.value());
                     Set<TopicPartition> now = consumer.assignment();
@@ -306,7 +350,10 @@ public final class GroupChecks {
     }
 
     private static String newTopic(int partitions) throws Exception {
-        String name = newName("topic");
+        return newTopic(newName("topic"), partitions);
+    }
+
+    private static String newTopic(String name, int partitions) throws Exception {
         admin.createTopics(List.of(new NewTopic(name, partitions, (short) 1))).all().get();
         await("the topic", () -> admin.describeTopics(List.of(name)).allTopicNames().get().get(name).partitions().size() == partitions);
         return name;

@@ -6,11 +6,12 @@ import { type Clock, nextTurn, type Timer } from "../io/clock.ts";
 import type { InternalPartitions } from "../partition/hosting.ts";
 import type { Partition } from "../partition/partition.ts";
 import type { Answer } from "./answers.ts";
+import { TopicPatterns } from "./consumer/topic-patterns.ts";
 import type { GroupShard } from "./group-shard.ts";
 import { ANSWERS_PER_TURN, GROUP_PARTITIONS, OPENED_WAIT_MS, SWEEP_INTERVAL_MS, TURN_SHARE_MS } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import { type Request, ShardDriver } from "./shard-driver.ts";
-import type { Topic, Topology } from "./topology.ts";
+import type { Matched, Topic, Topology } from "./topology.ts";
 import { TurnShare } from "./turn-share.ts";
 
 /** The internal topic whose partitions are the groups. */
@@ -47,6 +48,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   readonly #shards = new Map<number, ShardDriver>();
   readonly #share: TurnShare;
   readonly #answers: TurnShare;
+  readonly #patterns: TopicPatterns;
   #creating: Promise<void> | undefined;
   #sweepTimer: Timer | undefined;
   /** Partitions whose groups are to be looked at, one after the other. */
@@ -58,6 +60,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     this.#parts = parts;
     this.#share = new TurnShare(parts.clock, TURN_SHARE_MS);
     this.#answers = new TurnShare(parts.clock, ANSWERS_PER_TURN);
+    this.#patterns = new TopicPatterns(parts.clock, () => parts.state.topicsByName.keys());
   }
 
   opened(partition: Partition): void {
@@ -76,6 +79,11 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   /** In the turn in which the metadata changed: groups lose the offsets of deleted topics, and assign new partitions. */
   applied(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      // Internal topics are nobody's to read.
+      if (effect.kind === "topic-created" && this.byName(effect.name) !== undefined) this.#patterns.created(effect.name);
+      else if (effect.kind === "topic-deleted") this.#patterns.deleted(effect.name);
+    }
     const concerns = ({ kind }: Effect): boolean => kind === "topic-created" || kind === "topic-deleted" || kind === "partition-created";
     if (effects.some(concerns)) this.#sweep();
   }
@@ -124,6 +132,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     this.#sweepTimer?.cancel();
     for (const shard of this.#shards.values()) shard.close();
     this.#shards.clear();
+    this.#patterns.stop();
     this.#toSweep.clear();
   }
 
@@ -133,6 +142,14 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   byName(name: string): Topic | undefined {
     return topicOf(this.#parts.state.topic(name));
+  }
+
+  matching(expression: string): Matched | undefined {
+    return this.#patterns.matching(expression);
+  }
+
+  known(expressions: Iterable<string>): Promise<void> | undefined {
+    return this.#patterns.known(expressions);
   }
 
   async #shardOf(groupId: string): Promise<ShardDriver> {

@@ -77,7 +77,8 @@ export type ConsumerHeartbeatInput = Asked &
     rackId: string | undefined;
     rebalanceTimeoutMs: number;
     topics: readonly string[] | undefined;
-    topicRegex: string | undefined;
+    /** Of topics, in the syntax of RE2; empty: none any more. */
+    expression: string | undefined;
     assignor: string | undefined;
     owned: Assignment | undefined;
     /** From v1 of the request on: the member chooses its own id. */

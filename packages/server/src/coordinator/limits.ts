@@ -70,6 +70,19 @@ export const GROUPS_TURN_MS = 3;
 /** Of one turn of the loop, for requests about groups. */
 export const TURN_SHARE_MS = 4;
 
+/** Characters of an expression that a member subscribes to, and instructions that it becomes. */
+export const EXPRESSION_CHARS_MAX = 255;
+export const EXPRESSION_STEPS_MAX = 400;
+
+/** Expressions of one group, and those of all groups that are known without looking again. */
+export const GROUP_EXPRESSIONS_MAX = 100;
+export const EXPRESSIONS_MAX = 1_000;
+
+/** Names of topics that are matched in one turn of the loop; fewer when that takes so long, which is looked at now and then. */
+export const MATCHES_PER_TURN = 512;
+export const MATCH_TURN_MS = 3;
+export const MATCHES_PER_LOOK = 16;
+
 /** Answers about groups in one turn of the loop; each takes some 30 µs until it is sent. */
 export const ANSWERS_PER_TURN = 50;
 

@@ -17,6 +17,7 @@ import { ShardDriver } from "./shard-driver.ts";
 import { TurnShare } from "./turn-share.ts";
 
 const T = "t".padEnd(22, "A");
+const NO_EXPRESSIONS = { matching: () => undefined, known: () => undefined };
 const NOTHING = new Map<string, readonly number[]>();
 
 /** An internal partition with these entries, and the topic `t`, whose partitions a test may add to. */
@@ -29,7 +30,7 @@ async function shardOf(entries: (topology: Parameters<typeof topologyHash>[1]) =
     "an internal partition",
   );
   const topic = { id: T, name: "t", partitions: 1 };
-  const topology = { byId: () => topic, byName: (name: string) => (name === "t" ? topic : undefined) };
+  const topology = { byId: () => topic, byName: (name: string) => (name === "t" ? topic : undefined), ...NO_EXPRESSIONS };
   for (const entry of entries(topology)) {
     const batch = encodeEntries([entry], 1_000);
     equal(partition.append(batch, 0, batch.byteLength, undefined).code, undefined);
@@ -76,7 +77,15 @@ const heartbeat = (groupId: string, memberId: string) =>
 
 function member(id: string): ConsumerMember {
   const identity = { id, instanceId: undefined, clientId: "c", clientHost: "/h", rackId: undefined };
-  const rest = { rebalanceTimeoutMs: 60_000, topics: ["t"], assignor: undefined, epoch: 1, previousEpoch: 0, classic: undefined };
+  const rest = {
+    rebalanceTimeoutMs: 60_000,
+    topics: ["t"],
+    expression: undefined,
+    assignor: undefined,
+    epoch: 1,
+    previousEpoch: 0,
+    classic: undefined,
+  };
   return { ...identity, ...rest, assigned: NOTHING, revoking: NOTHING };
 }
 
@@ -111,7 +120,14 @@ test("topics that change while groups are looked at are seen by all of them", as
   const { driver, clock, topic, fold } = await shardOf((topology) => [
     { kind: "consumer-group", groupId: "first", epoch: 1, emptySinceMs: -1 },
     { kind: "member", groupId: "first", member: one },
-    { kind: "target", groupId: "first", epoch: 1, assignor: "uniform", topologyHash: topologyHash([one], topology), targets: new Map() },
+    {
+      kind: "target",
+      groupId: "first",
+      epoch: 1,
+      assignor: "uniform",
+      topologyHash: topologyHash([one], topology) ?? "",
+      targets: new Map(),
+    },
     ...Array.from({ length: 200 }, (_, at) => offsetsOf(`g${at}`)),
   ]);
   const epoch = () => {

@@ -67,19 +67,20 @@ export class ShardDriver {
       const effects: Effect[] = [];
       if (!this.#shard.live.has(groupId)) this.#shard.dropVolatile(groupId, this.#times(), effects);
       this.#perform(effects);
+      return true;
     });
     if (at < groupIds.length) return this.#parts.clock.nextTurn(() => this.#beginSome(groupIds, at));
     this.#hasBegun = true;
     for (const run of this.#forBegin.splice(0)) run();
   }
 
-  /** As many as a turn has time for, at least one. @returns where to go on. */
-  #someOf(groupIds: readonly string[], from: number, run: (groupId: string) => void): number {
+  /** As many as a turn has time for, at least one; none from the first on that returns false. @returns where to go on. */
+  #someOf(groupIds: readonly string[], from: number, run: (groupId: string) => boolean): number {
     const { clock } = this.#parts;
     const startMs = clock.monotonicMs();
     const end = Math.min(from + GROUPS_PER_TURN, groupIds.length);
     let at = from;
-    for (; at < end && (at === from || clock.monotonicMs() - startMs < GROUPS_TURN_MS); at += 1) run(must(groupIds[at], "a group"));
+    while (at < end && (at === from || clock.monotonicMs() - startMs < GROUPS_TURN_MS) && run(must(groupIds[at], "a group"))) at += 1;
     return at;
   }
 
@@ -95,9 +96,28 @@ export class ShardDriver {
     this.#nextToken += 1;
     return new Promise((resolve, reject) => {
       this.#answers.set(token, { resolve, reject });
-      // Closed meanwhile: it has been answered.
-      this.#parts.share.run(() => this.#isOpen && this.#apply({ ...request, token, ...this.#times() }));
+      this.#admit({ ...request, token });
     });
+  }
+
+  /** What members subscribe to by an expression has to be known before the group's target can be made. */
+  #admit(request: Request & { token: number }): void {
+    this.#parts.share.run(() => {
+      // Closed meanwhile: it has been answered.
+      if (!this.#isOpen) return;
+      const unknown = this.#unknown(request.groupId, request);
+      if (unknown === undefined) this.#apply({ ...request, ...this.#times() });
+      else void unknown.then(() => this.#admit(request));
+    });
+  }
+
+  #unknown(groupId: string, request?: Request): Promise<void> | undefined {
+    if (request !== undefined && request.kind !== "consumer-heartbeat" && request.kind !== "join") return undefined;
+    const membership = this.#shard.fold.groups.get(groupId)?.membership;
+    const expressions = membership?.kind === "consumer" ? [...membership.expressions.keys()] : [];
+    if (request?.kind === "consumer-heartbeat" && request.expression !== undefined && request.expression !== "")
+      expressions.push(request.expression);
+    return expressions.length === 0 ? undefined : this.#parts.topology.known(expressions);
   }
 
   /**
@@ -156,8 +176,14 @@ export class ShardDriver {
   #sweepSome(groupIds: readonly string[], from: number, done: () => void): void {
     if (!this.#isOpen) return done();
     const times = { ...this.#times(), wallMs: this.#parts.expiryMs() };
-    const at = this.#someOf(groupIds, from, (groupId) => this.#apply({ kind: "sweep", groupId, ...times }));
-    if (at < groupIds.length) this.#parts.clock.nextTurn(() => this.#sweepSome(groupIds, at, done));
+    let unknown: Promise<void> | undefined;
+    const at = this.#someOf(groupIds, from, (groupId) => {
+      unknown = this.#unknown(groupId);
+      if (unknown === undefined) this.#apply({ kind: "sweep", groupId, ...times });
+      return unknown === undefined;
+    });
+    if (unknown !== undefined) void unknown.then(() => this.#sweepSome(groupIds, at, done));
+    else if (at < groupIds.length) this.#parts.clock.nextTurn(() => this.#sweepSome(groupIds, at, done));
     else done();
   }
 

@@ -2,6 +2,7 @@ import { deepEqual } from "node:assert/strict";
 import { must } from "../base/assert.ts";
 import { type Answer, refused } from "../coordinator/answers.ts";
 import { apply } from "../coordinator/apply.ts";
+import { compileExpression } from "../coordinator/consumer/expression.ts";
 import type { Effect } from "../coordinator/effects.ts";
 import type { Entry } from "../coordinator/fold/entries.ts";
 import { encodeEntries, encodeEntry } from "../coordinator/fold/entry-codec.ts";
@@ -10,7 +11,7 @@ import { GroupsFold } from "../coordinator/fold/groups-fold.ts";
 import { GroupShard } from "../coordinator/group-shard.ts";
 import type { CommitInput, ConsumerHeartbeatInput, Input, JoinInput, SyncInput } from "../coordinator/inputs.ts";
 import { DEFAULT_GROUP_OPTIONS, type GroupOptions } from "../coordinator/options.ts";
-import type { Topic, Topology } from "../coordinator/topology.ts";
+import type { Matched, Topic, Topology } from "../coordinator/topology.ts";
 
 type WithoutTimes<T> = T extends unknown ? Omit<T, "nowMs" | "wallMs"> : never;
 
@@ -31,6 +32,7 @@ export class GroupFixture implements Topology {
   /** The wake that the shard asked for. */
   wakeMs = Number.POSITIVE_INFINITY;
   #tokens = 0;
+  readonly #matched = new Map<string, Matched>();
 
   constructor(options: Partial<GroupOptions> = {}) {
     this.options = { ...DEFAULT_GROUP_OPTIONS, ...options };
@@ -45,10 +47,28 @@ export class GroupFixture implements Topology {
     return this.topics.get(name);
   }
 
+  /** As if everybody had waited for it. */
+  matching(expression: string): Matched {
+    let known = this.#matched.get(expression);
+    if (known === undefined) this.#matched.set(expression, (known = this.#match(expression)));
+    return known;
+  }
+
+  known(): undefined {
+    return undefined;
+  }
+
+  #match(expression: string): Matched {
+    const matches = compileExpression(expression);
+    if (typeof matches === "string") return { names: [], problem: matches };
+    return { names: [...this.topics.keys()].filter(matches), problem: undefined };
+  }
+
   /** A topic whose id is made from its name. */
   topic(name: string, partitions: number): Topic {
     const topic = { id: name.padEnd(22, "A"), name, partitions };
     this.topics.set(name, topic);
+    this.#matched.clear();
     return topic;
   }
 
@@ -148,7 +168,7 @@ export class GroupFixture implements Topology {
       clientHost: "/127.0.0.1",
       rebalanceTimeoutMs: isFirst ? 60_000 : -1,
       topics: isFirst ? ["t"] : undefined,
-      topicRegex: undefined,
+      expression: undefined,
       assignor: undefined,
       owned: isFirst ? new Map() : undefined,
       bringsId: true,

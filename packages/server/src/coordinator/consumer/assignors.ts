@@ -53,8 +53,12 @@ function alike(shares: readonly Share[], topicIds: readonly string[], partitions
     if (share.load > least) larger -= 1;
     giveUp(share, quota, free);
   }
-  const all = [...topicIds].sort().flatMap((topicId) => (free.get(topicId) ?? []).map((partition) => ({ topicId, partition })));
-  fill(shares, all);
+  const wanted = new Set(topicIds);
+  const all = [...free].filter(([topicId]) => wanted.has(topicId)).sort(([a], [b]) => (a < b ? -1 : 1));
+  fill(
+    shares,
+    all.flatMap(([topicId, list]) => list.map((partition) => ({ topicId, partition }))),
+  );
 }
 
 /** The last ones first. */
@@ -63,7 +67,9 @@ function giveUp(share: Share, quota: number, free: Map<string, number[]>): void 
   for (let at = topics.length - 1; share.load > quota; at -= 1) {
     const [topicId, partitions] = must(topics[at], "a topic of the share");
     const given = partitions.splice(Math.max(partitions.length - (share.load - quota), 0));
-    free.get(topicId)?.push(...given);
+    const list = free.get(topicId);
+    if (list === undefined) free.set(topicId, given);
+    else list.push(...given);
     share.load -= given.length;
     if (partitions.length === 0) share.topics.delete(topicId);
   }
@@ -117,33 +123,60 @@ function byTopic(shares: readonly Share[]): [string, Share[]][] {
   return [...topics].sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** @returns by topic, the partitions that nobody has, ascending. */
+/** Of all topics, one behind the other: which partitions somebody has. */
+class Taken {
+  readonly #starts = new Map<string, number>();
+  readonly #marks: Uint8Array;
+
+  constructor(partitions: ReadonlyMap<string, number>) {
+    let total = 0;
+    for (const [topicId, count] of partitions) {
+      this.#starts.set(topicId, total);
+      total += count;
+    }
+    this.#marks = new Uint8Array(total);
+  }
+
+  /** Those that nobody has had so far, and that exist. */
+  take(topicId: string, list: readonly number[], count: number): number[] {
+    const start = this.#starts.get(topicId);
+    if (start === undefined) return [];
+    const got = list.filter((partition) => partition < count && this.#marks[start + partition] === 0);
+    for (const partition of got) this.#marks[start + partition] = 1;
+    return got;
+  }
+
+  free(topicId: string, count: number): number[] {
+    const start = this.#starts.get(topicId) ?? 0;
+    const numbers: number[] = [];
+    for (let at = 0; at < count; at += 1) if (this.#marks[start + at] === 0) numbers.push(at);
+    return numbers;
+  }
+}
+
+/** @returns by topic, the partitions that nobody has, ascending; no topic without any. */
 function keepCurrent(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Map<string, number[]> {
-  const taken = new Map([...partitions].map(([topicId, count]) => [topicId, new Uint8Array(count)]));
+  const taken = new Taken(partitions);
   const wanted = new Map<readonly string[], ReadonlySet<string>>();
   for (const share of shares) {
     const { topicIds, current } = share.subscriber;
     let topics = wanted.get(topicIds);
     if (topics === undefined) wanted.set(topicIds, (topics = new Set(topicIds)));
-    for (const [topicId, list] of current) if (topics.has(topicId)) keep(share, topicId, list, taken.get(topicId));
+    for (const [topicId, list] of current)
+      if (topics.has(topicId)) keep(share, topicId, taken.take(topicId, list, partitions.get(topicId) ?? 0));
   }
   const free = new Map<string, number[]>();
-  for (const [topicId, marks] of taken) free.set(topicId, unmarked(marks));
+  for (const [topicId, count] of partitions) {
+    const numbers = taken.free(topicId, count);
+    if (numbers.length > 0) free.set(topicId, numbers);
+  }
   return free;
 }
 
-function keep(share: Share, topicId: string, partitions: readonly number[], taken: Uint8Array | undefined): void {
-  const kept = partitions.filter((partition) => taken?.[partition] === 0);
-  if (taken === undefined || kept.length === 0) return;
-  for (const partition of kept) taken[partition] = 1;
+function keep(share: Share, topicId: string, kept: number[]): void {
+  if (kept.length === 0) return;
   share.topics.set(topicId, kept);
   share.load += kept.length;
-}
-
-function unmarked(marks: Uint8Array): number[] {
-  const numbers: number[] = [];
-  for (let at = 0; at < marks.length; at += 1) if (marks[at] === 0) numbers.push(at);
-  return numbers;
 }
 
 /** Each to whoever has least: pours into the lowest shares until all are level, then one each. */

@@ -70,7 +70,7 @@ function hasRoom(turn: Turn, { base }: ConsumerDraft, input: JoinInput, before: 
 function newMember(
   { instanceId, clientId, clientHost }: JoinInput,
   id: string,
-): Omit<ConsumerMember, "topics" | "rackId" | "classic" | "rebalanceTimeoutMs"> {
+): Omit<ConsumerMember, "topics" | "expression" | "rackId" | "classic" | "rebalanceTimeoutMs"> {
   const identity = { id, instanceId, clientId: shortened(clientId), clientHost: shortened(clientHost) };
   return { ...identity, assignor: undefined, epoch: 0, previousEpoch: 0, assigned: NO_ASSIGNMENT, revoking: NO_ASSIGNMENT };
 }

@@ -1,10 +1,11 @@
-import { assert } from "../../base/assert.ts";
+import { assert, must } from "../../base/assert.ts";
 import { applyEntry, isSameList } from "../fold/apply-entry.ts";
 import type { Entry } from "../fold/entries.ts";
 import { type Assignment, type ConsumerMember, type ConsumerMembership, type GroupState, NO_ASSIGNMENT } from "../fold/group-state.ts";
 import type { Topology } from "../topology.ts";
-import { ASSIGNORS, DEFAULT_ASSIGNOR, type Subscriber } from "./assignors.ts";
+import { ASSIGNORS, DEFAULT_ASSIGNOR } from "./assignors.ts";
 import { isSameAssignment } from "./reconcile.ts";
+import { ResolvedTopics } from "./resolved-topics.ts";
 import { topologyHash } from "./topology-hash.ts";
 
 /** A group that begins, or that was a classic one: as the entries would make it. */
@@ -111,45 +112,30 @@ export class ConsumerDraft {
 
   /** The same when the topics are others than those of the target; a target that is due will be made for those that there are. */
   bumpIfTopologyChanged(): void {
-    if (this.base.targetEpoch === this.base.epoch && topologyHash(this.members(), this.#topology) !== this.base.topologyHash) this.bump();
+    if (this.base.targetEpoch !== this.base.epoch) return;
+    const hash = topologyHash(this.members(), this.#topology);
+    if (hash !== undefined && hash !== this.base.topologyHash) this.bump();
   }
 
   /** Makes the target of the newest epoch, unless there is one. */
   retarget(): void {
     if (this.#targetEpoch >= this.#epoch) return;
     const members = this.members();
-    const partitions = new Map<string, number>();
-    const resolved = new Map<readonly string[], string[]>();
-    const subscribers = members.map((member) => this.#subscriber(member, partitions, resolved));
+    const resolved = new ResolvedTopics(this.#topology);
+    const subscribers = members.map((member) => ({
+      id: member.id,
+      instanceId: member.instanceId,
+      topicIds: resolved.idsOf(member),
+      current: this.target(member.id),
+    }));
     const name = preferred(members);
     const assign = ASSIGNORS.get(name);
     assert(assign !== undefined, "a member's assignor was checked");
-    for (const [id, target] of assign(subscribers, partitions))
+    for (const [id, target] of assign(subscribers, resolved.partitions))
       if (!isSameAssignment(target, this.target(id))) this.#targets.set(id, target);
     this.#assignor = name;
-    this.#topologyHash = topologyHash(members, this.#topology);
+    this.#topologyHash = must(topologyHash(members, this.#topology), "what expressions stand for");
     this.#targetEpoch = this.#epoch;
-  }
-
-  /** Members that want the same have the same list, for which an assignor looks. */
-  #subscriber(member: ConsumerMember, partitions: Map<string, number>, resolved: Map<readonly string[], string[]>): Subscriber {
-    let topicIds = resolved.get(member.topics);
-    if (topicIds === undefined) {
-      topicIds = this.#resolve(member.topics, partitions);
-      resolved.set(member.topics, topicIds);
-    }
-    return { id: member.id, instanceId: member.instanceId, topicIds, current: this.target(member.id) };
-  }
-
-  #resolve(names: readonly string[], partitions: Map<string, number>): string[] {
-    const topicIds: string[] = [];
-    for (const name of names) {
-      const topic = this.#topology.byName(name);
-      if (topic === undefined) continue;
-      topicIds.push(topic.id);
-      partitions.set(topic.id, topic.partitions);
-    }
-    return topicIds;
   }
 
   /** What happened, in an order that can be applied. */

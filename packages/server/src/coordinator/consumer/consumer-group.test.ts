@@ -1,10 +1,11 @@
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { GroupFixture } from "../../testing/group-fixture.ts";
 import type { Answer, ConsumerHeartbeatAnswer } from "../answers.ts";
 import type { Assignment, ConsumerMembership } from "../fold/group-state.ts";
 import type { ConsumerHeartbeatInput } from "../inputs.ts";
+import { GROUP_EXPRESSIONS_MAX, TOPICS_MAX } from "../limits.ts";
 import { describeConsumer, fetchOffsets, listGroups } from "../queries.ts";
 
 const NONE = ErrorCode.NONE;
@@ -86,6 +87,88 @@ test("an answer that was lost is given again to the epoch before, if the member 
   equal(beat(fixture, "a", 1, owning(0)).error, ErrorCode.FENCED_MEMBER_EPOCH);
 });
 
+test("an expression stands for the topics whose whole names it matches, and for those that come", () => {
+  const fixture = fixtureOf(1);
+  const u = fixture.topic("u-1", 1).id;
+  fixture.topic("xt", 1);
+  const joined = beat(fixture, "a", 0, { topics: [], expression: "t|u-[0-9]+" });
+  deepEqual(
+    joined.assignment,
+    new Map([
+      [T, [0]],
+      [u, [0]],
+    ]),
+  );
+  deepEqual(groupOf(fixture).members.get("a")?.expression, "t|u-[0-9]+");
+  equal(beat(fixture, "a", 1).assignment, undefined);
+  const later = fixture.topic("u-22", 2).id;
+  fixture.send({ kind: "sweep", groupId: "g" });
+  const grown = beat(fixture, "a", 1, {
+    owned: new Map([
+      [T, [0]],
+      [u, [0]],
+    ]),
+  });
+  deepEqual([grown.memberEpoch, grown.assignment?.get(later)], [2, [0, 1]]);
+  fixture.topics.delete("t");
+  fixture.topic("v", 1);
+  fixture.send({ kind: "sweep", groupId: "g" });
+  deepEqual(
+    [
+      ...(beat(fixture, "a", 2, {
+        owned: new Map([
+          [u, [0]],
+          [later, [0, 1]],
+        ]),
+      }).assignment?.keys() ?? []),
+    ],
+    [u, later],
+  );
+  fixture.moveLeader();
+  equal(groupOf(fixture).expressions.get("t|u-[0-9]+"), 1);
+  equal(beat(fixture, "a", 3).error, NONE);
+});
+
+test("an expression changes, comes beside names, and goes; members with the same have the same list", () => {
+  const fixture = fixtureOf(2);
+  const u = fixture.topic("u", 1).id;
+  beat(fixture, "a", 0, { topics: ["u"], expression: "t" });
+  equal(beat(fixture, "a", 1, { expression: "t" }).memberEpoch, 1);
+  const none = beat(fixture, "a", 1, { expression: "nothing", owned: new Map([[u, [0]]]) });
+  deepEqual([none.memberEpoch, [...(none.assignment?.keys() ?? [])]], [2, [u]]);
+  const both = beat(fixture, "a", 2, { topics: ["t"], expression: "", owned: new Map() });
+  deepEqual([both.memberEpoch, both.assignment], [3, new Map([[T, [0, 1]]])]);
+  equal(groupOf(fixture).expressions.size, 0);
+  beat(fixture, "b", 0, { topics: undefined, expression: "t.*" });
+  beat(fixture, "c", 0, { topics: undefined, expression: "t.*" });
+  equal(groupOf(fixture).expressions.get("t.*"), 2);
+  beat(fixture, "b", -1);
+  beat(fixture, "c", -1);
+  equal(groupOf(fixture).expressions.size, 0);
+  equal(
+    fixture.ask({ kind: "delete-offsets", groupId: "g", token: fixture.token, topics: [{ topicId: T, partitions: [0] }] })?.error,
+    NONE,
+  );
+});
+
+test("what is no expression, or stands for too much, is refused; the member stays", () => {
+  const fixture = fixtureOf(1);
+  const bad = beat(fixture, "a", 0, { topics: undefined, expression: "(t" });
+  equal(bad.error, ErrorCode.INVALID_REGULAR_EXPRESSION);
+  match(bad.message ?? "", /^SubscribedTopicRegex `\(t` is not a valid regular expression: .*missing closing/);
+  equal(fixture.fold.groups.size, 0);
+  beat(fixture, "a", 0, { topics: undefined, expression: "t" });
+  equal(beat(fixture, "a", 1, { expression: "(?=t)" }).error, ErrorCode.INVALID_REGULAR_EXPRESSION);
+  equal(beat(fixture, "a", 1).error, NONE);
+  for (let n = 0; n < TOPICS_MAX; n += 1) fixture.topic(`w${n}`, 1);
+  equal(beat(fixture, "a", 1, { expression: ".*" }).error, ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(beat(fixture, "a", 1, { expression: "w.*" }).error, NONE);
+  const many = fixtureOf(1);
+  for (let n = 0; n < GROUP_EXPRESSIONS_MAX; n += 1) beat(many, `m${n}`, 0, { topics: undefined, expression: `t${n}` });
+  equal(beat(many, "one more", 0, { topics: undefined, expression: "t" }).error, ErrorCode.GROUP_MAX_SIZE_REACHED);
+  equal(beat(many, "one more", 0, { topics: undefined, expression: "t1" }).error, NONE);
+});
+
 test("requests that contradict themselves are refused", () => {
   const fixture = fixtureOf(1);
   const error = (id: string, epoch: number, fields: Fields) => beat(fixture, id, epoch, fields).error;
@@ -99,7 +182,6 @@ test("requests that contradict themselves are refused", () => {
   equal(error("a", 0, { owned: undefined }), ErrorCode.INVALID_REQUEST);
   equal(error("a", 0, owning(0)), ErrorCode.INVALID_REQUEST);
   equal(error("a", 0, { topics: undefined }), ErrorCode.INVALID_REQUEST);
-  equal(error("a", 0, { topicRegex: "t.*" }), ErrorCode.INVALID_REGULAR_EXPRESSION);
   equal(error("a", 0, { assignor: "sticky" }), ErrorCode.UNSUPPORTED_ASSIGNOR);
   equal(error("x".repeat(256), 0, {}), ErrorCode.INVALID_REQUEST);
   equal(error("a", 0, { topics: Array.from({ length: 10_001 }, (_, at) => `${at}`) }), ErrorCode.GROUP_MAX_SIZE_REACHED);

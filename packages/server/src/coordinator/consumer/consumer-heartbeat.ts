@@ -5,7 +5,7 @@ import { isSameList } from "../fold/apply-entry.ts";
 import { type Assignment, type ConsumerMember, EPOCH_AWAY, NO_ASSIGNMENT } from "../fold/group-state.ts";
 import type { Turn } from "../group-shard.ts";
 import type { ConsumerHeartbeatInput } from "../inputs.ts";
-import { NAME_BYTES_MAX, NAME_CHARS_MAX, PARTITIONS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "../limits.ts";
+import { GROUP_EXPRESSIONS_MAX, NAME_BYTES_MAX, NAME_CHARS_MAX, PARTITIONS_MAX, SUBSCRIPTION_BYTES_MAX, TOPICS_MAX } from "../limits.ts";
 import { shortened } from "../names.ts";
 import { ASSIGNORS } from "./assignors.ts";
 import type { ConsumerDraft } from "./consumer-draft.ts";
@@ -22,7 +22,8 @@ type Input = ConsumerHeartbeatInput;
 
 /** ConsumerGroupHeartbeat: joins, stays, leaves; the answer carries the member's epoch and, when it changed, its assignment. */
 export function consumerHeartbeat(turn: Turn, input: Input): void {
-  const refusal = checkRequest(input) ?? (input.memberEpoch < 0 ? depart(turn, input) : attend(turn, input));
+  const refusal =
+    checkRequest(input) ?? checkExpression(turn, input) ?? (input.memberEpoch < 0 ? depart(turn, input) : attend(turn, input));
   if (refusal !== undefined) turn.answer(input.groupId, input.token, heartbeatError(refusal.error, refusal.message));
 }
 
@@ -40,16 +41,24 @@ function checkRequest(input: Input): Refusal | undefined {
   if (memberEpoch === 0 && input.rebalanceTimeoutMs < 0) return invalid("RebalanceTimeoutMs must be provided in first request.");
   if (memberEpoch === 0 && (input.owned === undefined || input.owned.size > 0))
     return invalid("TopicPartitions must be empty when (re-)joining.");
-  if (memberEpoch === 0 && input.topics === undefined && input.topicRegex === undefined)
+  if (memberEpoch === 0 && input.topics === undefined && input.expression === undefined)
     return invalid("Either SubscribedTopicNames or SubscribedTopicRegex must be non-null when (re-)joining.");
-  if (input.topicRegex !== undefined && input.topicRegex !== "")
-    return { error: ErrorCode.INVALID_REGULAR_EXPRESSION, message: "Regular expressions are not served; subscribe to names." };
   if (input.assignor !== undefined && !ASSIGNORS.has(input.assignor))
     return {
       error: ErrorCode.UNSUPPORTED_ASSIGNOR,
       message: `ServerAssignor ${input.assignor.slice(0, NAME_CHARS_MAX)} is not one of ${[...ASSIGNORS.keys()].join(", ")}.`,
     };
   return checkSizes(input);
+}
+
+function checkExpression({ shard }: Turn, { expression }: Input): Refusal | undefined {
+  const problem = expression === undefined || expression === "" ? undefined : shard.topology.matching(expression)?.problem;
+  if (problem === undefined) return undefined;
+  const said = expression?.slice(0, NAME_CHARS_MAX);
+  return {
+    error: ErrorCode.INVALID_REGULAR_EXPRESSION,
+    message: `SubscribedTopicRegex \`${said}\` is not a valid regular expression: ${problem}.`,
+  };
 }
 
 function checkSizes({ memberId, instanceId = "", rackId = "", topics = [], owned = NO_ASSIGNMENT }: Input): Refusal | undefined {
@@ -77,10 +86,17 @@ function attend(turn: Turn, input: Input): Refusal | undefined {
   const found = input.instanceId === undefined ? findDynamic(draft, input) : findStatic(draft, input, input.instanceId);
   if ("error" in found) return found;
   const wanted = subscribed(draft, found, input);
-  if (hasOutgrown(turn, input.groupId, found, wanted))
+  if (hasOutgrown(turn, input.groupId, found, wanted) || isTooWide(turn, draft, wanted))
     return { error: ErrorCode.GROUP_MAX_SIZE_REACHED, message: "The consumer group has reached its maximum size." };
   step(turn, draft, input, found, wanted);
   return undefined;
+}
+
+/** One member cannot have more topics than an entry takes, however short the expression is that it wants them by. */
+function isTooWide({ shard }: Turn, { base }: ConsumerDraft, { topics, expression }: ConsumerMember): boolean {
+  if (expression === undefined) return false;
+  if (!base.expressions.has(expression) && base.expressions.size >= GROUP_EXPRESSIONS_MAX) return true;
+  return topics.length + (shard.topology.matching(expression)?.names.length ?? 0) > TOPICS_MAX;
 }
 
 /** What members want may not grow without end, also of those that are there. */
@@ -156,18 +172,27 @@ function checkEpoch(member: ConsumerMember, { memberEpoch, owned }: Input): Refu
 
 function newMember({ instanceId, rackId, clientId, clientHost, rebalanceTimeoutMs, assignor }: Input, id: string): ConsumerMember {
   const identity = { id, instanceId, clientId: shortened(clientId), clientHost: shortened(clientHost) };
-  const nothing = { topics: [], epoch: 0, previousEpoch: 0, assigned: NO_ASSIGNMENT, revoking: NO_ASSIGNMENT, classic: undefined };
+  const nothing = {
+    topics: [],
+    expression: undefined,
+    epoch: 0,
+    previousEpoch: 0,
+    assigned: NO_ASSIGNMENT,
+    revoking: NO_ASSIGNMENT,
+    classic: undefined,
+  };
   return { ...identity, rackId, rebalanceTimeoutMs, assignor, ...nothing };
 }
 
 function step(turn: Turn, draft: ConsumerDraft, input: Input, before: ConsumerMember, wanted: ConsumerMember): void {
-  const member = advance(draft, wanted, input.owned, !isSameList(before.topics, wanted.topics) || draft.member(before.id) === undefined);
+  const isSame = isSameList(before.topics, wanted.topics) && before.expression === wanted.expression;
+  const member = advance(draft, wanted, input.owned, !isSame || draft.member(before.id) === undefined);
   const sessions = finish(turn, draft, input.groupId);
   sessions.sessions.set(member.id, turn.nowMs + turn.shard.options.consumerSessionTimeoutMs);
   sessions.expectRevocation(member, turn.nowMs);
   turn.schedule(sessions, sessions.sessions.get(member.id) ?? 0);
   turn.schedule(sessions, sessions.duties.get(member.id) ?? Number.POSITIVE_INFINITY);
-  const isFull = input.rebalanceTimeoutMs >= 0 && input.topics !== undefined && input.owned !== undefined;
+  const isFull = input.rebalanceTimeoutMs >= 0 && (input.topics ?? input.expression) !== undefined && input.owned !== undefined;
   const hasChanged = input.memberEpoch === 0 || isFull || !isSameAssignment(before.assigned, member.assigned);
   const assignment = hasChanged ? member.assigned : undefined;
   const { consumerHeartbeatIntervalMs: heartbeatIntervalMs } = turn.shard.options;
@@ -187,13 +212,15 @@ function subscribed(draft: ConsumerDraft, member: ConsumerMember, input: Input):
   const topics = input.topics === undefined ? member.topics : draft.shared([...new Set(input.topics)].sort());
   const rebalanceTimeoutMs = input.rebalanceTimeoutMs < 0 ? member.rebalanceTimeoutMs : input.rebalanceTimeoutMs;
   const [assignor, rackId] = [input.assignor ?? member.assignor, input.rackId ?? member.rackId];
+  const expression = input.expression === undefined ? member.expression : input.expression || undefined;
   const isSame =
     isSameList(topics, member.topics) &&
+    expression === member.expression &&
     rebalanceTimeoutMs === member.rebalanceTimeoutMs &&
     assignor === member.assignor &&
     rackId === member.rackId &&
     member.classic === undefined;
-  return isSame ? member : { ...member, topics, rebalanceTimeoutMs, assignor, rackId, classic: undefined };
+  return isSame ? member : { ...member, topics, expression, rebalanceTimeoutMs, assignor, rackId, classic: undefined };
 }
 
 /** Epoch, target and the member's own next step, in this order. */

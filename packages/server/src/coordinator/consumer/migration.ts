@@ -76,12 +76,14 @@ export function idsOf(topics: readonly Readonly<{ topic: string; partitions: rea
 }
 
 /** What a classic member says of itself under the first of its protocols. */
-export function wantedBy({ protocols }: Pick<ClassicMember, "protocols">): { topics: string[]; rackId: string | undefined } | undefined {
+export function wantedBy({
+  protocols,
+}: Pick<ClassicMember, "protocols">): Pick<ConsumerMember, "topics" | "expression" | "rackId"> | undefined {
   const subscription = protocols[0] === undefined ? undefined : decodeSubscription(protocols[0].metadata);
   if (subscription === undefined) return undefined;
   const { topics, rackId } = subscription;
   if (topics.length > TOPICS_MAX || !topics.every(isName) || !isName(rackId ?? "")) return undefined;
-  return { topics: [...new Set(topics)].sort(), rackId: rackId ?? undefined };
+  return { topics: [...new Set(topics)].sort(), expression: undefined, rackId: rackId ?? undefined };
 }
 
 /** The group is a classic one again, with what its members have; they are asked to join, since nobody assigns for them any more. */

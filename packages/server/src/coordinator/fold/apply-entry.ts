@@ -143,6 +143,7 @@ function setConsumer(group: GroupState, { epoch, emptySinceMs }: ConsumerGroupEn
     targets: new Map(),
     owners: new Map(),
     instances: new Map(),
+    expressions: new Map(),
   };
 }
 
@@ -155,7 +156,16 @@ function setMember(group: GroupState & { membership: ConsumerMembership }, said:
   if (before?.instanceId !== undefined) instances.delete(before.instanceId);
   if (member.instanceId !== undefined) instances.set(member.instanceId, member.id);
   members.set(member.id, member);
+  countExpression(group.membership, member, 1);
+  if (before !== undefined) countExpression(group.membership, before, -1);
   group.membershipBytes += consumerMemberBytes(member) - (before === undefined ? 0 : consumerMemberBytes(before));
+}
+
+function countExpression({ expressions }: ConsumerMembership, { expression }: ConsumerMember, change: 1 | -1): void {
+  if (expression === undefined) return;
+  const count = (expressions.get(expression) ?? 0) + change;
+  if (count === 0) expressions.delete(expression);
+  else expressions.set(expression, count);
 }
 
 /** Members of a group mostly want the same: then they share one list, which takes less room and can be compared at a glance. */
@@ -173,6 +183,7 @@ export function isSameList(some: readonly string[], others: readonly string[]): 
 function consumerMemberBytes(member: ConsumerMember): number {
   let sum = identityBytes(member) + 32 + protocolBytes(member.classic?.protocols ?? []);
   for (const topic of member.topics) sum += 2 + topic.length;
+  if (member.expression !== undefined) sum += 2 + 3 * member.expression.length;
   return sum + assignmentBytes(member.assigned) + assignmentBytes(member.revoking);
 }
 
@@ -215,6 +226,7 @@ function dropMember(group: GroupState & { membership: ConsumerMembership }, memb
   release(owners, member);
   if (member.instanceId !== undefined && instances.get(member.instanceId) === memberId) instances.delete(member.instanceId);
   members.delete(memberId);
+  countExpression(group.membership, member, -1);
   group.membershipBytes -= consumerMemberBytes(member) + assignmentBytes(targets.get(memberId));
   targets.delete(memberId);
 }

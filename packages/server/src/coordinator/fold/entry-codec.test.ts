@@ -21,6 +21,7 @@ const member: ConsumerMember = {
   rackId: undefined,
   rebalanceTimeoutMs: 60_000,
   topics: ["t"],
+  expression: undefined,
   assignor: "range",
   epoch: 2,
   previousEpoch: 1,
@@ -88,6 +89,17 @@ test("an offset may be negative, also on disk", () => {
   const bytes = `0201${"0267"}${"01"}${TOPIC_HEX}${"01"}${"01"}${"fffffffffffffffe"}${"ffffffff"}${"00000000000003e8"}${"01"}`;
   equal(hex(encodeEntry(entry)), bytes);
   deepEqual(decodeEntry(Buffer.from(bytes, "hex")), entry);
+});
+
+test("a member with an expression is a newer version of its entry; one without is not", () => {
+  const entry: Entry = { kind: "member", groupId: "g", member: { ...member, topics: [], expression: "t.*" } };
+  const bytes =
+    `0602${"0267"}${"026d"}${"00"}${"0263"}${"0268"}${"00"}${"0000ea60"}${"00"}${"04742e2a"}${"0672616e6765"}${"00000002"}${"00000001"}` +
+    `${"01"}${TOPIC_HEX}${"02"}${"00"}${"ac02"}${"00"}${"01"}${"00002710"}${"01"}${"0272"}${"020102"}`;
+  equal(hex(encodeEntry(entry)), bytes);
+  deepEqual(decodeEntry(Buffer.from(bytes, "hex")), entry);
+  throws(() => decodeEntry(Buffer.from("06030267", "hex")), refused(/newer version.*kind=6 version=3 known=2/));
+  throws(() => decodeEntry(Buffer.from("06000267", "hex")), refused(/not known/));
 });
 
 test("entries are refused when they are newer, unknown, cut or too long", () => {

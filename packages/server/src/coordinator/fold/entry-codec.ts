@@ -19,8 +19,11 @@ import * as fields from "./entry-fields.ts";
 import type { Assignment, ClassicMember, ClassicMembership, CommittedOffset, ConsumerMember } from "./group-state.ts";
 import { EPOCH_AWAY } from "./group-state.ts";
 
-/** Of every kind of entry so far. */
+/** Of every kind of entry; of those in which something was added later, the newest. */
 const VERSION = 1;
+const VERSIONS: Readonly<Partial<Record<Entry["kind"], number>>> = { member: 2 };
+/** A member with an expression. */
+const EXPRESSION_SINCE = 2;
 
 /** About what a record has beside its value. */
 const RECORD_BYTES = 16;
@@ -37,9 +40,14 @@ export function encodeEntry(entry: Entry): Uint8Array {
 /** The same behind what the writer has. */
 export function writeEntry(writer: ByteWriter, entry: Entry): void {
   writer.int8(KINDS.indexOf(entry.kind) + 1);
-  writer.int8(VERSION);
+  writer.int8(versionOf(entry));
   writer.compactString(entry.groupId);
   writeFields(writer, entry);
+}
+
+/** The oldest that says all: who has not heard of newer ones reads it as long as it can. */
+function versionOf(entry: Entry): number {
+  return entry.kind === "member" && entry.member.expression !== undefined ? EXPRESSION_SINCE : VERSION;
 }
 
 /** Used again and again: memory that was never touched costs more than what is written to it. */
@@ -69,8 +77,8 @@ export function decodeEntry(bytes: Uint8Array): Entry {
     const number = reader.int8();
     const version = reader.int8();
     const kind = KINDS[number - 1];
-    if (kind === undefined || version !== VERSION) throw unknownEntry(number, version);
-    const entry = readFields(reader, kind, fields.readText(reader, GROUP_ID_BYTES_MAX));
+    if (kind === undefined || version < VERSION || version > newestOf(kind)) throw unknownEntry(number, version, kind);
+    const entry = readFields(reader, kind, version, fields.readText(reader, GROUP_ID_BYTES_MAX));
     if (reader.remaining > 0) throw reader.malformed(`${reader.remaining} bytes too many`);
     return entry;
   } catch (error) {
@@ -79,10 +87,14 @@ export function decodeEntry(bytes: Uint8Array): Entry {
   }
 }
 
-function unknownEntry(kind: number, version: number): QueueError {
-  const newer = version > VERSION || kind > KINDS.length;
-  const text = newer ? "was written by a newer version" : "is not known";
-  return new QueueError("CORRUPT_RECORD", `group entry ${text}. kind=${kind} version=${version} known=${VERSION}`);
+function newestOf(kind: Entry["kind"]): number {
+  return VERSIONS[kind] ?? VERSION;
+}
+
+function unknownEntry(number: number, version: number, kind: Entry["kind"] | undefined): QueueError {
+  const known = kind === undefined ? VERSION : newestOf(kind);
+  const text = version > known || number > KINDS.length ? "was written by a newer version" : "is not known";
+  return new QueueError("CORRUPT_RECORD", `group entry ${text}. kind=${number} version=${version} known=${known}`);
 }
 
 function writeFields(writer: ByteWriter, entry: Entry): void {
@@ -112,7 +124,7 @@ function writeFields(writer: ByteWriter, entry: Entry): void {
   }
 }
 
-function readFields(reader: ByteReader, kind: Entry["kind"], groupId: string): Entry {
+function readFields(reader: ByteReader, kind: Entry["kind"], version: number, groupId: string): Entry {
   switch (kind) {
     case "group":
       return { kind, groupId, membership: readMembership(reader) };
@@ -130,7 +142,7 @@ function readFields(reader: ByteReader, kind: Entry["kind"], groupId: string): E
         emptySinceMs: fields.readNumber(reader, 64, -1),
       };
     case "member":
-      return { kind, groupId, member: readConsumerMember(reader) };
+      return { kind, groupId, member: readConsumerMember(reader, version) };
     case "member-gone":
       return { kind, groupId, memberId: fields.readText(reader) };
     case "target":
@@ -223,6 +235,7 @@ function writeConsumerMember(writer: ByteWriter, member: ConsumerMember): void {
   writer.int32(member.rebalanceTimeoutMs);
   writer.uvarint(member.topics.length);
   for (const topic of member.topics) writer.compactString(topic);
+  if (member.expression !== undefined) writer.compactString(member.expression);
   fields.writeOptional(writer, member.assignor);
   writer.int32(member.epoch);
   writer.int32(member.previousEpoch);
@@ -234,12 +247,13 @@ function writeConsumerMember(writer: ByteWriter, member: ConsumerMember): void {
   fields.writeProtocols(writer, member.classic.protocols);
 }
 
-function readConsumerMember(reader: ByteReader): ConsumerMember {
+function readConsumerMember(reader: ByteReader, version: number): ConsumerMember {
   return {
     ...fields.readIdentity(reader),
     rackId: fields.readOptional(reader),
     rebalanceTimeoutMs: fields.readNumber(reader, 32, -1),
     topics: readTopics(reader),
+    expression: version >= EXPRESSION_SINCE ? fields.readText(reader) : undefined,
     assignor: fields.readOptional(reader),
     epoch: fields.readNumber(reader, 32, EPOCH_AWAY),
     previousEpoch: fields.readNumber(reader, 32, EPOCH_AWAY),

@@ -43,6 +43,8 @@ export type ConsumerMember = MemberIdentity &
     rebalanceTimeoutMs: number;
     /** Names, ascending. */
     topics: readonly string[];
+    /** It also wants the topics whose whole names this matches, in the syntax of RE2. */
+    expression: string | undefined;
     assignor: string | undefined;
     /** The assignment that it has reached; −2: away. */
     epoch: number;
@@ -74,6 +76,8 @@ export type ConsumerMembership = {
   readonly owners: Map<string, Map<number, string>>;
   /** Derived: instance id → member id. */
   readonly instances: Map<string, string>;
+  /** Derived: expression → how many members subscribe to it. */
+  readonly expressions: Map<string, number>;
 };
 
 /** What is durable of one group. Changed only by entries. */

@@ -1,5 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { CONSUMER_PROTOCOL, classicTopics } from "../classic/subscription.ts";
+import { subscribedNames } from "../consumer/topology-hash.ts";
 import type { Entry } from "../fold/entries.ts";
 import type { Assignment, CommittedOffset, GroupState } from "../fold/group-state.ts";
 import type { Turn } from "../group-shard.ts";
@@ -75,8 +76,7 @@ function readTopics(turn: Turn, { id, membership }: GroupState): ReadonlySet<str
     const classic = turn.classic(id);
     return classic === undefined ? new Set() : classicTopics(classic);
   }
-  const lists = new Set([...membership.members.values()].map(({ topics }) => topics));
-  return new Set([...lists].flat());
+  return subscribedNames(membership.members.values(), turn.shard.topology);
 }
 
 /** What is to be said of a group from time to time: its offsets that expired or whose topic is gone, and the group when nothing is left. */

@@ -34,7 +34,7 @@ export function consumerGroupHeartbeatHandler(parts: KafkaParts): ApiHandler {
         rackId: request.rackId ?? undefined,
         rebalanceTimeoutMs: request.rebalanceTimeoutMs,
         topics: request.subscribedTopicNames ?? undefined,
-        topicRegex: request.subscribedTopicRegex ?? undefined,
+        expression: request.subscribedTopicRegex ?? undefined,
         assignor: request.serverAssignor ?? undefined,
         owned: ownedOf(request),
         clientId: connection.clientId,

@@ -68,6 +68,7 @@ function memberOf(parts: KafkaParts, { member, target }: DescribedConsumerGroup[
     clientId: member.clientId,
     clientHost: member.clientHost,
     subscribedTopicNames: [...member.topics],
+    subscribedTopicRegex: member.expression ?? null,
     assignment: { topicPartitions: topicPartitionsOf(parts, member.assigned) },
     targetAssignment: { topicPartitions: topicPartitionsOf(parts, target) },
     memberType: version >= MEMBER_TYPE_SINCE ? memberType : NO_MEMBER_TYPE,

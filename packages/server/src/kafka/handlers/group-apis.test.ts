@@ -417,6 +417,29 @@ describe("a group whose coordinator assigns", () => {
     deepEqual(grown.assignment?.topicPartitions, [{ topicId, partitions: [0, 1] }]);
   });
 
+  test("finds the topics of an expression, those that come later, too, and shows it", async () => {
+    const first = await fixture.createTopic("orders-1", 1);
+    await fixture.createTopic("others", 1);
+    const wish = { ...joining, subscribedTopicNames: null, subscribedTopicRegex: "orders-.*" };
+    const joined = await beat(1, 0, wish);
+    deepEqual(joined.assignment?.topicPartitions, [{ topicId: first, partitions: [0] }]);
+    const second = await fixture.createTopic("orders-2", 1);
+    await fixture.settle(Promise.resolve());
+    const grown = await beat(1, joined.memberEpoch, { topicPartitions: [{ topicId: first, partitions: [0] }] });
+    deepEqual(
+      grown.assignment?.topicPartitions.map(({ topicId }) => topicId),
+      [first, second],
+    );
+    const { groups } = await ask(API.describeNew, 1, { groupIds: ["new"], includeAuthorizedOperations: false });
+    const [shown] = groups[0]?.members ?? [];
+    deepEqual([shown?.subscribedTopicRegex, shown?.subscribedTopicNames], ["orders-.*", []]);
+    fixture.restartGroups();
+    equal((await beat(1, grown.memberEpoch)).errorCode, ErrorCode.NONE);
+    const refused = await beat(1, grown.memberEpoch, { subscribedTopicRegex: "orders-[" });
+    equal(refused.errorCode, ErrorCode.INVALID_REGULAR_EXPRESSION);
+    ok(refused.errorMessage?.includes("missing closing ]"));
+  });
+
   test("names a member that brings no id, in the first version", async () => {
     await fixture.createTopic("t", 1);
     const joined = await beat(0, 0, joining, "");
