@@ -17,8 +17,8 @@ export function subscribedNames(members: Iterable<ConsumerMember>, topology: Top
 }
 
 /**
- * A text that differs when the topics that these members want, or their partitions, do (but for chance): FNV-1a of each topic, added up so that their order does
- * not matter. Undefined: it is not known at the moment what an expression stands for.
+ * A text that differs when the topics that these members want, or their partitions, do (but for chance): FNV-1a of each topic, added up so that their
+ * order does not matter. Undefined: it is not known at the moment what an expression stands for.
  */
 export function topologyHash(members: Iterable<ConsumerMember>, topology: Topology): string | undefined {
   const names = subscribedNames(members, topology);
