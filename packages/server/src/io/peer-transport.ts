@@ -67,7 +67,10 @@ export interface PeerStream {
    * `overloaded` when more pends than the limit allows, and nothing of it was taken.
    */
   send(message: PeerMessage): void;
-  /** Bytes given to `send` that the transport has not passed on yet. They stay ours until `drained`. */
+  /**
+   * Bytes given to `send` that the transport has not passed on yet. They stay ours until `drained`. Infinity once the stream
+   * is over, so that whoever sends until so much pends stops.
+   */
   readonly pendingBytes: number;
   /** Sends what pends, then says that nothing more comes. On the serving side the stream is then over, with `error` as its end. */
   end(error?: unknown): void;

@@ -5,7 +5,8 @@ import type { PeerIdentity, PeerStream, StreamHandler } from "./peer-transport.t
 /** A stream that never was: its reader hears why in a later turn. */
 export function refusedStream(clock: Clock, peer: PeerIdentity, accept: StreamHandler, error: PeerError): PeerStream {
   const ignore = (): void => {};
-  const stream: PeerStream = { peer, pendingBytes: 0, send: ignore, end: ignore, cancel: ignore, pause: ignore, resume: ignore };
+  const nothing = { send: ignore, end: ignore, cancel: ignore, pause: ignore, resume: ignore };
+  const stream: PeerStream = { peer, pendingBytes: Number.POSITIVE_INFINITY, ...nothing };
   const reader = accept(stream);
   clock.nextTurn(() => reader.closed(error));
   return stream;

@@ -10,6 +10,8 @@ export class PeerEnd implements PeerStreamReader {
   readonly events: string[] = [];
   readonly closings: (PeerError | undefined)[] = [];
   onMessage: (bytes: Uint8Array) => void = () => {};
+  onDrained: () => void = () => {};
+  onClosed: () => void = () => {};
   #waiting: { until: () => boolean; resolve: () => void }[] = [];
 
   constructor(stream: PeerStream) {
@@ -24,6 +26,7 @@ export class PeerEnd implements PeerStreamReader {
 
   drained(): void {
     this.#tell("drained");
+    this.onDrained();
   }
 
   ended(): void {
@@ -33,6 +36,7 @@ export class PeerEnd implements PeerStreamReader {
   closed(error: PeerError | undefined): void {
     this.closings.push(error);
     this.#tell("closed");
+    this.onClosed();
   }
 
   count(event: string): number {

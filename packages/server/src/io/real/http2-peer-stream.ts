@@ -61,7 +61,7 @@ export abstract class Http2PeerStream implements PeerStream {
   }
 
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#isOver || this.raw.destroyed ? Number.POSITIVE_INFINITY : this.#pendingBytes;
   }
 
   protected get isOver(): boolean {

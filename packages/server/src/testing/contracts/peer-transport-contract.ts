@@ -352,6 +352,26 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
     },
   },
   {
+    name: "who sends until so much pends stops when the stream is over",
+    limits: { windowBytes: 256 * KiB },
+    async run(peers) {
+      const all = await setup(peers);
+      const { here, there } = await pair(all);
+      const fill = (): void => {
+        while (there.stream.pendingBytes < 1 * MiB) there.stream.send(message(100_000));
+      };
+      there.onDrained = fill;
+      there.onClosed = fill;
+      fill();
+      await here.untilMessages(30);
+      here.stream.cancel();
+      equal(here.stream.pendingBytes, Number.POSITIVE_INFINITY);
+      equal((await there.untilClosed())?.code, "cancelled");
+      fill();
+      await done(all);
+    },
+  },
+  {
     name: "a message over the limit is not sent, and an answer over it is an error",
     limits: { messageBytesMax: 100_000 },
     async run(peers) {

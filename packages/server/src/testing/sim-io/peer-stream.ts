@@ -53,7 +53,7 @@ export class SimPeerStream implements PeerStream {
   }
 
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    return this.#isOver ? Number.POSITIVE_INFINITY : this.#pendingBytes;
   }
 
   begin(reader: PeerStreamReader, deadlineMs: number | undefined): void {
