@@ -55,7 +55,9 @@ measure("build", () => {
     walId: "log",
     walIndex: state.index,
     walDamaged: false,
+    listeners: [],
   });
+  take({ kind: "elect-leaders", broker: 1, brokerEpoch: 1 });
   const assignments = Array.from({ length: PER_TOPIC }, () => [1]);
   for (let n = 0; n < PARTITIONS / PER_TOPIC; n += 1)
     take({ kind: "create-topic", topicId: topicId(n), name: `topic-${n}`, configs: new Map([["retention.ms", "1000"]]), assignments });
@@ -123,6 +125,7 @@ measure("restart: register and elect all", () => {
     walId: "log",
     walIndex: state.index,
     walDamaged: false,
+    listeners: [],
   });
   take({ kind: "elect-leaders", broker: 1, brokerEpoch: 2 });
 });

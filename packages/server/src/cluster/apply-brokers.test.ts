@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { ClusterFixture } from "../testing/cluster-fixture.ts";
+import { uuid } from "../testing/random-commands.ts";
 import { NO_LEADER } from "./cluster-state.ts";
 
 const register = (broker: number, incarnation: string) =>
@@ -15,6 +16,7 @@ const register = (broker: number, incarnation: string) =>
     walId: `log-${broker}`,
     walIndex: 1_000,
     walDamaged: false,
+    listeners: [],
   }) as const;
 
 test("a claim takes the next epoch, once", () => {
@@ -43,6 +45,7 @@ test("a broker's new process gets a new epoch and leads nothing until it is elec
   deepEqual(cluster.effects, [
     { kind: "broker-registered", broker: 1, brokerEpoch: before + 2 },
     { kind: "leader-changed", partitionId: 1, leader: NO_LEADER, leaderEpoch: 1 },
+    { kind: "broker-unfenced", broker: 1, brokerEpoch: before + 2 },
     { kind: "leader-changed", partitionId: 1, leader: 1, leaderEpoch: 2 },
   ]);
 });
@@ -94,15 +97,13 @@ test("a broker with another log is in sync nowhere; where it was the last, nobod
   const cluster = replicated();
   equal(cluster.register(1, "b", "new").offline, 2);
   deepEqual(inSync(cluster), ["", "2", "2", ""]);
-  deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
+  deepEqual(leaders(cluster), [NO_LEADER, 2, 2, NO_LEADER]);
   deepEqual(lostLog(cluster, 1), { broker: 1, walId: "log-1" });
   deepEqual(cluster.effects.slice(1, 3), [
     { kind: "leader-changed", partitionId: 1, leader: NO_LEADER, leaderEpoch: 1 },
     { kind: "in-sync-changed", partitionId: 1, inSync: [] },
   ]);
   deepEqual(cluster.answer({ kind: "elect-leaders", broker: 1, brokerEpoch: cluster.brokerEpoch(1) }), { partitions: 0 });
-  cluster.restart(2, "b");
-  deepEqual(leaders(cluster), [NO_LEADER, 2, 2, NO_LEADER]);
   checkClusterState(cluster.state);
 });
 
@@ -112,7 +113,7 @@ test("the metadata remembers the loss: the new log's broker stays out at its nex
   deepEqual(cluster.register(1, "b", "new"), { brokerEpoch: first.brokerEpoch, offline: 0 });
   cluster.restart(1, "c", "new");
   cluster.restart(1, "d", "new");
-  deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
+  deepEqual(leaders(cluster), [NO_LEADER, 2, 2, NO_LEADER]);
   deepEqual(lostLog(cluster, 4), { broker: 1, walId: "log-1" });
 });
 
@@ -122,7 +123,7 @@ test("the log that was missing comes back: what waited for it is led again, what
   cluster.createTopic("meanwhile", [[1]]);
   cluster.restart(1, "c", "log-1");
   deepEqual(inSync(cluster), ["1", "2", "2", "1"]);
-  deepEqual(leaders(cluster), [1, 2, NO_LEADER, 1]);
+  deepEqual(leaders(cluster), [1, 2, 2, 1]);
   deepEqual(lostLog(cluster, 5), { broker: 1, walId: "new" }, "what the log between held is lost now");
   checkClusterState(cluster.state);
 });
@@ -172,7 +173,7 @@ test("an older copy of the log is not the log: the partitions wait until that is
   cluster.restart(1, "d");
   cluster.logs.set("log-1", copied - 1);
   cluster.restart(1, "e");
-  deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, NO_LEADER]);
+  deepEqual(leaders(cluster), [NO_LEADER, 2, 2, NO_LEADER]);
   cluster.createTopic("meanwhile", [[1]]);
   cluster.logs.set("log-1", newest);
   cluster.restart(1, "f");
@@ -203,4 +204,82 @@ test("a damaged log may have lost what it named: that is damage, and no older co
   cluster.restart(1, "b");
   cluster.logs.set("log-1", 1);
   equal(cluster.register(1, "c", "log-1", true).offline, 0);
+});
+
+/** Partition 3 has the replicas 1, 2 and 3, partition 4 the replicas 1 and 2. */
+function ofThree(minInSync: string): ClusterFixture {
+  const cluster = new ClusterFixture();
+  cluster.restart(3, "a");
+  const configs = new Map([["min.insync.replicas", minInSync]]);
+  cluster.answer({
+    kind: "create-topic",
+    topicId: uuid("trio"),
+    name: "trio",
+    configs,
+    assignments: [
+      [1, 2, 3],
+      [1, 2],
+    ],
+  });
+  cluster.effects = [];
+  return cluster;
+}
+
+const fence = (cluster: ClusterFixture, broker: number) =>
+  cluster.answer({ kind: "fence-broker", broker, brokerEpoch: cluster.brokerEpoch(broker) });
+
+test("a fenced broker leads nothing, and leaves the in-sync sets that stay at their minimum", () => {
+  const cluster = ofThree("2");
+  deepEqual(fence(cluster, 1), { partitions: 3 });
+  deepEqual(inSync(cluster), ["1", "2", "2,3", "1,2"]);
+  deepEqual(leaders(cluster), [NO_LEADER, 2, 2, 2], "a member that is ready takes over");
+  deepEqual(cluster.effects[0], { kind: "broker-fenced", broker: 1, brokerEpoch: cluster.brokerEpoch(1) });
+  deepEqual(fence(cluster, 1), { partitions: 0 }, "once");
+  checkClusterState(cluster.state);
+});
+
+test("the last members stay, whoever is fenced: only they have what was committed", () => {
+  const cluster = ofThree("1");
+  for (const broker of [1, 2, 3]) fence(cluster, broker);
+  deepEqual(inSync(cluster), ["1", "2", "3", "2"]);
+  deepEqual(leaders(cluster), [NO_LEADER, NO_LEADER, NO_LEADER, NO_LEADER]);
+  cluster.answer({ kind: "elect-leaders", broker: 2, brokerEpoch: cluster.brokerEpoch(2) });
+  deepEqual(leaders(cluster), [NO_LEADER, 2, NO_LEADER, 2], "the same process is heard again: leader in a new epoch");
+  equal(cluster.partition(2).leaderEpoch, 2);
+  checkClusterState(cluster.state);
+});
+
+test("an earlier process of a broker is not fenced, nor is one that nobody knows", () => {
+  const cluster = ofThree("1");
+  const brokerEpoch = cluster.brokerEpoch(1);
+  cluster.restart(1, "b");
+  equal(cluster.refusal({ kind: "fence-broker", broker: 1, brokerEpoch }), "stale-broker");
+  equal(cluster.refusal({ kind: "fence-broker", broker: 9, brokerEpoch: 1 }), "stale-broker");
+  equal(cluster.partition(1).leader, 1);
+});
+
+test("a new partition is led by a replica that is ready, and has no fenced member; where all are, it waits for the first", () => {
+  const cluster = ofThree("1");
+  fence(cluster, 1);
+  cluster.createTopic("later", [[1, 2], [1], [3, 1]]);
+  deepEqual(
+    [5, 6, 7].map((id) => [cluster.partition(id).inSync.join(), cluster.partition(id).leader]),
+    [
+      ["2", 2],
+      ["1", NO_LEADER],
+      ["3", 3],
+    ],
+  );
+  cluster.restart(1, "b");
+  equal(cluster.partition(6).leader, 1);
+  checkClusterState(cluster.state);
+});
+
+test("a registered broker is fenced until it says that it is ready", () => {
+  const cluster = new ClusterFixture();
+  cluster.register(3, "a");
+  cluster.createTopic("early", [[3], [3, 2]]);
+  deepEqual([cluster.partition(3).leader, cluster.partition(4).leader], [NO_LEADER, 2]);
+  deepEqual(cluster.answer({ kind: "elect-leaders", broker: 3, brokerEpoch: cluster.brokerEpoch(3) }), { partitions: 1 });
+  equal(cluster.partition(3).leader, 3);
 });

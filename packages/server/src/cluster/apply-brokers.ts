@@ -1,8 +1,8 @@
 import { type BrokerState, type ClusterState, type LogHolder, NO_LEADER, type PartitionState } from "./cluster-state.ts";
-import { type AcceptLogLoss, type ElectLeaders, type Outcome, type RegisterBroker, refuse } from "./commands.ts";
+import { type AcceptLogLoss, type ElectLeaders, type FenceBroker, type Outcome, type RegisterBroker, refuse } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { BROKERS_MAX } from "./limits.ts";
-import { brokerIsCurrent, noSuchTopic, staleBroker } from "./rules.ts";
+import { brokerIsCurrent, minInSync, nextLeader, noSuchTopic, staleBroker } from "./rules.ts";
 
 /**
  * What the earlier process led has no leader until it is elected again: nobody resumes an old leader epoch. With another
@@ -19,13 +19,24 @@ export function applyRegisterBroker(state: ClusterState, command: RegisterBroker
   const walIndex = known?.walId === walId ? indexNamed(state, known) : 0;
   state.brokerEpochLast += 1;
   const brokerEpoch = state.brokerEpochLast;
-  const registered = { epoch: brokerEpoch, incarnation, host, rack, walId, registeredAt: command.walIndex < 0 ? 0 : state.index, walIndex };
+  const registeredAt = command.walIndex < 0 ? 0 : state.index;
+  const registered = {
+    epoch: brokerEpoch,
+    incarnation,
+    host,
+    rack,
+    walId,
+    registeredAt,
+    walIndex,
+    fenced: true,
+    listeners: command.listeners,
+  };
   if (known === undefined) state.brokers.set(broker, { id: broker, ...registered });
   else Object.assign(known, registered);
   effects.push({ kind: "broker-registered", broker, brokerEpoch });
   let offline = 0;
   for (const partition of state.partitions.values()) {
-    if (partition.leader === broker) changeLeader(state, partition, NO_LEADER, effects);
+    if (partition.leader === broker) changeLeader(state, partition, nextLeader(state, partition), effects);
     if (isLastInSync(partition, command)) changeInSync(state, partition, [broker], effects);
     else if (lost !== undefined && leaveInSync(state, partition, lost, effects)) offline += 1;
   }
@@ -67,11 +78,32 @@ function leaveInSync(state: ClusterState, partition: PartitionState, lost: LogHo
 }
 
 export function applyElectLeaders(state: ClusterState, command: ElectLeaders, effects: Effect[]): Outcome {
-  if (!brokerIsCurrent(state, command)) return staleBroker(command);
+  const known = state.brokers.get(command.broker);
+  if (known === undefined || known.epoch !== command.brokerEpoch) return staleBroker(command);
+  if (known.fenced) effects.push({ kind: "broker-unfenced", broker: known.id, brokerEpoch: known.epoch });
+  known.fenced = false;
   let partitions = 0;
   for (const partition of state.partitions.values()) {
     if (partition.leader !== NO_LEADER || !partition.inSync.includes(command.broker)) continue;
     changeLeader(state, partition, command.broker, effects);
+    partitions += 1;
+  }
+  return { partitions };
+}
+
+export function applyFenceBroker(state: ClusterState, command: FenceBroker, effects: Effect[]): Outcome {
+  const known = state.brokers.get(command.broker);
+  if (known === undefined || known.epoch !== command.brokerEpoch) return staleBroker(command);
+  if (known.fenced) return { partitions: 0 };
+  known.fenced = true;
+  effects.push({ kind: "broker-fenced", broker: known.id, brokerEpoch: known.epoch });
+  let partitions = 0;
+  for (const partition of state.partitions.values()) {
+    const others = partition.inSync.filter((broker) => broker !== known.id);
+    const isMember = others.length < partition.inSync.length;
+    if (isMember && others.length >= Math.max(1, minInSync(state, partition))) changeInSync(state, partition, others, effects);
+    if (partition.leader !== known.id) continue;
+    changeLeader(state, partition, nextLeader(state, partition), effects);
     partitions += 1;
   }
   return { partitions };

@@ -1,18 +1,10 @@
 import { must } from "../base/assert.ts";
-import {
-  type ClusterState,
-  isInternalTopic,
-  metricNameOf,
-  NO_LEADER,
-  newPartition,
-  type PartitionState,
-  type TopicState,
-} from "./cluster-state.ts";
+import { type ClusterState, isInternalTopic, metricNameOf, newPartition, type PartitionState, type TopicState } from "./cluster-state.ts";
 import { type CreatePartitions, type CreateTopic, type DeleteTopic, type Outcome, type Refusal, refuse } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { PARTITIONS_MAX, TOPIC_PARTITIONS_MAX, TOPICS_MAX } from "./limits.ts";
 import { releaseObjects } from "./object-table.ts";
-import { noSuchTopicId } from "./rules.ts";
+import { isReady, nextLeader, noSuchTopicId } from "./rules.ts";
 
 /** The name and the number of partitions are judged here once more: creations that overlap were planned on the same state. */
 export function applyCreateTopic(state: ClusterState, command: CreateTopic, effects: Effect[]): Outcome {
@@ -97,9 +89,10 @@ function addPartitions(state: ClusterState, topic: TopicState, assignments: Crea
       topic: topic.name,
       index: topic.partitions.length,
       replicas,
+      inSync: firstMembers(state, replicas),
       savedIn: state.snapshotNumber,
     });
-    partition.leader = replicas.find((broker) => state.brokers.has(broker)) ?? NO_LEADER;
+    partition.leader = nextLeader(state, partition);
     state.partitionIdNext += 1;
     state.partitions.set(partition.id, partition);
     topic.partitions.push(partition.id);
@@ -107,6 +100,12 @@ function addPartitions(state: ClusterState, topic: TopicState, assignments: Crea
     effects.push({ kind: "partition-created", partitionId: partition.id });
   }
   return ids;
+}
+
+/** Who is fenced may hold nothing of it; where all are, nothing is written, and any of them may begin. */
+function firstMembers(state: ClusterState, replicas: readonly number[]): readonly number[] {
+  const ready = replicas.filter((broker) => isReady(state, broker));
+  return ready.length === 0 ? replicas : ready;
 }
 
 function removePartition(state: ClusterState, partition: PartitionState): void {

@@ -1,5 +1,5 @@
 import { assert, unreachable } from "../base/assert.ts";
-import { applyAcceptLogLoss, applyElectLeaders, applyRegisterBroker } from "./apply-brokers.ts";
+import { applyAcceptLogLoss, applyElectLeaders, applyFenceBroker, applyRegisterBroker } from "./apply-brokers.ts";
 import { applySetBrokerConfigs, applySetClientMetrics, applySetTopicConfigs } from "./apply-configs.ts";
 import { applyCommitManifest, applyCommitObject, applyRaiseCommitBound } from "./apply-objects.ts";
 import { applyAcceptLoss, applyRaiseLogStart } from "./apply-offsets.ts";
@@ -35,6 +35,8 @@ export function apply(state: ClusterState, logged: LoggedCommand, effects: Effec
       return applyRegisterBroker(state, command, effects);
     case "elect-leaders":
       return applyElectLeaders(state, command, effects);
+    case "fence-broker":
+      return applyFenceBroker(state, command, effects);
     case "create-topic":
       return applyCreateTopic(state, command, effects);
     case "delete-topic":

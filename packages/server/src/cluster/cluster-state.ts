@@ -1,4 +1,5 @@
 import { must } from "../base/assert.ts";
+import type { BrokerListener } from "../model/broker-listener.ts";
 import { type ObjectId, objectKey } from "../model/object-id.ts";
 import type { ManifestPointer } from "../model/object-range.ts";
 import { type ObjectState, RangeList } from "./range-list.ts";
@@ -24,6 +25,9 @@ export type BrokerState = {
   registeredAt: number;
   /** The log named this metadata index when an earlier process led with it. */
   walIndex: number;
+  /** It leads nothing and gets nothing new: not ready yet, or not heard of for a session. */
+  fenced: boolean;
+  listeners: readonly BrokerListener[];
 };
 
 /** A broker by the log that it had; the newest metadata index which that names lies in [from, before). */
@@ -181,11 +185,18 @@ export function metricNameOf(topic: string): string {
 
 /** A partition without records. */
 export function newPartition(
-  of: Readonly<{ id: number; topicId: string; topic: string; index: number; replicas: readonly number[]; savedIn: number }>,
+  of: Readonly<{
+    id: number;
+    topicId: string;
+    topic: string;
+    index: number;
+    replicas: readonly number[];
+    savedIn: number;
+    inSync: readonly number[];
+  }>,
 ): PartitionState {
   return {
     ...of,
-    inSync: of.replicas,
     lastInSync: undefined,
     leader: NO_LEADER,
     leaderEpoch: 0,

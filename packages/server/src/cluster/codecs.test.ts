@@ -9,7 +9,7 @@ import { asyncOf } from "../testing/async-of.ts";
 import { ClusterFixture } from "../testing/cluster-fixture.ts";
 import { commandOf, commandSteps, OPENING, uuid } from "../testing/random-commands.ts";
 import { applyBatch } from "./apply.ts";
-import { ClusterState } from "./cluster-state.ts";
+import { ClusterState, NO_LEADER } from "./cluster-state.ts";
 import { checkCommand, decodeBatch, encodeBatch, encodeCommand } from "./command-codec.ts";
 import { loadSnapshot } from "./snapshot-reader.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
@@ -55,13 +55,18 @@ test("golden: commit-object names each object once", () => {
 test("golden: registration, as it is written and as it was, and the acceptance of a lost log", () => {
   const registration = { kind: "register-broker", broker: 1, incarnation: "ab", host: "h", rack: "" } as const;
   const log = { walId: "c4", walIndex: 5, walDamaged: true };
-  const bytes = encodeCommand({ controllerEpoch: 2, command: { ...registration, ...log } });
+  const listeners = [{ name: "in", host: "h", port: 9092 }];
+  const bytes = encodeCommand({ controllerEpoch: 2, command: { ...registration, ...log, listeners } });
   const fields = `${"0000000000000002"}${"00000001"}${"036162"}${"0268"}${"01"}`;
-  equal(hex(bytes), `11${fields}${"036334"}${"0000000000000005"}${"01"}`);
-  const unknown = { walIndex: -1, walDamaged: false };
+  const named = `${fields}${"036334"}${"0000000000000005"}${"01"}`;
+  equal(hex(bytes), `13${named}${"01"}${"03696e"}${"0268"}${"00002384"}`);
+  const unknown = { walIndex: -1, walDamaged: false, listeners: [] };
   const read = (text: string) => decodeBatch(encodeBatch([Buffer.from(text, "hex")]));
   deepEqual(read(`02${fields}`), [{ controllerEpoch: 2, command: { ...registration, walId: "", ...unknown } }]);
   deepEqual(read(`0f${fields}${"036334"}`), [{ controllerEpoch: 2, command: { ...registration, walId: "c4", ...unknown } }]);
+  deepEqual(read(`11${named}`), [{ controllerEpoch: 2, command: { ...registration, ...log, listeners: [] } }]);
+  const fence = encodeCommand({ controllerEpoch: 2, command: { kind: "fence-broker", broker: 1, brokerEpoch: 3 } });
+  equal(hex(fence), `14${"0000000000000002"}${"00000001"}${"0000000000000003"}`);
   const accept = encodeCommand({ controllerEpoch: 2, command: { kind: "accept-log-loss", partitionId: 7, broker: 1, brokerEpoch: 3 } });
   equal(hex(accept), `10${"0000000000000002"}${"0000000000000007"}${"00000001"}${"0000000000000003"}`);
 });
@@ -74,7 +79,7 @@ test("golden: a snapshot of a small state", async () => {
   deepEqual(
     chunks.map((chunk) => [chunk[4], chunk.byteLength]),
     [
-      [1, 188],
+      [1, 192],
       [2, 69],
       [3, 64],
       [4, 211],
@@ -129,6 +134,7 @@ test("golden: a snapshot of the second version is read", async () => {
   const cluster = new ClusterFixture();
   cluster.createTopic("pairs", [[1, 2], [1]]);
   cluster.restart(1, "b", "new");
+  cluster.partition(3).leader = NO_LEADER; // as it was elected then
   const loaded = await load([Buffer.from(SNAPSHOT_2, "base64")], cluster.state);
   deepEqual(loaded.partitions.get(4)?.lastInSync, { broker: 1, walId: "log-1", from: 0, before: Number.MAX_SAFE_INTEGER });
   for (const broker of cluster.state.brokers.values()) Object.assign(broker, { registeredAt: 0, walIndex: 0 });
@@ -176,6 +182,33 @@ test("golden: a subscription to metrics of clients, as a command and in a snapsh
   equal(stateHash(loaded), stateHash(cluster.state));
 });
 
+/** What the fourth version wrote: nobody was fenced, and brokers did not say where they are reached. */
+const SNAPSHOT_4 =
+  "VE1TQwEEAAAAAAAAAAAAozPWeSsNdGVzdC1jbHVzdGVyAAAAAAAAAAUAAAAAAAAAAQNtZQAAAAAAAAACAAAAAAAAAAMAAAAAAAAAAQAAAAAAAAAAAgAAAAEAAAAAAAAAAQJhA2gxAQZs" +
+  "b2ctMQAAAAAAAAACAAAAAAAAAAAAAAACAAAAAAAAAAICYQNoMgEGbG9nLTIAAAAAAAAAAwAAAAAAAAAAAAABAnMAAAAAAAAABQECbQJ2VE1TQwIBAAAAAAABAAAAMcMN+chvcmRlcnN4" +
+  "eHh4eHh4eHh4B29yZGVycwAAAAAAAAAAAAIAAAAAAAAAAQAAAAAAAAACVE1TQwQDAAAAAAACAAAAfqpHfLcAAAAAAAAAAW9yZGVyc3h4eHh4eHh4eHgAAQAAAAEBAAAAAQAAAAABAAAA" +
+  "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAm9yZGVyc3h4eHh4eHh4eHgBAQAAAAIBAAAAAgAAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABUTVNDBQEAAAAAAAMAAAAYRpm0+QAA" +
+  "AAAAAAABAAAAAAAAAAAAAAAAAAAAAg==";
+
+test("golden: a snapshot of the fourth version is read", async () => {
+  const cluster = new ClusterFixture();
+  cluster.answer({ kind: "set-client-metrics", name: "s", versionBefore: 0, changes: [{ name: "m", value: "v" }] });
+  equal(stateHash(await load([Buffer.from(SNAPSHOT_4, "base64")], cluster.state)), stateHash(cluster.state));
+});
+
+test("golden: listeners and a fenced broker in a snapshot", async () => {
+  const cluster = new ClusterFixture();
+  const log = { walId: "c4", walIndex: 5, walDamaged: false };
+  const listeners = [{ name: "in", host: "h", port: 9092 }];
+  cluster.answer({ kind: "register-broker", broker: 3, incarnation: "a", host: "h3", rack: "r", ...log, listeners });
+  const chunks = snapshotOf(cluster.state);
+  const head = hex(must(chunks[0], "head"));
+  ok(head.includes(`${"01"}${"01"}${"03696e"}${"0268"}${"00002384"}`));
+  const loaded = await load(chunks, cluster.state);
+  deepEqual([loaded.brokers.get(3)?.fenced, loaded.brokers.get(3)?.listeners, loaded.brokers.get(1)?.fenced], [true, listeners, false]);
+  equal(stateHash(loaded), stateHash(cluster.state));
+});
+
 test("a batch of newer software is refused as such", () => {
   const newer = (error: unknown): boolean => error instanceof QueueError && error.code === "NEWER_FORMAT";
   throws(() => decodeBatch(Buffer.from([2, 0])), newer);
@@ -186,7 +219,17 @@ test("what no reader would accept is not let into a log", () => {
   const register = (host: string) =>
     encodeCommand({
       controllerEpoch: 1,
-      command: { kind: "register-broker", broker: 1, incarnation: "a", host, rack: "", walId: "w", walIndex: 0, walDamaged: false },
+      command: {
+        kind: "register-broker",
+        broker: 1,
+        incarnation: "a",
+        host,
+        rack: "",
+        walId: "w",
+        walIndex: 0,
+        walDamaged: false,
+        listeners: [],
+      },
     });
   checkCommand(register("h"));
   throws(() => checkCommand(register("h".repeat(300))), { code: "INVALID_REQUEST" });

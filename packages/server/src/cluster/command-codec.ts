@@ -10,12 +10,14 @@ import {
   readConfigs,
   readCount,
   readList,
+  readListeners,
   readNatural,
   readOptional,
   readText,
   writeBrokers,
   writeConfigs,
   writeList,
+  writeListener,
   writeOptional,
   writeText,
 } from "./field-codec.ts";
@@ -42,7 +44,7 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
     read: (r) => ({ kind: "claim-controller", holder: readText(r), controllerEpoch: 0 }),
   },
   "register-broker": {
-    number: 17,
+    number: 19,
     write(w, c) {
       w.int32(c.broker);
       writeText(w, c.incarnation);
@@ -51,8 +53,9 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
       writeText(w, c.walId);
       w.int64(c.walIndex);
       w.bool(c.walDamaged);
+      writeList(w, c.listeners, writeListener);
     },
-    read: (r) => ({ ...readRegistration(r), walId: readText(r), walIndex: readNatural(r), walDamaged: r.bool() }),
+    read: (r) => ({ ...readRegistration(r), ...readLog(r), listeners: readListeners(r) }),
   },
   "elect-leaders": {
     number: 3,
@@ -61,6 +64,14 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
       w.int64(c.brokerEpoch);
     },
     read: (r) => ({ kind: "elect-leaders", broker: readBroker(r), brokerEpoch: readNatural(r) }),
+  },
+  "fence-broker": {
+    number: 20,
+    write(w, c) {
+      w.int32(c.broker);
+      w.int64(c.brokerEpoch);
+    },
+    read: (r) => ({ kind: "fence-broker", broker: readBroker(r), brokerEpoch: readNatural(r) }),
   },
   "create-topic": {
     number: 4,
@@ -190,12 +201,13 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
 
 type Reader = Readonly<{ read(reader: ByteReader): Command }>;
 
-const INDEX_UNKNOWN = { walIndex: -1, walDamaged: false };
+const INDEX_UNKNOWN = { walIndex: -1, walDamaged: false, listeners: [] };
 
 /** What was written once, but is no more. */
 const EARLIER: readonly (readonly [number, Reader])[] = [
   [2, { read: (r) => ({ ...readRegistration(r), walId: "", ...INDEX_UNKNOWN }) }],
   [15, { read: (r) => ({ ...readRegistration(r), walId: readText(r), ...INDEX_UNKNOWN }) }],
+  [17, { read: (r) => ({ ...readRegistration(r), ...readLog(r), listeners: [] }) }],
 ];
 
 const BY_NUMBER = new Map<number, Reader>([...EARLIER, ...Object.values(CODECS).map((codec): [number, Reader] => [codec.number, codec])]);
@@ -270,7 +282,13 @@ function decodeCommand(reader: ByteReader): LoggedCommand {
   return { controllerEpoch, command: command.kind === "claim-controller" ? { ...command, controllerEpoch } : command };
 }
 
-function readRegistration(reader: ByteReader): Omit<RegisterBroker, "walId" | "walIndex" | "walDamaged"> {
+type RegisteredLog = Pick<RegisterBroker, "walId" | "walIndex" | "walDamaged">;
+
+function readLog(reader: ByteReader): RegisteredLog {
+  return { walId: readText(reader), walIndex: readNatural(reader), walDamaged: reader.bool() };
+}
+
+function readRegistration(reader: ByteReader): Omit<RegisterBroker, keyof RegisteredLog | "listeners"> {
   return {
     kind: "register-broker",
     broker: readBroker(reader),

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../base/errors.ts";
+import type { BrokerListener } from "../model/broker-listener.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 
@@ -23,12 +24,20 @@ export type RegisterBroker = Readonly<{
   walIndex: number;
   /** The log has lost something, and may have named a later index. */
   walDamaged: boolean;
+  /** Where others reach it, each name once; empty on one node, whose clients reached it already. */
+  listeners: readonly BrokerListener[];
 }>;
 
-/** The broker takes over, in a new leader epoch each, the partitions without a leader in whose in-sync set it is. */
+/** The broker is ready: it is fenced no more, and takes over, in a new leader epoch each, the partitions without a leader in whose in-sync set it is. */
 export type ElectLeaders = Readonly<{ kind: "elect-leaders"; broker: number; brokerEpoch: number }>;
 
-/** `assignments`: replicas per partition, validated by the planner; leader = the first that is registered. */
+/**
+ * Nobody has heard of this process of the broker for a session. It leads nothing from now on, and leaves every in-sync set that
+ * stays at its minimum without it; elsewhere it remains a member, since only members have what was committed.
+ */
+export type FenceBroker = Readonly<{ kind: "fence-broker"; broker: number; brokerEpoch: number }>;
+
+/** `assignments`: replicas per partition, validated by the planner; leader = the first that is registered and not fenced. */
 export type CreateTopic = Readonly<{
   kind: "create-topic";
   topicId: string;
@@ -125,6 +134,7 @@ export type Command =
   | ClaimController
   | RegisterBroker
   | ElectLeaders
+  | FenceBroker
   | CreateTopic
   | DeleteTopic
   | CreatePartitions
@@ -156,6 +166,8 @@ export type Answers = {
   /** `offline`: partitions that have no in-sync member any more because of this. */
   "register-broker": Readonly<{ brokerEpoch: number; offline: number }>;
   "elect-leaders": Readonly<{ partitions: number }>;
+  /** `partitions`: that have another leader now, or none. */
+  "fence-broker": Readonly<{ partitions: number }>;
   "create-topic": Readonly<{ topicId: string; partitionIds: readonly number[] }>;
   "delete-topic": Readonly<{ partitionIds: readonly number[] }>;
   "create-partitions": Readonly<{ partitionIds: readonly number[] }>;

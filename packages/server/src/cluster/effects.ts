@@ -5,6 +5,8 @@
 export type Effect =
   | Readonly<{ kind: "controller-changed"; holder: string; controllerEpoch: number }>
   | Readonly<{ kind: "broker-registered"; broker: number; brokerEpoch: number }>
+  | Readonly<{ kind: "broker-fenced"; broker: number; brokerEpoch: number }>
+  | Readonly<{ kind: "broker-unfenced"; broker: number; brokerEpoch: number }>
   | Readonly<{ kind: "topic-created"; topicId: string; name: string }>
   | Readonly<{ kind: "topic-deleted"; topicId: string; name: string; partitionIds: readonly number[] }>
   | Readonly<{ kind: "partition-created"; partitionId: number }>

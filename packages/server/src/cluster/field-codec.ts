@@ -1,12 +1,14 @@
 import { Buffer } from "node:buffer";
 import type { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import type { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import type { BrokerListener } from "../model/broker-listener.ts";
 import { isObjectRandom, type ObjectId } from "../model/object-id.ts";
 import type { ManifestPointer } from "../model/object-range.ts";
 import {
   CONFIG_NAME_BYTES_MAX,
   CONFIG_VALUE_BYTES_MAX,
   CONFIGS_MAX,
+  LISTENERS_MAX,
   NAME_BYTES_MAX,
   REPLICAS_MAX,
   TOPIC_PARTITIONS_MAX,
@@ -86,6 +88,24 @@ export function readBroker(reader: ByteReader): number {
   const broker = reader.int32();
   if (broker < 0) throw reader.malformed(`broker ${broker}`);
   return broker;
+}
+
+export function writeListener(writer: ByteWriter, listener: BrokerListener): void {
+  writeText(writer, listener.name);
+  writeText(writer, listener.host);
+  writer.int32(listener.port);
+}
+
+export function readListeners(reader: ByteReader): BrokerListener[] {
+  const listeners = readList(reader, LISTENERS_MAX, readListener);
+  if (new Set(listeners.map(({ name }) => name)).size < listeners.length) throw reader.malformed("two listeners of one name");
+  return listeners;
+}
+
+function readListener(reader: ByteReader): BrokerListener {
+  const [name, host, port] = [readText(reader), readText(reader), reader.int32()];
+  if (name === "" || host === "" || port < 1 || port > 65_535) throw reader.malformed(`listener ${name} at ${host}:${port}`);
+  return { name, host, port };
 }
 
 export function readAssignments(reader: ByteReader): number[][] {

@@ -14,6 +14,9 @@ export const REPLICAS_MAX = 64;
 
 export const BROKERS_MAX = 1_000;
 
+/** Of one broker. */
+export const LISTENERS_MAX = 16;
+
 /** Characters of a topic name, as in Kafka. */
 export const TOPIC_NAME_LENGTH_MAX = 249;
 

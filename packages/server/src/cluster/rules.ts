@@ -1,6 +1,9 @@
 import { compareObjectIds, type ObjectId } from "../model/object-id.ts";
-import type { ClusterState, PartitionState } from "./cluster-state.ts";
+import { type ClusterState, NO_LEADER, type PartitionState } from "./cluster-state.ts";
 import { type Refusal, refuse } from "./commands.ts";
+
+const MIN_IN_SYNC = "min.insync.replicas";
+const MIN_IN_SYNC_DEFAULT = "1";
 
 type BrokerLife = Readonly<{ broker: number; brokerEpoch: number }>;
 
@@ -26,6 +29,22 @@ export function mayCommit(state: ClusterState, life: BrokerLife, id: ObjectId): 
   if (id.broker !== life.broker || id.brokerEpoch !== life.brokerEpoch) return false;
   const bound = state.commitBounds.get(id.broker);
   return bound === undefined || compareObjectIds(id, { ...id, ...bound }) >= 0;
+}
+
+/** Registered, and heard of. */
+export function isReady(state: ClusterState, broker: number): boolean {
+  return state.brokers.get(broker)?.fenced === false;
+}
+
+/** The first replica, in the order of preference, that has what was committed and is ready. */
+export function nextLeader(state: ClusterState, { replicas, inSync }: PartitionState): number {
+  return replicas.find((broker) => inSync.includes(broker) && isReady(state, broker)) ?? NO_LEADER;
+}
+
+/** Below so many members the in-sync set never shrinks. */
+export function minInSync(state: ClusterState, { topicId, replicas }: PartitionState): number {
+  const configured = Number(state.topicsById.get(topicId)?.configs.get(MIN_IN_SYNC) ?? MIN_IN_SYNC_DEFAULT);
+  return Math.min(configured, replicas.length);
 }
 
 export function noSuchTopic(): Refusal {

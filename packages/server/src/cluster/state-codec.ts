@@ -20,6 +20,7 @@ import {
   readConfigs,
   readCount,
   readList,
+  readListeners,
   readManifest,
   readNatural,
   readObjectId,
@@ -28,6 +29,7 @@ import {
   writeBrokers,
   writeConfigs,
   writeList,
+  writeListener,
   writeManifest,
   writeObjectId,
   writeOptional,
@@ -47,6 +49,7 @@ import type { ObjectState } from "./range-list.ts";
 // The entries of docs/formats/snapshot.md.
 
 const HEAD_WITH_CLIENT_METRICS = 4;
+const HEAD_WITH_LISTENERS = 5;
 
 /** Everything but topics, objects and partitions: small, written whole at the cut. */
 export function writeHead(writer: ByteWriter, state: ClusterState): void {
@@ -140,8 +143,8 @@ export function readPartition(
   const topicId = reader.uuid();
   const topic = topicName(topicId);
   if (topic === undefined) throw reader.malformed(`partition ${id} of an unknown topic`);
-  const partition = newPartition({ id, topicId, topic, index: reader.uvarint(), replicas: readBrokers(reader), savedIn: 0 });
-  partition.inSync = readList(reader, REPLICAS_MAX, readBroker);
+  const place = { index: reader.uvarint(), replicas: readBrokers(reader), inSync: readList(reader, REPLICAS_MAX, readBroker) };
+  const partition = newPartition({ id, topicId, topic, ...place, savedIn: 0 });
   if (version >= 2) partition.lastInSync = readOptional(reader, (r) => readLogHolder(r, version));
   partition.leader = reader.int32();
   partition.leaderEpoch = reader.int32();
@@ -188,6 +191,8 @@ function writeBrokerState(writer: ByteWriter, broker: BrokerState): void {
   writeText(writer, broker.walId);
   writer.int64(broker.registeredAt);
   writer.int64(broker.walIndex);
+  writer.bool(broker.fenced);
+  writeList(writer, broker.listeners, writeListener);
 }
 
 function readBrokerState(reader: ByteReader, version: number): BrokerState {
@@ -200,6 +205,8 @@ function readBrokerState(reader: ByteReader, version: number): BrokerState {
     walId: version >= 2 ? readText(reader) : "",
     registeredAt: version >= 3 ? readNatural(reader) : 0,
     walIndex: version >= 3 ? readNatural(reader) : 0,
+    fenced: version >= HEAD_WITH_LISTENERS ? reader.bool() : false,
+    listeners: version >= HEAD_WITH_LISTENERS ? readListeners(reader) : [],
   };
 }
 

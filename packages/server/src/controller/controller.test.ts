@@ -139,6 +139,23 @@ test("numbers of partitions and replicas are judged as Kafka judges them", async
   equal(await outcome({ partitions: 3, replicationFactor: 1 }), "ok");
 });
 
+test("what is new goes to brokers that are ready", async () => {
+  const machine = new Machine();
+  const { controller } = await machine.start();
+  const brokersOf = async (name: string) => {
+    await machine.run(controller.createTopics([request(name, { partitions: 4 })], false));
+    return controller.state.partitionsOf(must(controller.state.topic(name), name)).map(({ replicas }) => replicas.join());
+  };
+  await machine.run(controller.registerBroker({ id: 2, host: "h2", rack: "", walId: "log-2", walIndex: 0, walDamaged: false }));
+  deepEqual(await brokersOf("before"), ["1", "1", "1", "1"]);
+  await machine.run(controller.electLeaders(2));
+  deepEqual((await brokersOf("both")).sort(), ["1", "1", "2", "2"]);
+  await machine.run(controller.fenceBroker(1, must(controller.state.brokers.get(1), "broker").epoch));
+  deepEqual(await brokersOf("after"), ["2", "2", "2", "2"]);
+  const [refused] = await machine.run(controller.createTopics([request("two", { replicationFactor: 2 })], false));
+  equal(refused?.error?.code, "INVALID_REPLICATION_FACTOR");
+});
+
 test("manual assignments are judged as Kafka judges them", async () => {
   const machine = new Machine();
   const { controller } = await machine.start();
@@ -152,6 +169,10 @@ test("manual assignments are judged as Kafka judges them", async () => {
   equal(await outcome([at(0)]), bad("The manual partition assignment includes an empty replica list."));
   equal(await outcome([at(0, 7)]), bad("The manual partition assignment includes broker 7, but no such broker is registered."));
   equal(await outcome([at(0, 1, 1)]), bad("The manual partition assignment includes the broker 1 more than once."));
+  await machine.run(controller.registerBroker({ id: 2, host: "h2", rack: "", walId: "log-2", walIndex: 0, walDamaged: false }));
+  equal(await outcome([at(0, 1, 2), at(1, 2, 1)]), "ok", "one of them is ready");
+  const fenced = "All brokers specified in the manual partition assignment for partition 1 are fenced or in controlled shutdown.";
+  equal(await outcome([at(0, 1), at(1, 2)]), bad(fenced));
   match((await outcome([at(0, 1)], { partitions: 1 })) ?? "", /^INVALID_REQUEST: .*numPartitions was not set to -1/);
   match((await outcome([at(0, 1)], { replicationFactor: 1 })) ?? "", /^INVALID_REQUEST: .*replication factor was not set to -1/);
 });

@@ -16,6 +16,7 @@ import type { Effect } from "../cluster/effects.ts";
 import type { Clock } from "../io/clock.ts";
 import { type Random, uuid4 } from "../io/random.ts";
 import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
+import type { BrokerListener } from "../model/broker-listener.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -154,15 +155,29 @@ export class Controller {
    * are offline from now on because the log is another one than before, or an older copy of it.
    */
   registerBroker(
-    broker: Readonly<{ id: number; host: string; rack: string; walId: string; walIndex: number; walDamaged: boolean }>,
+    broker: Readonly<{
+      id: number;
+      host: string;
+      rack: string;
+      walId: string;
+      walIndex: number;
+      walDamaged: boolean;
+      listeners?: readonly BrokerListener[];
+    }>,
   ): Promise<Readonly<{ brokerEpoch: number; offline: number }>> {
-    const { id, ...rest } = broker;
-    return this.#ask({ kind: "register-broker", broker: id, incarnation: hex(this.#random.bytes(16)), ...rest });
+    const { id, listeners = [], ...rest } = broker;
+    return this.#ask({ kind: "register-broker", broker: id, incarnation: hex(this.#random.bytes(16)), ...rest, listeners });
   }
 
-  /** Makes the registered broker leader, in a new leader epoch, of what nobody leads. Resolves with the number of partitions. */
+  /** The broker is ready: fenced no more, and leader, in a new leader epoch, of what nobody leads. Resolves with the number of partitions. */
   async electLeaders(broker: number): Promise<number> {
     const answer = await this.#ask({ kind: "elect-leaders", ...this.#life(broker) });
+    return answer.partitions;
+  }
+
+  /** Nobody has heard of this process of the broker for a session. Resolves with the number of partitions that it led. */
+  async fenceBroker(broker: number, brokerEpoch: number): Promise<number> {
+    const answer = await this.#ask({ kind: "fence-broker", broker, brokerEpoch });
     return answer.partitions;
   }
 

@@ -87,6 +87,7 @@ test("controllers that fight leave one history", async () => {
         await controller
           .registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: controller.state.index, walDamaged: false })
           .catch(() => 0);
+        await controller.electLeaders(1).catch(() => 0);
         const topic = `${name}-${round}`;
         const [result] = await controller.createTopics([request(topic)], false);
         if (result?.error === undefined) created.push(topic);

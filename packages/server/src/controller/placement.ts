@@ -1,15 +1,16 @@
 import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { BrokerState, ClusterState } from "../cluster/cluster-state.ts";
+import { isReady } from "../cluster/rules.ts";
 
 /**
- * Brokers for so many new partitions: striped over the brokers in the order of their ids, never two replicas on one host.
+ * Brokers for so many new partitions: striped over those that are ready, in the order of their ids, never two replicas on one host.
  * The first of each is the preferred leader. `firstStripe` moves the beginning, so that small topics do not all meet on
  * the same broker.
  * @throws {QueueError} INVALID_REPLICATION_FACTOR, never silently fewer.
  */
 export function placeReplicas(state: ClusterState, count: number, factor: number, firstStripe: number): number[][] {
-  const brokers = [...state.brokers.values()].sort((a, b) => a.id - b.id);
+  const brokers = [...state.brokers.values()].filter(({ fenced }) => !fenced).sort((a, b) => a.id - b.id);
   const hosts = new Set(brokers.map((broker) => broker.host)).size;
   if (factor > hosts)
     throw new QueueError("INVALID_REPLICATION_FACTOR", `Replication factor: ${factor} larger than available brokers: ${hosts}.`);
@@ -34,9 +35,14 @@ function stripe(brokers: readonly BrokerState[], from: number, factor: number): 
  */
 export function checkAssignments(state: ClusterState, assignments: readonly (readonly number[])[], factor: number | undefined): void {
   let expected = factor;
-  for (const brokers of assignments) {
+  for (const [partition, brokers] of assignments.entries()) {
     const problem = problemOf(state, brokers, expected);
     if (problem !== undefined) throw new QueueError("INVALID_REPLICA_ASSIGNMENT", `The manual partition assignment includes ${problem}`);
+    if (!brokers.some((broker) => isReady(state, broker)))
+      throw new QueueError(
+        "INVALID_REPLICA_ASSIGNMENT",
+        `All brokers specified in the manual partition assignment for partition ${partition} are fenced or in controlled shutdown.`,
+      );
     expected = brokers.length;
   }
 }

@@ -12,7 +12,7 @@ const fixture = new ClusterFixture();
 
 /** Ranges of ten offsets and 900 bytes, from 0 on, with these largest timestamps. */
 function partitionOf(timestamps: readonly number[], manifestEnd = 0): PartitionState {
-  const partition = newPartition({ id: 1, topicId: "t", topic: "t", index: 0, replicas: [1], savedIn: 0 });
+  const partition = newPartition({ id: 1, topicId: "t", topic: "t", index: 0, replicas: [1], inSync: [1], savedIn: 0 });
   timestamps.forEach((maxTimestampMs, n) => {
     const range: ObjectRange = { ...fixture.range(1, manifestEnd + n * 10, manifestEnd + n * 10 + 10, n + 1), maxTimestampMs };
     partition.ranges.append(range, undefined);

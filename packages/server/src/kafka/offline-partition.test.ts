@@ -50,6 +50,7 @@ test("a topic whose log was lost is not listed, and clients are told to look for
       .offline,
     1,
   );
+  await fixture.settle(fixture.controller.electLeaders(1));
   await fixture.createTopic("later");
   deepEqual(await listedTopics(client), ["later"]);
   const { NOT_LEADER_OR_FOLLOWER, LEADER_NOT_AVAILABLE, NONE } = ErrorCode;

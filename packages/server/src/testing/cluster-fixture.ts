@@ -12,10 +12,12 @@ export class ClusterFixture {
   readonly state = new ClusterState("test-cluster");
   effects: Effect[] = [];
   controllerEpoch = 1;
+  /** Newest metadata index that each write-ahead log names. */
+  readonly logs = new Map<string, number>();
 
   constructor() {
     this.answer({ kind: "claim-controller", holder: "me", controllerEpoch: 1 });
-    for (const broker of [1, 2]) this.register(broker, "a");
+    for (const broker of [1, 2]) this.#add(broker);
     this.createTopic("orders", [[1], [2]]);
     this.effects = [];
   }
@@ -77,14 +79,11 @@ export class ClusterFixture {
     return answer.verdicts.map((verdict) => verdict.refusal ?? "ok");
   }
 
-  /** Newest metadata index that each write-ahead log names. */
-  readonly logs = new Map<string, number>();
-
   /** @param walId Of the log that the broker comes with; it names the registration's index then. */
   register(broker: number, incarnation: string, walId = `log-${broker}`, walDamaged = false): Answers["register-broker"] {
     const walIndex = this.logs.get(walId) ?? 0;
     const life = { broker, incarnation, host: `h${broker}`, rack: "" };
-    const answer = this.answer({ kind: "register-broker", ...life, walId, walIndex, walDamaged });
+    const answer = this.answer({ kind: "register-broker", ...life, walId, walIndex, walDamaged, listeners: [] });
     this.logs.set(walId, this.state.index);
     return answer;
   }
@@ -93,5 +92,23 @@ export class ClusterFixture {
   restart(broker: number, incarnation: string, walId?: string): void {
     this.register(broker, incarnation, walId);
     this.answer({ kind: "elect-leaders", broker, brokerEpoch: this.brokerEpoch(broker) });
+  }
+
+  /** A broker that is ready, in one batch. */
+  #add(broker: number): void {
+    const { controllerEpoch, state } = this;
+    const brokerEpoch = state.brokerEpochLast + 1;
+    const log = { walId: `log-${broker}`, walIndex: 0, walDamaged: false };
+    const commands: Command[] = [
+      { kind: "register-broker", broker, incarnation: "a", host: `h${broker}`, rack: "", ...log, listeners: [] },
+      { kind: "elect-leaders", broker, brokerEpoch },
+    ];
+    applyBatch(
+      state,
+      state.index + 1,
+      commands.map((command) => ({ controllerEpoch, command })),
+      this.effects,
+    );
+    this.logs.set(log.walId, state.index);
   }
 }

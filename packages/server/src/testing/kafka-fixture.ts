@@ -69,6 +69,7 @@ export class KafkaFixture {
     const controller = await run(clock, opened);
     await run(clock, controller.claim());
     await run(clock, controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: 0, walDamaged: false }));
+    await run(clock, controller.electLeaders(1));
     return new KafkaFixture(clock, controller, random, options, net);
   }
 

@@ -7,7 +7,7 @@ import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 /** A step that becomes a command when the state is known. `wrong` makes most of them refusable. */
 export type CommandStep = Readonly<{ op: number; a: number; b: number; c: number; wrong: boolean }>;
 
-const OPS = 24;
+const OPS = 25;
 
 export const commandSteps = (lengthMax: number): fc.Arbitrary<CommandStep[]> =>
   fc.array(
@@ -25,6 +25,7 @@ export const commandSteps = (lengthMax: number): fc.Arbitrary<CommandStep[]> =>
 export const OPENING: readonly LoggedCommand[] = [
   { controllerEpoch: 1, command: { kind: "claim-controller", holder: "first", controllerEpoch: 1 } },
   ...[1, 2, 3].map((broker) => ({ controllerEpoch: 1, command: registration(0, broker, "at-start", 0) })),
+  ...[1, 2, 3].map((broker) => ({ controllerEpoch: 1, command: { kind: "elect-leaders", broker, brokerEpoch: broker } as const })),
   { controllerEpoch: 1, command: creation("opening", "opening.topic", [[1], [2, 1]]) },
 ];
 
@@ -91,6 +92,8 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
       return { kind: "accept-loss", partitionId, from: b * 10, to: b * 10 + 1 + c };
     case 12:
       return manifest(state, partition, step, sequence);
+    case 15:
+      return { kind: "fence-broker", ...life };
     case 13:
       return { kind: "accept-log-loss", partitionId: offlinePartition(state, a) ?? partitionId, ...life };
     default:
@@ -111,6 +114,7 @@ function registration(index: number, broker: number, incarnation: string, chance
     walId,
     walIndex,
     walDamaged: chance % 11 === 0,
+    listeners: chance % 7 === 0 ? [] : [{ name: "internal", host: `host-${broker}`, port: 9092 + broker }],
   };
 }
 
