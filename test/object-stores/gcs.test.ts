@@ -1,8 +1,30 @@
-import { equal, match } from "node:assert/strict";
+import { equal, match, rejects } from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
+import { temporaryFolder } from "../process/server-process.ts";
 import { storeSuite } from "./contract.ts";
 import { startFakeGcs, WITHOUT_FAKE_GCS } from "./fake-gcs.ts";
+import { bodyOf, callsTo, withEnvironment } from "./faults.ts";
 import { BUCKET } from "./store-server.ts";
+
+test("whoever gives Google's credentials and is not reached: not that there are none", async () => {
+  const file = join(temporaryFolder(), "key.json");
+  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const key = {
+    type: "service_account",
+    project_id: "p",
+    private_key: privateKey.export({ type: "pkcs8", format: "pem" }),
+    client_email: "a@example.org",
+  };
+  writeFileSync(file, JSON.stringify(key));
+  const nowhere = { GOOGLE_APPLICATION_CREDENTIALS: file, HTTPS_PROXY: "http://127.0.0.1:1", NO_PROXY: undefined };
+  await withEnvironment(nowhere, async () => {
+    const calls = callsTo({ kind: "gs", bucket: BUCKET, prefix: "", endpoint: "https://127.0.0.1:1", region: undefined, pathStyle: true });
+    await rejects(calls.put("k", bodyOf("x")), { code: "unavailable", message: /credentials .* not reached\. reason=ECONNREFUSED/ });
+  });
+});
 
 storeSuite("fake-gcs-server", WITHOUT_FAKE_GCS, startFakeGcs, true, (server) => {
   test("the stand-in refuses what Google refuses: another checksum than the bytes have", async () => {

@@ -26,6 +26,9 @@ export function openGcs(place: BucketPlace): OpenedBucket {
   return { ...texts, bucket: new GcsBucket(place, texts) };
 }
 
+/** Of an error of the network, where the library's own have names. */
+const SYSTEM_CODE = /^((read|write) )?E[A-Z0-9_]+$/;
+
 type Texts = Readonly<{ place: string; credentialsAdvice: string }>;
 /** The fields of an object's description that are asked for. */
 type Description = Readonly<{ name?: string; size?: string; crc32c?: string }>;
@@ -151,8 +154,10 @@ class GcsBucket implements CloudBucket {
     if (this.#auth === undefined) return {};
     try {
       return Object.fromEntries(await this.#auth.getRequestHeaders(url.href));
-    } catch {
-      throw noCredentials(context);
+    } catch (error) {
+      const word = errorWord(error);
+      if (!SYSTEM_CODE.test(word)) throw noCredentials(context);
+      throw storeError(context, "unavailable", `what gives the credentials is not reached. reason=${word}`);
     }
   }
 
