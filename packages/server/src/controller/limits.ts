@@ -36,3 +36,6 @@ export const ALIVE_MS = 700;
 
 /** A read that takes longer tells that the log was away: silence before it proves nothing. */
 export const LEASE_READ_MS = LEASE_MIN_MS / 4;
+
+/** A broker of which nothing was heard for so long is fenced. */
+export const SESSION_MS = 2_000;

@@ -1,5 +1,5 @@
-import type { Controller } from "../controller/controller.ts";
-import { Controller as RealController } from "../controller/controller.ts";
+import { BrokerFencing } from "../controller/broker-fencing.ts";
+import { Controller } from "../controller/controller.ts";
 import { Leadership } from "../controller/leadership.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
 import { ObjectMetadataLog } from "../metadata-log/object/object-log.ts";
@@ -20,6 +20,7 @@ export class ControllerNode {
   process: SimProcess | undefined;
   controller: Controller | undefined;
   leadership: Leadership | undefined;
+  fencing: BrokerFencing | undefined;
   /** Its calls to the bucket get no answer; some take effect. */
   isCut = false;
   cut: Readonly<{ ms: MsRange; doneRatio: number }> = { ms: [100, 5_000], doneRatio: 0.3 };
@@ -47,11 +48,12 @@ export class ControllerNode {
       logger,
       clusterId: CLUSTER_ID,
     });
-    void RealController.open(OPTIONS, { log, clock, random, logger, fatal }).then((controller) => {
+    void Controller.open(OPTIONS, { log, clock, random, logger, fatal }).then((controller) => {
       this.controller = controller;
       history.applied(this.name, controller.state);
       controller.onApplied(() => history.applied(this.name, controller.state));
       this.leadership = new Leadership({ controller, log, clock, random, logger, fatal });
+      this.fencing = new BrokerFencing({ controller, leadership: this.leadership, clock, logger });
       this.leadership.start();
     }, fatal);
   }
@@ -61,6 +63,7 @@ export class ControllerNode {
     this.process = undefined;
     this.controller = undefined;
     this.leadership = undefined;
+    this.fencing = undefined;
   }
 
   #store(store: ObjectStore, process: SimProcess): ObjectStore {

@@ -1,0 +1,87 @@
+import type { Clock, Timer } from "../io/clock.ts";
+import type { Log } from "../telemetry/log.ts";
+import { type BrokerLoad, BrokerSessions } from "./broker-sessions.ts";
+import type { Controller } from "./controller.ts";
+import type { Leadership } from "./leadership.ts";
+import { SESSION_MS } from "./limits.ts";
+
+export type BrokerFencingParts = Readonly<{ controller: Controller; leadership: Leadership; clock: Clock; logger: Log }>;
+
+/** Fences brokers that the controller does not hear, while this process is the controller. */
+export class BrokerFencing {
+  readonly #parts: BrokerFencingParts;
+  readonly #sessions = new BrokerSessions(SESSION_MS);
+  readonly #fencing = new Set<number>();
+  readonly #stopListening: () => void;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(parts: BrokerFencingParts) {
+    this.#parts = parts;
+    parts.leadership.onChange((leads) => this.#leads(leads));
+    this.#stopListening = parts.controller.onApplied((effects) => {
+      if (effects.some(({ kind }) => kind === "broker-unfenced")) this.#plan();
+    });
+    if (parts.leadership.leads) this.#leads(true);
+  }
+
+  get sessions(): BrokerSessions {
+    return this.#sessions;
+  }
+
+  /** A sign of life of a process of the broker. */
+  heard(broker: number, brokerEpoch: number, appliedIndex: number, load?: BrokerLoad): void {
+    this.#sessions.heard(broker, brokerEpoch, this.#parts.clock.monotonicMs(), appliedIndex, load);
+  }
+
+  /** Its connection is closed, and a new one was refused. */
+  died(broker: number, brokerEpoch: number): void {
+    this.#sessions.died(broker, brokerEpoch);
+    this.#look();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#stopListening();
+  }
+
+  #leads(leads: boolean): void {
+    if (leads) this.#sessions.begin(this.#parts.clock.monotonicMs());
+    else this.#sessions.end();
+    this.#plan();
+  }
+
+  /** One timer, for whoever is the next to have been silent for a session. */
+  #plan(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#stopped) return;
+    const { clock, controller } = this.#parts;
+    const nextMs = this.#sessions.nextMs(controller.state.brokers.values());
+    if (Number.isFinite(nextMs)) this.#timer = clock.after(Math.max(0, nextMs - clock.monotonicMs()), () => this.#look());
+  }
+
+  #look(): void {
+    const { clock, controller } = this.#parts;
+    const silent = this.#sessions.silent(controller.state.brokers.values(), clock.monotonicMs());
+    for (const { id, epoch } of silent) void this.#fence(id, epoch);
+    if (silent.length === 0) this.#plan();
+  }
+
+  /** A refusal says that another process of the broker, or another controller, has come meanwhile. */
+  async #fence(broker: number, brokerEpoch: number): Promise<void> {
+    if (this.#fencing.has(broker)) return;
+    this.#fencing.add(broker);
+    const { controller, logger } = this.#parts;
+    try {
+      const partitions = await controller.fenceBroker(broker, brokerEpoch);
+      logger.warn("a broker is not heard any more and leads nothing from now on", { broker, brokerEpoch, partitions });
+    } catch (error) {
+      logger.info("a broker that is not heard was not fenced", { broker, brokerEpoch, reason: (error as Error).message });
+    } finally {
+      this.#fencing.delete(broker);
+      this.#plan();
+    }
+  }
+}
