@@ -102,6 +102,33 @@ suite("Kafka's tools", kafkaProblem(), () => {
     match(await failing("configs", ["--alter", ...one, "--add-config", "node.id=7"]), /node\.id/);
   });
 
+  test("kafka-configs: defaults of topics on one broker and on all, and whose value counts", async () => {
+    const { name } = await newTopic(wire, "tool");
+    const topic = ["--entity-type", "topics", "--entity-name", name];
+    const one = ["--entity-type", "brokers", "--entity-name", "1"];
+    const all = ["--entity-type", "brokers", "--entity-default"];
+    const described = (...values: readonly string[]) => {
+      const [, value] = (values[0] ?? "").split("=");
+      const line = `retention.ms=${value} sensitive=false synonyms={${values.join(", ")}`;
+      // Kafka's brokers hear of it a moment later.
+      return until(line, async () => (await tool("configs", ["--describe", "--all", ...topic])).includes(`  ${line}`));
+    };
+    await tool("configs", ["--alter", ...all, "--add-config", "log.retention.ms=5000000"]);
+    await described("DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=5000000");
+    await tool("configs", ["--alter", ...one, "--add-config", "log.retention.ms=6000000"]);
+    const ofBrokers = ["DYNAMIC_BROKER_CONFIG:log.retention.ms=6000000", "DYNAMIC_DEFAULT_BROKER_CONFIG:log.retention.ms=5000000"];
+    await described(...ofBrokers);
+    await tool("configs", ["--alter", ...topic, "--add-config", "retention.ms=7000000"]);
+    await described("DYNAMIC_TOPIC_CONFIG:retention.ms=7000000", ...ofBrokers);
+    match(await tool("configs", ["--describe", ...one]), /log\.retention\.ms=6000000 .*DYNAMIC_BROKER_CONFIG:log\.retention\.ms=6000000/);
+    match(
+      await failing("configs", ["--alter", ...one, "--add-config", "log.retention.hours=1"]),
+      /Cannot update these configs dynamically/,
+    );
+    match(await failing("configs", ["--alter", ...one, "--add-config", "log.retention.bytes=much"]), /log\.retention\.bytes/);
+    for (const entity of [one, all]) await tool("configs", ["--alter", ...entity, "--delete-config", "log.retention.ms"]);
+  });
+
   for (const compression of COMPRESSIONS) {
     test(`kafka-console-producer and -consumer: ${compression}`, async () => {
       const topic = await newTopic(wire, "console");

@@ -2,7 +2,6 @@ import { DYNAMIC_OPTIONS, startValue } from "./dynamic-options.ts";
 import type { KafkaType } from "./kafka-option.ts";
 import { formatHostPort, type HostPort } from "./option-types.ts";
 import type { StartConfig } from "./start-options.ts";
-import { TOPIC_OPTIONS } from "./topic-options.ts";
 
 /** One line of DescribeConfigs for a broker, as it was started. */
 export type BrokerConfigEntry = Readonly<{
@@ -43,27 +42,18 @@ export function brokerConfigEntries(config: StartConfig, facts: BrokerFacts): re
     set("listeners", "list", listeners, "Where it listens: `listen`."),
     set("log.dir", "string", config.data, "`data`"),
     set("log.dirs", "list", config.data, "`data`"),
-    set("log.retention.check.interval.ms", "long", String(config.retentionCheckMs), "`retention-check`"),
     set("node.id", "int", String(facts.nodeId), "The number of this node."),
     set("num.partitions", "int", String(config.defaultPartitions), "`default-partitions`"),
     fixed("process.roles", "list", "broker,controller", "Both in one process."),
     fixed("socket.request.max.bytes", "int", String(facts.frameBytesMax), "The largest request."),
   ];
-  return [...own, ...dynamicOptions(config), ...topicDefaults()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...own, ...dynamicOptions(config)].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function dynamicOptions(config: StartConfig): BrokerConfigEntry[] {
   return DYNAMIC_OPTIONS.map(({ name, type, doc, default: byDefault }) => {
     const value = startValue(config, name);
     return { name, type, value, isDefault: value === byDefault, isDynamic: true, doc };
-  });
-}
-
-/** The defaults of topics, under the name that they have as a broker's option. */
-function topicDefaults(): BrokerConfigEntry[] {
-  return TOPIC_OPTIONS.flatMap((option) => {
-    const [name] = option.synonyms;
-    return name === undefined ? [] : [fixed(name, option.type, option.default, `Default of the topics' \`${option.name}\`. ${option.doc}`)];
   });
 }
 

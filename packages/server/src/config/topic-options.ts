@@ -209,14 +209,19 @@ export function topicOptionsProblem(own: ReadonlyMap<string, string>): string | 
   return `conflict topic config setting min.compaction.lag.ms (${min}) > max.compaction.lag.ms (${max})`;
 }
 
+/** What counts where a topic sets nothing: the default of Kafka, unless the broker has another. */
+export type TopicDefaults = (option: TopicOption) => string;
+
+const builtIn: TopicDefaults = (option) => option.default;
+
 /** The value that counts: the topic's own, else the default. As DescribeConfigs shows it. */
-export function effectiveValue(own: ReadonlyMap<string, string>, name: string): string {
+export function effectiveValue(own: ReadonlyMap<string, string>, name: string, defaults: TopicDefaults = builtIn): string {
   const option = byName.get(name);
   if (option === undefined) throw new RangeError(`no topic option ${name}`);
   const value = own.get(name);
-  if (value === undefined) return option.default;
+  if (value === undefined) return defaults(option);
   const judged = judgeValue(option, value);
-  return "value" in judged ? judged.value : option.default; // only after a downgrade: it was checked when it was set
+  return "value" in judged ? judged.value : defaults(option); // only after a downgrade: it was checked when it was set
 }
 
 /** The options that the broker acts on, read once per change and not per request. */
@@ -233,15 +238,16 @@ export type TopicSettings = Readonly<{
   retentionBytes: number;
 }>;
 
-export function topicSettings(own: ReadonlyMap<string, string>): TopicSettings {
+export function topicSettings(own: ReadonlyMap<string, string>, defaults: TopicDefaults = builtIn): TopicSettings {
+  const value = (name: string): string => effectiveValue(own, name, defaults);
   return {
-    messageBytesMax: Number(effectiveValue(own, "max.message.bytes")),
-    timestampType: effectiveValue(own, "message.timestamp.type") === "LogAppendTime" ? "LogAppendTime" : "CreateTime",
-    timestampBeforeMsMax: safeNumber(effectiveValue(own, "message.timestamp.before.max.ms")),
-    timestampAfterMsMax: safeNumber(effectiveValue(own, "message.timestamp.after.max.ms")),
-    isDeletable: effectiveValue(own, "cleanup.policy").includes("delete"),
-    retentionMs: safeNumber(effectiveValue(own, "retention.ms")),
-    retentionBytes: Math.max(-1, safeNumber(effectiveValue(own, "retention.bytes"))),
+    messageBytesMax: Number(value("max.message.bytes")),
+    timestampType: value("message.timestamp.type") === "LogAppendTime" ? "LogAppendTime" : "CreateTime",
+    timestampBeforeMsMax: safeNumber(value("message.timestamp.before.max.ms")),
+    timestampAfterMsMax: safeNumber(value("message.timestamp.after.max.ms")),
+    isDeletable: value("cleanup.policy").includes("delete"),
+    retentionMs: safeNumber(value("retention.ms")),
+    retentionBytes: Math.max(-1, safeNumber(value("retention.bytes"))),
   };
 }
 

@@ -33,7 +33,7 @@ export function brokerTable(problem: OptionTable["problem"]): OptionTable {
   return {
     noun: "broker",
     isList: (name) => isListOption(dynamicOption(name)),
-    effective: () => "",
+    effective: (configs, name) => configs.get(name) ?? dynamicOption(name)?.default ?? "",
     judge: judgeDynamicOption,
     problem,
   };

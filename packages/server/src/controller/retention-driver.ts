@@ -27,7 +27,7 @@ export type RetentionParts = Readonly<{
   manifests: ManifestCache;
   clock: Clock;
   log: Log;
-  /** How often everything is looked at. */
+  /** How often everything is looked at, to begin with. */
   intervalMs: number;
   /** After each look. */
   looked: () => void;
@@ -44,6 +44,8 @@ export class RetentionDriver {
   readonly raised: Record<RaiseReason, number> = { time: 0, size: 0, internal: 0 };
   /** Raises that were refused, or manifests that could not be read: looked at again the next time. */
   failures = 0;
+  #intervalMs: number;
+  #lookedAtMs = 0;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -51,11 +53,13 @@ export class RetentionDriver {
   constructor(parts: RetentionParts) {
     this.#parts = parts;
     this.#state = parts.controller.state;
+    this.#intervalMs = parts.intervalMs;
     this.#time = new RetentionTime(parts.clock);
   }
 
   start(): void {
     this.#time.nowMs();
+    this.#lookedAtMs = this.#parts.clock.monotonicMs();
     this.#plan();
   }
 
@@ -72,12 +76,30 @@ export class RetentionDriver {
     timer?.cancel();
   }
 
+  get intervalMs(): number {
+    return this.#intervalMs;
+  }
+
+  /** The next look is so long after the last one. */
+  lookEvery(intervalMs: number): void {
+    if (intervalMs === this.#intervalMs) return;
+    this.#intervalMs = intervalMs;
+    if (this.#timer === undefined) return; // it is looking, or has not begun
+    this.#timer.cancel();
+    this.#plan();
+  }
+
   #plan(): void {
     if (this.#stopped) return;
-    this.#timer = this.#parts.clock.after(this.#parts.intervalMs, () => {
+    const waitMs = Math.max(0, this.#lookedAtMs + this.#intervalMs - this.#parts.clock.monotonicMs());
+    this.#timer = this.#parts.clock.after(waitMs, () => {
+      this.#timer = undefined;
       this.#running = this.look()
         .catch((error: unknown) => this.#parts.fatal(error instanceof Error ? error : new Error(String(error))))
-        .finally(() => this.#plan());
+        .finally(() => {
+          this.#lookedAtMs = this.#parts.clock.monotonicMs();
+          this.#plan();
+        });
     });
   }
 

@@ -1,8 +1,9 @@
 import { must } from "../base/assert.ts";
 import { kafkaErrorOf } from "../base/errors.ts";
-import type { ClusterState, PartitionState } from "../cluster/cluster-state.ts";
+import { ALL_BROKERS, type ClusterState, isInternalTopic, type PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
-import { topicSettings } from "../config/topic-options.ts";
+import { topicDefaults } from "../config/dynamic-options.ts";
+import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
 import { nextTurn } from "../io/clock.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
@@ -44,8 +45,13 @@ export class Hosting {
   readonly #parts: HostingParts;
   readonly #late: LateOpenings;
 
+  #defaults: TopicDefaults;
+  #defaultSettings: TopicSettings;
+
   constructor(parts: HostingParts) {
     this.#parts = parts;
+    this.#defaults = this.#defaultsOfNow();
+    this.#defaultSettings = topicSettings(new Map(), this.#defaults);
     this.#late = new LateOpenings((id) => this.#openLate(id), parts);
   }
 
@@ -97,6 +103,8 @@ export class Hosting {
         return this.#parts.partitions.byId(effect.partitionId)?.logStartRaised(effect.logStart);
       case "loss-accepted":
         return this.#lossAccepted(effect.partitionId, effect.from, effect.to);
+      case "broker-configs-changed":
+        return this.#defaultsChanged(effect.broker);
       case "topic-configs-changed":
         return this.#configsChanged(effect.topicId);
       default:
@@ -208,8 +216,24 @@ export class Hosting {
     if (recordFolds === undefined) this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));
   }
 
-  #settings(topicId: string) {
-    return topicSettings(must(this.#parts.state.topicsById.get(topicId), "the topic of a partition").configs);
+  /** Those of topics without options of their own are one object: a change of the defaults makes it anew, not thousands. */
+  #settings(topicId: string): TopicSettings {
+    const { name, configs } = must(this.#parts.state.topicsById.get(topicId), "the topic of a partition");
+    if (isInternalTopic(name)) return topicSettings(configs);
+    return configs.size === 0 ? this.#defaultSettings : topicSettings(configs, this.#defaults);
+  }
+
+  #defaultsOfNow(): TopicDefaults {
+    const { state, brokerId } = this.#parts;
+    return topicDefaults([brokerId, ALL_BROKERS].map((broker) => state.brokerConfigsOf(broker).configs));
+  }
+
+  /** The defaults of topics may have changed. */
+  #defaultsChanged(broker: number): void {
+    if (broker !== this.#parts.brokerId && broker !== ALL_BROKERS) return;
+    this.#defaults = this.#defaultsOfNow();
+    this.#defaultSettings = topicSettings(new Map(), this.#defaults);
+    for (const partition of this.#parts.partitions.all()) partition.settings = this.#settings(partition.identity.topicId);
   }
 
   #configsChanged(topicId: string): void {

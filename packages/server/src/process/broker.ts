@@ -16,7 +16,6 @@ import { RetentionTime } from "../controller/retention-time.ts";
 import { groupsFolds } from "../coordinator/fold/groups-fold.ts";
 import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
 import { groupOptions } from "../coordinator/options.ts";
-import type { Clock } from "../io/clock.ts";
 import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
@@ -98,6 +97,7 @@ export class Broker {
   readonly bucket: BucketWatch;
   readonly remote: RemoteReader;
   readonly uploader: Uploader;
+  readonly rates: ByteRates;
   readonly collector: Collector;
   readonly retention: RetentionDriver;
   readonly groups: GroupCoordinator;
@@ -164,7 +164,8 @@ export class Broker {
     const { clusterId } = this;
     this.bucket = parts.bucket;
     const failed = (error: Error, again?: () => Promise<unknown>): void => this.bucket.failed(error, again);
-    const rates = byteRates(clock, config);
+    this.rates = { up: new ByteRate(clock, config.uploadRateBytes), down: new ByteRate(clock, config.downloadRateBytes) };
+    const { rates } = this;
     this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed, rates }, config.readMemoryBytes);
     const fatal = (error: Error): void => world.fatal(error);
     const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
@@ -339,11 +340,6 @@ export class Broker {
   get addresses(): readonly HostPort[] {
     return this.#listeners.map(({ host, port }) => ({ host, port }));
   }
-}
-
-function byteRates(clock: Clock, { uploadRateBytes: up, downloadRateBytes: down }: StartConfig): ByteRates | undefined {
-  if (up === undefined && down === undefined) return undefined;
-  return { up: new ByteRate(clock, up), down: new ByteRate(clock, down) };
 }
 
 /**

@@ -20,9 +20,17 @@ test("options of the broker change while it runs, and are there again after a st
   await set(ALL_BROKERS, "tidemq.upload.bytes", String(2 * MiB));
   await set(ALL_BROKERS, "tidemq.upload.age.ms", "3000");
   await set(NODE_ID, "tidemq.upload.age.ms", "4000");
+  await set(NODE_ID, "log.retention.check.interval.ms", "5000");
+  await set(ALL_BROKERS, "tidemq.object.upload.rate.bytes", String(1 * MiB));
+  await set(ALL_BROKERS, "tidemq.object.download.rate.bytes", String(3 * MiB));
+  const set3 = ({ retention, rates }: typeof broker) => [retention.intervalMs, rates.up.bytesPerSecond, rates.down.bytesPerSecond];
+  deepEqual(set3(broker), [5000, 1 * MiB, 3 * MiB]);
   deepEqual(broker.uploader.triggers, { bytes: 2 * MiB, ageMs: 4000, walUsedRatio: 0.4 });
+  await set(NODE_ID, "tidemq.object.download.rate.bytes", "-1");
+  deepEqual(set3(broker), [5000, 1 * MiB, undefined]);
   await world.settle(node.stop());
   const again = await world.settle(node.start());
+  deepEqual(set3(again), [5000, 1 * MiB, undefined]);
   deepEqual(again.uploader.triggers, { bytes: 2 * MiB, ageMs: 4000, walUsedRatio: 0.4 });
   const unset = [{ name: "tidemq.upload.age.ms", operation: "delete", value: null }] as const;
   await world.settle(again.controller.alterBrokerConfigs(NODE_ID, unset, none, false));

@@ -3,11 +3,14 @@ import type { Effect } from "../cluster/effects.ts";
 import { dynamicConfig } from "../config/dynamic-options.ts";
 import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
 import type { StartConfig } from "../config/start-options.ts";
+import type { ByteRates } from "../tier/byte-rate.ts";
 
 /** What runs with options that change, and is told at once. */
 export type DynamicParts = Readonly<{
   uploader: Readonly<{ setTriggers(triggers: Readonly<{ bytes: number; ageMs: number; walUsedRatio: number }>): void }>;
   clients: Readonly<{ setLimits(limits: Readonly<{ connectionsMax: number; idleMsMax: number }>): void }>;
+  retention: Readonly<{ lookEvery(intervalMs: number): void }>;
+  rates: ByteRates;
 }>;
 
 /** Keeps a running broker at what was set on it, or on all brokers. */
@@ -34,8 +37,12 @@ export class DynamicConfigs {
 
   #set(): void {
     const layers = [this.#broker, ALL_BROKERS].map((broker) => this.#state.brokerConfigsOf(broker).configs);
-    const { uploadBytes, uploadAgeMs, connectionsMax, idleMsMax } = dynamicConfig(this.#start, layers);
-    this.#parts.uploader.setTriggers({ bytes: uploadBytes, ageMs: uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO });
-    this.#parts.clients.setLimits({ connectionsMax, idleMsMax });
+    const { uploader, clients, retention, rates } = this.#parts;
+    const config = dynamicConfig(this.#start, layers);
+    uploader.setTriggers({ bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO });
+    clients.setLimits({ connectionsMax: config.connectionsMax, idleMsMax: config.idleMsMax });
+    retention.lookEvery(config.retentionCheckMs);
+    rates.up.set(config.uploadRateBytes);
+    rates.down.set(config.downloadRateBytes);
   }
 }

@@ -1,7 +1,8 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import type { Broker } from "../process/broker.ts";
+import { ALL_BROKERS } from "../cluster/cluster-state.ts";
+import { type Broker, NODE_ID } from "../process/broker.ts";
 import { append, oneNode, readAll, records, TOPIC } from "../testing/partition-fixture.ts";
 
 type Node = Awaited<ReturnType<typeof oneNode>>;
@@ -124,4 +125,38 @@ test("looked at by itself, and a deleted topic is no trouble", async () => {
   await node.world.settle(looking);
   await pass(node, 310_000);
   deepEqual(node.node.bucket.keys(), []);
+});
+
+test("defaults that are set on the broker, or on all, count for topics that set nothing, at once and after a start", async () => {
+  const node = await oneNode();
+  const { world } = node;
+  const set = (on: number, name: string, value: string | null) => {
+    const operation = value === null ? ("delete" as const) : ("set" as const);
+    return world.settle(brokerOf(node).controller.alterBrokerConfigs(on, [{ name, operation, value }], () => undefined, false));
+  };
+  const settings = () => {
+    const { retentionMs, messageBytesMax } = node.partition().settings;
+    return [retentionMs, messageBytesMax];
+  };
+  deepEqual(settings(), [604_800_000, 1_048_588]);
+  await set(ALL_BROKERS, "log.retention.ms", "90000");
+  await set(NODE_ID, "log.retention.ms", "60000");
+  await set(ALL_BROKERS, "message.max.bytes", "2000");
+  deepEqual(settings(), [60_000, 2000]);
+  await upload(node, 70_000, 40_000);
+  equal(await look(node), 10);
+  await set(NODE_ID, "log.retention.ms", null);
+  deepEqual(settings(), [90_000, 2000]);
+  await world.settle(node.node.stop());
+  await world.settle(node.node.start());
+  deepEqual(settings(), [90_000, 2000]);
+  const own = [{ name: "retention.ms", operation: "set" as const, value: "5" }];
+  await world.settle(brokerOf(node).controller.alterTopicConfigs(TOPIC.name, own, false));
+  deepEqual(settings(), [5, 2000]);
+  await set(ALL_BROKERS, "log.retention.ms", "7");
+  deepEqual(settings(), [5, 2000]);
+  await world.settle(brokerOf(node).controller.createInternalTopic("@internal", 1));
+  await set(ALL_BROKERS, "message.max.bytes", "1");
+  const internal = [...brokerOf(node).partitions.all()].find(({ identity }) => identity.topic === "@internal");
+  equal(internal?.settings.messageBytesMax, 1_048_588);
 });

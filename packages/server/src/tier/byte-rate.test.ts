@@ -55,3 +55,24 @@ test("without a limit nobody waits", async () => {
   await world.settle(new ByteRate(clock, undefined).pass(2 ** 40));
   equal(clock.monotonicMs(), startMs);
 });
+
+test("a rate that is set counts for those who wait already, in their order", async () => {
+  const world = new SimWorld(1);
+  const { clock } = world.startProcess("broker");
+  const rate = new ByteRate(clock, 1000);
+  const passed: [string, number][] = [];
+  const startMs = clock.monotonicMs();
+  const pass = (name: string, bytes: number) => rate.pass(bytes).then(() => passed.push([name, Math.round(clock.monotonicMs() - startMs)]));
+  const all = [pass("a", 1000), pass("b", 1_000_000), pass("c", 1000)];
+  await world.run(world.nowMs + 500);
+  rate.set(100_000);
+  await world.settle(Promise.all(all));
+  deepEqual(passed, [
+    ["a", 0],
+    ["b", 500],
+    ["c", 9510],
+  ]);
+  rate.set(undefined);
+  await world.settle(pass("d", 2 ** 40));
+  equal(passed.at(-1)?.[1], 9510);
+});

@@ -3,7 +3,7 @@ import { type CreateTopicsRequest, createTopicsRequest, createTopicsResponse } f
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import type { CreateTopicResult } from "../../controller/requests.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
-import { topicConfigAnswers } from "../config-answers.ts";
+import { layersOf, topicConfigAnswers } from "../config-answers.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
@@ -54,7 +54,7 @@ function answerOf(parts: KafkaParts, result: CreateTopicResult): TopicAnswer {
     errorMessage: null,
     numPartitions: result.partitions,
     replicationFactor: result.replicationFactor,
-    configs: topicConfigAnswers(result.configs),
+    configs: topicConfigAnswers(result.configs, layersOf(parts, parts.options.brokerId)),
   };
 }
 

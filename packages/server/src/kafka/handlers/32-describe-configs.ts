@@ -6,23 +6,16 @@ import {
 } from "@tidemq/protocol/messages/32-describe-configs.ts";
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
-import { ALL_BROKERS } from "../../cluster/cluster-state.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
-import {
-  brokerConfigAnswer,
-  type ConfigAnswer,
-  clientMetricsAnswers,
-  type DynamicLayers,
-  setOnAll,
-  topicConfigAnswers,
-} from "../config-answers.ts";
+import { brokerConfigAnswer, type ConfigAnswer, clientMetricsAnswers, layersOf, setOnAll, topicConfigAnswers } from "../config-answers.ts";
 import { brokerOf } from "../config-resources.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { RESOURCE } from "../resources.ts";
 
 /*
  * Behaviour
- * - Topics: every option of Kafka's, also those without effect here, whose documentation says so. Brokers: this one's, read-only
+ * - Topics: every option of Kafka's, also those without effect here, whose documentation says so; where they set nothing, what is
+ *   set on this broker or on all. Brokers: this one's, read-only
  *   but for those that change at run time; an empty name asks for what is set on all. Subscriptions to metrics of clients: one that
  *   does not exist has the defaults, as in Kafka. Other kinds of resource are INVALID_REQUEST.
  * - A list of names asks for those only; names that do not exist are left out.
@@ -69,7 +62,7 @@ function answersOf(parts: KafkaParts, { resourceType, resourceName }: Asked): Co
     case RESOURCE.topic: {
       const topic = parts.state.topicsByName.get(resourceName);
       if (topic === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `The topic '${resourceName}' does not exist.`);
-      return topicConfigAnswers(topic.configs);
+      return topicConfigAnswers(topic.configs, layersOf(parts, parts.options.brokerId));
     }
     case RESOURCE.clientMetrics:
       if (resourceName === "") throw new QueueError("INVALID_REQUEST", "Client metrics subscription name must not be empty");
@@ -80,12 +73,6 @@ function answersOf(parts: KafkaParts, { resourceType, resourceName }: Asked): Co
       return parts.brokerConfigs().map((entry) => brokerConfigAnswer(entry, layers));
     }
   }
-}
-
-/** Options that were set while brokers ran: this broker's, then those of all. */
-function layersOf({ state }: KafkaParts, broker: number): DynamicLayers {
-  const all = state.brokerConfigsOf(ALL_BROKERS).configs;
-  return { own: broker === ALL_BROKERS ? undefined : state.brokerConfigsOf(broker).configs, all };
 }
 
 function failed({ resourceType, resourceName }: Asked, errorCode: number, errorMessage: string): Result {
