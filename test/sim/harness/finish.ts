@@ -150,7 +150,7 @@ async function idle(sim: Sim): Promise<void> {
   const { node, world } = sim;
   sim.load.disconnect();
   sim.stopWatching();
-  await sim.sleep(node.bucket.counts.lateCreates === 0 ? CALM_MS : LATE_PUTS_MS);
+  await sim.sleep(Math.max(node.bucket.counts.lateCreates === 0 ? CALM_MS : LATE_PUTS_MS, sim.load.calmMs));
   const before = { writes: node.disk.counts.writes, puts: node.bucket.counts.puts, events: world.eventsRun };
   await sim.sleep(IDLE_MS);
   check(node.disk.counts.writes === before.writes, "idle", () => `${node.disk.counts.writes - before.writes} writes of an idle node`);

@@ -24,6 +24,8 @@ const LEAVE: Api<typeof leaveGroupRequest, typeof leaveGroupResponse> = apiOf("L
 
 const SESSION_MS = 6_000;
 const REBALANCE_MS = 8_000;
+/** So long after a start or a death the last member that died is out, with whoever waited for it. */
+export const MEMBERS_OUT_MS = 2 * SESSION_MS + REBALANCE_MS;
 const JOIN_ANSWER_MS_MAX = 30_000;
 const ANSWER_MS_MAX = 5_000;
 const HEARTBEAT_MS = 500;

@@ -1,6 +1,7 @@
 import type { Client } from "@tidemq/client/client.ts";
 import type { Compression } from "@tidemq/protocol/compression.ts";
 import { GroupLoad } from "./group-load.ts";
+import { MEMBERS_OUT_MS } from "./group-member.ts";
 import { OffsetActor } from "./offset-actor.ts";
 import { ProducerActor, type ProducerLoad } from "./producer-actor.ts";
 import { ReaderActor } from "./reader-actor.ts";
@@ -111,6 +112,11 @@ export class Workload {
     this.readers.push(actor);
     this.#running.push(actor.run());
     return actor;
+  }
+
+  /** Until what died by itself has ended: nothing that is written before is a fault. */
+  get calmMs(): number {
+    return this.#groups.length === 0 ? 0 : MEMBERS_OUT_MS;
   }
 
   /** Members that read everything there is, as one group. */
