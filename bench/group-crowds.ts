@@ -146,22 +146,22 @@ class ConsumerMember {
   readonly #connection: RawConnection;
   readonly #groupId: string;
   readonly #memberId: string;
-  readonly #topic: string;
+  readonly #wish: object;
   #epoch = 0;
   #assigned: readonly Readonly<{ topicId: string; partitions: readonly number[] }>[] = [];
   isOwed = true;
 
-  constructor(connection: RawConnection, groupId: string, memberId: string, topic: string) {
+  constructor(connection: RawConnection, groupId: string, memberId: string, wish: object) {
     this.#connection = connection;
     this.#groupId = groupId;
     this.#memberId = memberId;
-    this.#topic = topic;
+    this.#wish = wish;
   }
 
   async join(): Promise<void> {
     this.#epoch = 0;
     this.#assigned = [];
-    await this.#send({ rebalanceTimeoutMs: REBALANCE_MS, subscribedTopicNames: [this.#topic], topicPartitions: [] });
+    await this.#send({ rebalanceTimeoutMs: REBALANCE_MS, topicPartitions: [], ...this.#wish });
   }
 
   /** Says what it has, when that changed. */
@@ -189,16 +189,40 @@ export async function consumerCrowd(target: Target, count: number, topic: string
   const groupId = "consumer-crowd";
   const [probe, ...connections] = (await openAll(target, count + 1)) as [RawConnection, ...RawConnection[]];
   await findCoordinators(probe, [groupId]);
-  const members = connections.map((connection, at) => new ConsumerMember(connection, groupId, `member-${at}`.padEnd(36, "-"), topic));
-  const join: Step = ["join", () => all(members, (member) => member.join())];
+  const members = connections.map(
+    (connection, at) => new ConsumerMember(connection, groupId, `member-${at}`.padEnd(36, "-"), { subscribedTopicNames: [topic] }),
+  );
+  return {
+    steps: stepsOf(members, groupId, probe),
+    expiry: [joining(members), ["sessions end", () => sleep(CONSUMER_SESSION_MS + SESSION_MS)]],
+  };
+}
+
+/** Members of one group by expressions: each of a tenth of the topics, whose names end in a number, the last of all. */
+export async function patternCrowd(target: Target, count: number, stem: string): Promise<Crowd> {
+  const groupId = "pattern-crowd";
+  const [probe, ...connections] = (await openAll(target, count + 1)) as [RawConnection, ...RawConnection[]];
+  await findCoordinators(probe, [groupId]);
+  const members = connections.map((connection, at) => {
+    const subscribedTopicRegex = at === count - 1 ? `${stem}.*` : `${stem}-[0-9]*${at % 10}`;
+    return new ConsumerMember(connection, groupId, `member-${at}`.padEnd(36, "-"), { subscribedTopicRegex });
+  });
+  return { steps: stepsOf(members, groupId, probe), expiry: [] };
+}
+
+function joining(members: readonly ConsumerMember[]): Step {
+  return ["join", () => all(members, (member) => member.join())];
+}
+
+function stepsOf(members: readonly ConsumerMember[], groupId: string, probe: RawConnection): readonly Step[] {
   const settle = async (): Promise<void> => {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
       await all(members, (member) => member.beat());
       if (members.every(({ isOwed }) => !isOwed)) return;
     }
   };
-  const steps: Step[] = [
-    join,
+  return [
+    joining(members),
     ["heartbeats until all have theirs", settle],
     ["heartbeat", () => all(members, (member) => member.beat())],
     [
@@ -212,5 +236,4 @@ export async function consumerCrowd(target: Target, count: number, topic: string
     ["list", () => ask(probe, listGroupsRequest, listGroupsResponse, 5, {})],
     ["leave", () => all(members, (member) => member.leave())],
   ];
-  return { steps, expiry: [join, ["sessions end", () => sleep(CONSUMER_SESSION_MS + SESSION_MS)]] };
 }

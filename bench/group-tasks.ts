@@ -1,7 +1,7 @@
 /**
  * The longest tasks of a broker's main loop while crowds of members do everything at once, by CPU time.
  *
- *   node bench/group-tasks.ts [classic] [consumer] [many] [restart] [--members 1000] [--groups 1000] [--expiry]
+ *   node bench/group-tasks.ts [classic] [consumer] [many] [restart] [patterns] [--members 1000] [--groups 1000] [--expiry]
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,9 +9,12 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { createTopicsRequest, createTopicsResponse } from "@tidemq/protocol/messages/19-create-topics.ts";
 import { createTopics } from "./cases.ts";
-import { type Crowd, classicCrowd, consumerCrowd, manyGroups } from "./group-crowds.ts";
+import { type Crowd, classicCrowd, consumerCrowd, manyGroups, patternCrowd } from "./group-crowds.ts";
+import { ask, openAll } from "./group-requests.ts";
 import type { Task, TaskReport } from "./longest-task.ts";
+import type { RawConnection } from "./raw-connection.ts";
 import { startTideMq, type TideMqServer } from "./tidemq-server.ts";
 
 const { values: flags, positionals } = parseArgs({
@@ -25,6 +28,9 @@ const { values: flags, positionals } = parseArgs({
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SETTLE_MS = 3_000;
+const PATTERN_TOPICS = 10_000;
+const PATTERN_MEMBERS = 20;
+const CREATED_PER_REQUEST = 500;
 const TOPIC = "crowded";
 const folder = mkdtempSync(join(tmpdir(), "group-tasks-"));
 const reports = join(folder, "tasks.json");
@@ -77,6 +83,16 @@ async function restart(what: string): Promise<void> {
   );
 }
 
+async function createMany(count: number): Promise<void> {
+  const [connection] = (await openAll(server, 1)) as [RawConnection];
+  for (let from = 0; from < count; from += CREATED_PER_REQUEST) {
+    const names = Array.from({ length: CREATED_PER_REQUEST }, (_, at) => `many-${from + at}`);
+    const topics = names.map((name) => ({ name, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }));
+    await ask(connection, createTopicsRequest, createTopicsResponse, 4, { topics, timeoutMs: 30_000 });
+  }
+  connection.close();
+}
+
 function said({ cpuMs, gcMs, kind }: Task): string {
   return `${cpuMs.toFixed(1)}${gcMs > 0.1 ? ` (gc ${gcMs.toFixed(1)})` : ""} ${kind}`;
 }
@@ -89,6 +105,10 @@ try {
   if (wanted("classic")) await runCrowd("classic", await classicCrowd(server, members));
   if (wanted("consumer")) await runCrowd("consumer", await consumerCrowd(server, members, TOPIC));
   if (wanted("many")) await runCrowd("groups", await manyGroups(server, Number(flags.groups)));
+  if (positionals.includes("patterns")) {
+    await createMany(PATTERN_TOPICS);
+    await runCrowd("patterns", await patternCrowd(server, PATTERN_MEMBERS, "many"));
+  }
   if (wanted("restart")) {
     await restart("without members");
     for (const crowd of [

@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { nextTurn } from "../io/clock.ts";
 import { type Random, uuid4 } from "../io/random.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
-import { GROUPS_PER_TURN, MEMBERS_PER_TURN } from "./limits.ts";
+import { GROUPS_PER_TURN, MEMBERS_PER_TURN, MEMBERS_TURN_MS } from "./limits.ts";
 
 /** What the id of a member ends with. */
 export function randomUuid(random: Random): string {
@@ -37,8 +37,12 @@ export async function forEachGroup<G extends string | Readonly<{ groupId: string
 /** The same for each member of one group; what is told of it was seen at once, and does not change. */
 export async function forEachMember<M, T>({ clock }: KafkaParts, members: readonly M[], tell: (member: M) => T): Promise<T[]> {
   const told: T[] = [];
+  let [endAt, endMs] = [MEMBERS_PER_TURN, clock.monotonicMs() + MEMBERS_TURN_MS];
   for (const member of members) {
-    if (told.length > 0 && told.length % MEMBERS_PER_TURN === 0) await nextTurn(clock);
+    if (told.length === endAt || clock.monotonicMs() >= endMs) {
+      await nextTurn(clock);
+      [endAt, endMs] = [told.length + MEMBERS_PER_TURN, clock.monotonicMs() + MEMBERS_TURN_MS];
+    }
     told.push(tell(member));
   }
   return told;

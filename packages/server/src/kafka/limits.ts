@@ -54,6 +54,9 @@ export const GROUPS_PER_TURN = 50;
 /** Members of a group that are told of before the loop is given back. */
 export const MEMBERS_PER_TURN = 250;
 
+/** Fewer when they take long: one may read ten thousand topics. */
+export const MEMBERS_TURN_MS = 3;
+
 /** Assignments of a SyncGroup; more of them are taken in another turn of the loop than they are read in. */
 export const ASSIGNMENTS_PER_TURN = 100;
 
