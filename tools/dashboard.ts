@@ -70,6 +70,20 @@ const ROWS: readonly Row[] = [
       panel("Block cache", "ops", "Reads of blocks by consumers that are behind.", [
         ["hits", rate("tidemq_cache_hits_total")],
         ["misses", rate("tidemq_cache_misses_total")],
+        ["waits for room", rate("tidemq_cache_waits_total")],
+      ]),
+      panel("Memory of cold reads", "bytes", "Never above its bound, whatever consumers ask for.", [
+        ["in use", now("tidemq_cache_bytes")],
+        ["being read", now("tidemq_cache_reading_bytes")],
+        ["bound", now("tidemq_cache_capacity_bytes")],
+      ]),
+      panel("Read-ahead", "bytes", "It grows with each read that goes on where the last one ended.", [
+        ["windows of all readers", now("tidemq_read_ahead_window_bytes")],
+        ["read ahead, a second", rate("tidemq_read_ahead_bytes_total")],
+        ["dropped unread, a second", rate("tidemq_read_ahead_wasted_bytes_total")],
+      ]),
+      panel("Cold work put off", "ops", "Checks and answers that left the main loop to producers first.", [
+        ["put off", rate("tidemq_cold_work_put_off_total")],
       ]),
     ],
   },

@@ -210,6 +210,11 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
     this.#parts.turns.add(work);
   }
 
+  /** Sends what is ready without waiting for the end of the turn. */
+  sendNow(): void {
+    if (this.#open) this.#flush();
+  }
+
   /** Reads nothing for so long: the client was told so by the throttle time of an answer. */
   mute(delayMs: number): void {
     const muteMs = Math.min(delayMs, MUTE_MS_MAX);

@@ -5,6 +5,7 @@ import type { Effect } from "../cluster/effects.ts";
 import { type Clock, nextTurn, type Timer } from "../io/clock.ts";
 import type { InternalPartitions } from "../partition/hosting.ts";
 import type { Partition } from "../partition/partition.ts";
+import { TurnShare } from "../quota/turn-share.ts";
 import type { Answer } from "./answers.ts";
 import { TopicPatterns } from "./consumer/topic-patterns.ts";
 import type { GroupShard } from "./group-shard.ts";
@@ -12,7 +13,6 @@ import { ANSWERS_PER_TURN, GROUP_PARTITIONS, OPENED_WAIT_MS, SWEEP_INTERVAL_MS, 
 import type { GroupOptions } from "./options.ts";
 import { type Request, ShardDriver } from "./shard-driver.ts";
 import type { Matched, Topic, Topology } from "./topology.ts";
-import { TurnShare } from "./turn-share.ts";
 
 /** The internal topic whose partitions are the groups. */
 export const GROUPS_TOPIC = "@groups";

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import type { Clock } from "../io/clock.ts";
+import { TurnShare } from "../quota/turn-share.ts";
 import { KafkaFixture } from "../testing/kafka-fixture.ts";
 import type { ManualClock } from "../testing/manual-clock.ts";
 import { topologyHash } from "./consumer/topology-hash.ts";
@@ -14,7 +15,6 @@ import { ANSWERS_PER_TURN, GROUPS_PER_TURN } from "./limits.ts";
 import { DEFAULT_GROUP_OPTIONS } from "./options.ts";
 import { describeClassic } from "./queries.ts";
 import { ShardDriver } from "./shard-driver.ts";
-import { TurnShare } from "./turn-share.ts";
 
 const T = "t".padEnd(22, "A");
 const NO_EXPRESSIONS = { matching: () => undefined, known: () => undefined };

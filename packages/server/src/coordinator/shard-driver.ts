@@ -2,6 +2,7 @@ import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Partition } from "../partition/partition.ts";
+import type { TurnShare } from "../quota/turn-share.ts";
 import { type Answer, refused } from "./answers.ts";
 import { apply } from "./apply.ts";
 import type { Effect } from "./effects.ts";
@@ -13,7 +14,6 @@ import type { Input, Times } from "./inputs.ts";
 import { GROUPS_PER_TURN, GROUPS_TURN_MS, MEMBERS_PER_ANSWER } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
 import type { Topology } from "./topology.ts";
-import type { TurnShare } from "./turn-share.ts";
 
 /** `expiryMs`: wall time by which offsets are old; a leap of the clock does not move it at once. */
 export type ShardDriverParts = Readonly<{

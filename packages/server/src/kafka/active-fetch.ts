@@ -126,7 +126,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
       connection.claimAnswer(reading.slowBytes);
       void Promise.all(reading.slow).then(() => {
         connection.releaseAnswer(reading.slowBytes);
-        this.#sendOrAbandon(parts);
+        this.#parts.coldTurns.run(() => this.#sendOrAbandon(parts));
       });
     } catch (thrown) {
       abandon(this.#parts, connection, thrown, "Fetch");
@@ -136,6 +136,8 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
   #sendOrAbandon(parts: FetchPart[]): void {
     try {
       this.#send(parts);
+      // At once, so that the copy to the kernel is part of the share.
+      this.#call.connection.sendNow();
     } catch (thrown) {
       abandon(this.#parts, this.#call.connection, thrown, "Fetch");
     }
@@ -164,13 +166,14 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
         reading.bytes -= bytesMax;
         reading.slowBytes += bytesMax;
         const taken = slices.then(
-          (read) => this.#take(part, found, read),
+          (read) => this.#takeCold(part, found, read),
           (thrown: unknown) => this.#readFailed(part, thrown),
         );
         reading.slow.push(taken);
       } else {
         reading.bytes = Math.max(reading.bytes - slices.bytes, 0);
-        this.#take(part, found, slices);
+        part.records = new BorrowedRecords(slices);
+        this.#parts.counters.fetchedSlabBytes += slices.bytes;
         if (slices.bytes === 0) return part;
       }
       reading.isFirst = false;
@@ -180,10 +183,10 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     return part;
   }
 
-  #take(part: FetchPart, partition: Partition, slices: RecordSlices): void {
+  #takeCold(part: FetchPart, partition: Partition, slices: RecordSlices): void {
     part.records = new BorrowedRecords(slices);
     const { counters } = this.#parts;
-    if (part.position.offset >= partition.wal.firstOffset) counters.fetchedWalBytes += slices.bytes;
+    if (part.position.offset >= partition.wal.firstOffset) counters.fetchedFileBytes += slices.bytes;
     else counters.fetchedObjectBytes += slices.bytes;
   }
 

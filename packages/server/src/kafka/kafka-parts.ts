@@ -8,6 +8,7 @@ import type { Clock } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
 import type { OffsetLookup } from "../partition/offset-lookup.ts";
 import type { Partitions } from "../partition/partitions.ts";
+import type { TurnShare } from "../quota/turn-share.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { RequestCounters } from "./request-counters.ts";
 
@@ -33,6 +34,8 @@ export type KafkaParts = Readonly<{
   groups: GroupCoordinator;
   counters: RequestCounters;
   telemetry: ClientTelemetry;
+  /** What answers read from files and objects may take of a turn of the loop. */
+  coldTurns: TurnShare;
   /** DescribeConfigs of this broker. */
   brokerConfigs(): readonly BrokerConfigEntry[];
   /** Why this broker could not run with these options set. */

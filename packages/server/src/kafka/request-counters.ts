@@ -16,7 +16,8 @@ export class RequestCounters {
   producedBatches = 0;
   producedRecords = 0;
   /** By where the records were read: what is still in the write-ahead log, and the rest. */
-  fetchedWalBytes = 0;
+  fetchedSlabBytes = 0;
+  fetchedFileBytes = 0;
   fetchedObjectBytes = 0;
 
   /** A request of this API was answered (or done, when it has no answer) after so long. */

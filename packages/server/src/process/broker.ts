@@ -26,9 +26,10 @@ import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partitions } from "../partition/partitions.ts";
 import { ProducerLimit } from "../partition/producer-limit.ts";
 import type { RecordFolds } from "../partition/record-fold.ts";
+import { TurnShare } from "../quota/turn-share.ts";
 import { ByteRate, type ByteRates } from "../tier/byte-rate.ts";
 import { Collector } from "../tier/collector.ts";
-import { OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
+import { COLD_TURN_MS, OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../tier/limits.ts";
 import { ObjectIds } from "../tier/object-ids.ts";
 import { RemoteReader } from "../tier/remote-reader.ts";
 import { TierMetrics } from "../tier/tier-metrics.ts";
@@ -95,6 +96,8 @@ export class Broker {
   readonly tierMetrics = new TierMetrics();
   readonly requestCounters = new RequestCounters();
   readonly bucket: BucketWatch;
+  /** Shared by checks and answers of what is read from files and objects. */
+  readonly coldTurns: TurnShare;
   readonly remote: RemoteReader;
   readonly uploader: Uploader;
   readonly rates: ByteRates;
@@ -165,8 +168,9 @@ export class Broker {
     this.bucket = parts.bucket;
     const failed = (error: Error, again?: () => Promise<unknown>): void => this.bucket.failed(error, again);
     this.rates = { up: new ByteRate(clock, config.uploadRateBytes), down: new ByteRate(clock, config.downloadRateBytes) };
-    const { rates } = this;
-    this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed, rates }, config.readMemoryBytes);
+    this.coldTurns = new TurnShare(clock, COLD_TURN_MS, () => wal.writeNow());
+    const { rates, coldTurns: turns } = this;
+    this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed, rates, turns }, config.readMemoryBytes);
     const fatal = (error: Error): void => world.fatal(error);
     const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
     const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO };
@@ -295,6 +299,7 @@ export class Broker {
       groups: this.groups,
       counters: this.requestCounters,
       telemetry: this.telemetry,
+      coldTurns: this.coldTurns,
       brokerConfigs: () => brokerConfigEntries(this.config, { nodeId: NODE_ID, listeners: this.addresses, frameBytesMax: FRAME_BYTES_MAX }),
       dynamicProblem: (configs) => dynamicProblem(this.config, configs),
       fatal: (error) => this.world.fatal(error),

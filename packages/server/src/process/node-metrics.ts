@@ -49,7 +49,8 @@ function readClients(metrics: Metrics, broker: Broker): void {
   metrics.read("tidemq_produced_batches_total", () => requests.producedBatches);
   metrics.read("tidemq_produced_records_total", () => requests.producedRecords);
   const fetched = (): [LabelValues, number][] => [
-    [["wal"], requests.fetchedWalBytes],
+    [["slab"], requests.fetchedSlabBytes],
+    [["file"], requests.fetchedFileBytes],
     [["object"], requests.fetchedObjectBytes],
   ];
   metrics.readAll("tidemq_fetched_bytes_total", fetched);
@@ -98,11 +99,17 @@ function readTier(metrics: Metrics, broker: Broker): void {
   metrics.read("tidemq_collected_bytes_total", () => tier.bytesCollected);
   metrics.read("tidemq_objects_waiting", () => tier.objectsWaiting);
   metrics.read("tidemq_cache_bytes", () => remote.blocks.bytes + remote.manifests.bytes);
+  metrics.read("tidemq_cache_capacity_bytes", () => remote.cacheBytesMax);
+  metrics.read("tidemq_cache_reading_bytes", () => remote.blocks.readingBytes + remote.manifests.readingBytes);
+  metrics.read("tidemq_cache_waits_total", () => tier.cacheWaits);
   metrics.read("tidemq_cache_hits_total", () => tier.blockHits);
   metrics.read("tidemq_cache_misses_total", () => tier.blockMisses);
   metrics.read("tidemq_cache_shared_misses_total", () => tier.blockSharedMisses);
   metrics.read("tidemq_read_ahead_bytes_total", () => tier.readAheadBytes);
   metrics.read("tidemq_read_ahead_wasted_bytes_total", () => tier.readAheadWastedBytes);
+  metrics.read("tidemq_read_ahead_readers", () => remote.readAhead.readers);
+  metrics.read("tidemq_read_ahead_window_bytes", () => remote.readAhead.windowBytes);
+  metrics.read("tidemq_cold_work_put_off_total", () => broker.coldTurns.putOff);
 }
 
 function readRetention(metrics: Metrics, { retention, requestCounters }: Broker): void {

@@ -35,7 +35,10 @@ export const METRICS = {
   tidemq_produced_bytes_total: counter("Bytes of accepted batches, compressed."),
   tidemq_produced_batches_total: counter("Accepted batches."),
   tidemq_produced_records_total: counter("Accepted records."),
-  tidemq_fetched_bytes_total: counter("Bytes of batches sent to consumers, by where they were read: `wal` or `object`.", "source"),
+  tidemq_fetched_bytes_total: counter(
+    "Bytes of batches sent to consumers, by where they were read: `slab` (the newest, in memory), `file` (of the write-ahead log) or `object`.",
+    "source",
+  ),
 
   // Metrics that clients push (KIP-714).
   tidemq_telemetry_clients: gauge("Clients that asked what to push, or pushed, within three of their intervals."),
@@ -87,12 +90,20 @@ export const METRICS = {
   tidemq_collected_objects_total: counter("Objects that were deleted since nothing in them can be read any more."),
   tidemq_collected_bytes_total: counter("Bytes of those objects."),
   tidemq_objects_waiting: gauge("Objects of no use that were found and are not deleted yet."),
-  tidemq_cache_bytes: gauge("Memory of records read back from object storage."),
+  tidemq_cache_bytes: gauge("Memory of records read back from object storage, what is being read included."),
+  tidemq_cache_capacity_bytes: gauge("Bound of it."),
+  tidemq_cache_reading_bytes: gauge("Of it, what is being read from object storage at the moment."),
+  tidemq_cache_waits_total: counter("Reads of object storage that had to wait for room in that memory."),
   tidemq_cache_hits_total: counter("Reads of blocks that were in memory."),
   tidemq_cache_misses_total: counter("Reads of blocks that were not in memory."),
   tidemq_cache_shared_misses_total: counter("Of those, the ones that joined a read under way."),
   tidemq_read_ahead_bytes_total: counter("Bytes read before anybody asked for them."),
   tidemq_read_ahead_wasted_bytes_total: counter("Of those, the ones that were dropped unread."),
+  tidemq_read_ahead_readers: gauge("Sequential readers of object storage that are read ahead of."),
+  tidemq_read_ahead_window_bytes: gauge("How far, of all of them together."),
+  tidemq_cold_work_put_off_total: counter(
+    "Checks and answers of cold reads that ran in a later turn of the main loop, since their share of the turn was used up.",
+  ),
 
   // State of the node.
   tidemq_topics: gauge("Topics."),

@@ -22,6 +22,8 @@ import { OffsetLookup } from "../partition/offset-lookup.ts";
 import type { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
 import { ProducerLimit } from "../partition/producer-limit.ts";
+import { TurnShare } from "../quota/turn-share.ts";
+import { COLD_TURN_MS } from "../tier/limits.ts";
 import type { RemoteReader } from "../tier/remote-reader.ts";
 import type { Uploader } from "../tier/upload.ts";
 import { FakeConnection } from "./fake-connection.ts";
@@ -127,6 +129,7 @@ export class KafkaFixture {
       groups,
       counters,
       telemetry,
+      coldTurns: new TurnShare(clock, COLD_TURN_MS),
       brokerConfigs: () => BROKER_CONFIGS,
       dynamicProblem: (configs) => (configs.get("max.connections") === "13" ? "13 is not for this broker" : undefined),
       fatal: (error) => this.fatal.push(error),

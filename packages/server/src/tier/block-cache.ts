@@ -1,9 +1,9 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { QueueError } from "../base/errors.ts";
-import { nextTurn } from "../io/clock.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import { ReadMemory } from "../model/read-memory.ts";
+import type { TurnShare } from "../quota/turn-share.ts";
 import { BlockMemory } from "./block-memory.ts";
 import type { BlockEntry } from "./block-table.ts";
 import { CachedBlock } from "./cached-block.ts";
@@ -40,12 +40,20 @@ export function placeOf(key: string, range: ObjectRange): string {
 export class BlockCache {
   readonly #parts: StoreReadParts;
   readonly #clusterId: string;
+  readonly #turns: TurnShare;
   readonly #blocks: ReadCache<CachedBlock>;
   readonly #memory: ReadMemory;
   readonly #indexes: ReadCache<SectionIndex>;
 
-  constructor(parts: StoreReadParts, clusterId: string, limits: Readonly<{ blockBytesMax: number; indexBytesMax: number }>) {
+  /** @param turns What checks may take of a turn of the loop. */
+  constructor(
+    parts: StoreReadParts,
+    clusterId: string,
+    turns: TurnShare,
+    limits: Readonly<{ blockBytesMax: number; indexBytesMax: number }>,
+  ) {
     this.#parts = parts;
+    this.#turns = turns;
     this.#clusterId = clusterId;
     this.#blocks = new ReadCache<CachedBlock>(limits.blockBytesMax, parts.metrics.blocks, (block) => block.memory?.evicted());
     this.#memory = new ReadMemory(limits.blockBytesMax * FREE_MEMORY_RATIO);
@@ -55,6 +63,10 @@ export class BlockCache {
   /** Blocks and indexes, what is being read included. */
   get bytes(): number {
     return this.#blocks.bytes + this.#indexes.bytes;
+  }
+
+  get readingBytes(): number {
+    return this.#blocks.readingBytes + this.#indexes.readingBytes;
   }
 
   /** The section of a data range. @throws QueueError CORRUPT_RECORD, OBJECT_STORAGE_UNAVAILABLE. */
@@ -132,8 +144,6 @@ export class BlockCache {
     const results: (CachedBlock | Error)[] = [];
     for (let block = from; block < to; block++) {
       const start = blocks.position(block) - blocks.position(from);
-      // The loop is given back between two blocks: a checksum takes time.
-      if (block > from) await nextTurn(this.#parts.clock);
       results.push(await this.#checked(section, block, extent.subarray(start, start + blocks.bytes(block)), memory));
     }
     return results;
@@ -148,10 +158,23 @@ export class BlockCache {
   async #checked(section: Section, block: number, bytes: Uint8Array, memory: BlockMemory | undefined): Promise<CachedBlock | Error> {
     const entry = section.index.blocks.entry(block);
     try {
-      return CachedBlock.checked(bytes, entry, section.where, memory);
+      return await this.#inShare(() => CachedBlock.checked(bytes, entry, section.where, memory));
     } catch {
       return this.#checkedAgain(section, block, entry);
     }
+  }
+
+  /** A checksum takes time. */
+  #inShare<T>(run: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#turns.run(() => {
+        try {
+          resolve(run());
+        } catch (error) {
+          reject(error);
+        }
+      });
+    });
   }
 
   async #checkedAgain(section: Section, block: number, entry: BlockEntry): Promise<CachedBlock | Error> {

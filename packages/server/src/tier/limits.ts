@@ -98,6 +98,9 @@ export const BLOCK_MARK_BYTES = 16 * KiB;
 /** Tries of one read before the reader is told to come back. */
 export const READ_TRIES_MAX = 2;
 
+/** Of one turn of the loop, for what is read from files and objects: its checks and its answers. Producers wait for two or three turns. */
+export const COLD_TURN_MS = 0.5;
+
 /** Sections that one read joins: small ones must not make small answers. */
 export const SECTIONS_PER_READ_MAX = 8;
 

@@ -26,6 +26,10 @@ export class ManifestCache {
     return this.#manifests.bytes;
   }
 
+  get readingBytes(): number {
+    return this.#manifests.readingBytes;
+  }
+
   /** The manifest that a pointer names. @throws QueueError CORRUPT_RECORD, OBJECT_STORAGE_UNAVAILABLE. */
   manifest(pointer: ManifestPointer): Manifest | Promise<Manifest> {
     const key = objectKey(this.#clusterId, pointer.object, "manifest");

@@ -44,6 +44,16 @@ export class ReadAhead {
     return this.#streams.size;
   }
 
+  /** Streams that are read ahead of. */
+  get readers(): number {
+    return [...this.#recent()].length;
+  }
+
+  /** All windows together. */
+  get windowBytes(): number {
+    return [...this.#recent()].reduce((sum, stream) => sum + stream.windowBytes, 0);
+  }
+
   /** A read of [offset, nextOffset) was answered. The stream to read ahead of, begun; undefined when nothing is to be read now. */
   after(partitionId: number, offset: number, nextOffset: number): ReadStream | undefined {
     const nowMs = this.#clock.monotonicMs();
@@ -62,6 +72,11 @@ export class ReadAhead {
     if (share < READ_AHEAD_BYTES_MIN) return undefined;
     stream.windowBytes = Math.min(Math.max(READ_AHEAD_BYTES_MIN, stream.windowBytes * 2), READ_AHEAD_BYTES_MAX, share);
     return stream.begin() ? stream : undefined;
+  }
+
+  *#recent(): Iterable<ReadStream> {
+    const sinceMs = this.#clock.monotonicMs() - READ_STREAM_IDLE_MS;
+    for (const stream of this.#streams.values()) if (stream.windowBytes > 0 && stream.lastUsedMs > sinceMs) yield stream;
   }
 
   #forgetIdle(nowMs: number): void {

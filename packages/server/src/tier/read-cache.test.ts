@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { SimRandom } from "../testing/sim-io/random.ts";
 import { type CacheCounters, ReadCache } from "./read-cache.ts";
 
-const zero = (): CacheCounters => ({ hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 });
+const zero = (): CacheCounters => ({ hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0, waits: 0 });
 
 /** A read that answers when it is told to. */
 function pending<T>() {

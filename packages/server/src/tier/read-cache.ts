@@ -5,7 +5,7 @@ import { CACHE_WAITERS_MAX } from "./limits.ts";
 /** What one read brought: entries that share memory and therefore come and go together. */
 type Group<T> = { readonly bytes: number; readonly ahead: boolean; used: boolean; readonly values: ReadonlyMap<string, T> };
 
-export type CacheCounters = { hits: number; misses: number; sharedMisses: number; aheadWastedBytes: number };
+export type CacheCounters = { hits: number; misses: number; sharedMisses: number; aheadWastedBytes: number; waits: number };
 
 /**
  * Things read from object storage, by key, in bounded memory. What is being read counts against the bound like what is
@@ -33,6 +33,11 @@ export class ReadCache<T> {
   /** Stored and being read; never above the bound, but for one read that is larger than the whole cache. */
   get bytes(): number {
     return this.#storedBytes + this.#reservedBytes;
+  }
+
+  /** Being read, or about to be. */
+  get readingBytes(): number {
+    return this.#reservedBytes;
   }
 
   /** Whether it is there or on its way. Counts as no use. */
@@ -123,6 +128,7 @@ export class ReadCache<T> {
     if (this.#waiting.length === 0 && this.#reserve(bytes)) return Promise.resolve();
     if (this.#waiting.length >= CACHE_WAITERS_MAX)
       return Promise.reject(new QueueError("OBJECT_STORAGE_UNAVAILABLE", "too many reads of object storage wait for memory; try again"));
+    this.#counters.waits += 1;
     return new Promise<void>((start) => this.#waiting.push({ bytes, start }));
   }
 

@@ -4,20 +4,27 @@ import { QueueError } from "../base/errors.ts";
 import { sameObjectId } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
+import { TurnShare } from "../quota/turn-share.ts";
 import { BlockCache, DamagedSectionError, type Section } from "./block-cache.ts";
 import { BlockHold, type BlockMemory } from "./block-memory.ts";
 import { CachedBlock } from "./cached-block.ts";
 import { DamageList } from "./damage-list.ts";
 import { DamagedBlockError } from "./damaged-block.ts";
 import { corrupt } from "./identity-codec.ts";
-import { EXTENT_BYTES_MIN, INDEX_CACHE_RATIO, READ_BYTES_MAX, SECTIONS_PER_READ_MAX } from "./limits.ts";
+import { COLD_TURN_MS, EXTENT_BYTES_MIN, INDEX_CACHE_RATIO, READ_BYTES_MAX, SECTIONS_PER_READ_MAX } from "./limits.ts";
 import { ManifestCache } from "./manifest-cache.ts";
 import { isManifestPointer, type ObjectIndex } from "./object-index.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { OffsetSpan } from "./section-index-codec.ts";
 import { ObjectMissingError, type StoreReadParts } from "./store-read.ts";
 
-export type RemoteReaderParts = StoreReadParts & Readonly<{ index: ObjectIndex; clusterId: string }>;
+export type RemoteReaderParts = StoreReadParts &
+  Readonly<{
+    index: ObjectIndex;
+    clusterId: string;
+    /** What cold reads may take of a turn of the loop. Absent: a share of its own. */
+    turns?: TurnShare;
+  }>;
 
 /** Answers of this kind end at the first trouble behind something good: it comes up again at the next read. */
 type Gathered = { readonly pieces: Uint8Array[]; readonly used: BlockMemory[]; bytes: number; at: number };
@@ -31,7 +38,7 @@ export type RemoteBase = Readonly<{ endOffset: number; bytes: Uint8Array }>;
  */
 export class RemoteReader {
   readonly #parts: RemoteReaderParts;
-  readonly #readAhead: ReadAhead;
+  readonly readAhead: ReadAhead;
   readonly #readBytesMax: number;
   readonly blocks: BlockCache;
   readonly manifests: ManifestCache;
@@ -39,15 +46,19 @@ export class RemoteReader {
   /** Ranges whose section as a whole cannot be read. */
   readonly #lostSections = new DamageList();
 
+  readonly cacheBytesMax: number;
+
   /** @param cacheBytesMax Bound of everything that is kept or being read. */
   constructor(parts: RemoteReaderParts, cacheBytesMax: number) {
     this.#parts = parts;
+    this.cacheBytesMax = cacheBytesMax;
     const indexBytesMax = cacheBytesMax * INDEX_CACHE_RATIO;
     const blockBytesMax = cacheBytesMax - 2 * indexBytesMax;
-    this.blocks = new BlockCache(parts, parts.clusterId, { blockBytesMax, indexBytesMax });
+    const turns = parts.turns ?? new TurnShare(parts.clock, COLD_TURN_MS);
+    this.blocks = new BlockCache(parts, parts.clusterId, turns, { blockBytesMax, indexBytesMax });
     this.manifests = new ManifestCache(parts, parts.clusterId, indexBytesMax);
     this.#readBytesMax = Math.min(READ_BYTES_MAX, blockBytesMax / 4);
-    this.#readAhead = new ReadAhead(parts.clock, blockBytesMax / 2);
+    this.readAhead = new ReadAhead(parts.clock, blockBytesMax / 2);
   }
 
   /** What readers found damaged or missing in objects since the start, until a read there works again. */
@@ -304,7 +315,7 @@ export class RemoteReader {
 
   /** Behind a sequential reader, in the background. Trouble is left for the reader to find. */
   #aheadOf(partitionId: number, offset: number, nextOffset: number, endOffset: number): void {
-    const stream = this.#readAhead.after(partitionId, offset, nextOffset);
+    const stream = this.readAhead.after(partitionId, offset, nextOffset);
     if (stream === undefined) return;
     const reading = this.#readOn(partitionId, nextOffset, endOffset, stream.windowBytes).finally(() => stream.done());
     reading.catch((error: unknown) => {

@@ -32,9 +32,9 @@ export class TierMetrics {
   storeReadBytes = 0;
   storeReadFailures = 0;
   storeReadMsTotal = 0;
-  readonly blocks: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
-  readonly indexes: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
-  readonly manifests: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0 };
+  readonly blocks: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0, waits: 0 };
+  readonly indexes: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0, waits: 0 };
+  readonly manifests: CacheCounters = { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0, waits: 0 };
   readAheadBytes = 0;
   /** Indexes, blocks and manifests that failed their check. */
   corruptions = 0;
@@ -51,6 +51,11 @@ export class TierMetrics {
   /** Reads of blocks that joined one under way. */
   get blockSharedMisses(): number {
     return this.blocks.sharedMisses;
+  }
+
+  /** Reads that waited for room. */
+  get cacheWaits(): number {
+    return this.blocks.waits + this.indexes.waits + this.manifests.waits;
   }
 
   /** Read ahead and evicted before anybody asked for it. */

@@ -218,6 +218,11 @@ export class WalWriter {
     this.#clock.nextTurn(this.#publish);
   }
 
+  /** What was appended in this turn goes to the disk before whatever else the turn has to do. */
+  writeNow(): void {
+    if (this.#scheduled) this.#publish();
+  }
+
   readonly #publish = (): void => {
     this.#scheduled = false;
     if (this.#busy || this.#stopped) return;

@@ -39,6 +39,20 @@ describe("append and read", () => {
     ok(w.open.stats.coldReads.reads > 0, "some came from files");
   });
 
+  test("a write begins when the turn ends, or at once when it is asked for", async () => {
+    const w = await started(1);
+    w.host(1);
+    await w.run(20);
+    const { writes } = w.open.stats;
+    w.append(1, 1000, 1);
+    equal(w.open.stats.writes, writes);
+    w.open.writeNow();
+    equal(w.open.stats.writes, writes + 1);
+    w.open.writeNow();
+    await w.run(20);
+    deepEqual([w.open.stats.writes, w.partition(1).durableEnd], [writes + 1, 1]);
+  });
+
   test("a batch may run on over several slabs", async () => {
     const w = await started(2);
     w.host(1);

@@ -173,6 +173,11 @@ export class Wal {
     partition.index.dispose();
   }
 
+  /** Begins at once to write what was appended in this turn; else it begins when the turn ends. */
+  writeNow(): void {
+    this.#log.writer.writeNow();
+  }
+
   /** Resolves when everything appended so far is synced, whatever the options say. */
   synced(): Promise<void> {
     return this.#log.writer.allSynced();

@@ -1,4 +1,4 @@
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { TurnShare } from "./turn-share.ts";
@@ -50,4 +50,19 @@ test("what says its cost is counted by that; what is large waits for a turn, and
   deepEqual(ran.length, 7);
   turns.shift()?.();
   deepEqual(ran.length, 8);
+});
+
+test("what others wait for goes first in each turn that has work", () => {
+  const turns: (() => void)[] = [];
+  const ran: (number | string)[] = [];
+  const { clock, steps } = clockOf(turns);
+  const share = new TurnShare(steps, SHARE_MS, () => ran.push("first"));
+  for (let n = 0; n < 5; n++)
+    share.run(() => {
+      ran.push(n);
+      clock.nowMs += SHARE_MS / 2;
+    });
+  equal(share.putOff, 3);
+  for (let n = 0; n < 3; n++) turns.shift()?.();
+  deepEqual(ran, [0, 1, "first", 2, 3, "first", 4]);
 });

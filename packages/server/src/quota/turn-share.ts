@@ -1,18 +1,25 @@
 import { must } from "../base/assert.ts";
 import type { Clock } from "../io/clock.ts";
 
-/** Work about groups may take so much of a turn of the loop; what comes beyond it runs in the next turns, in order. */
+/** Work of one kind may take so much of a turn of the loop; what comes beyond it runs in the next turns, in order. */
 export class TurnShare {
   readonly #clock: Clock;
   readonly #most: number;
   readonly #waiting: Readonly<{ work: () => void; cost: number | undefined }>[] = [];
   #spent = 0;
   #isArmed = false;
+  readonly #before: () => void;
+  /** Work that had to wait for another turn, since the start. */
+  putOff = 0;
 
-  /** @param most Of one turn: milliseconds, or what the costs are counted in. */
-  constructor(clock: Clock, most: number) {
+  /**
+   * @param most Of one turn: milliseconds, or what the costs are counted in.
+   * @param before Goes first in each turn that has such work: what others wait for.
+   */
+  constructor(clock: Clock, most: number, before: () => void = () => {}) {
     this.#clock = clock;
     this.#most = most;
+    this.#before = before;
   }
 
   /**
@@ -22,6 +29,7 @@ export class TurnShare {
   run(work: () => void, cost?: number): void {
     const isLarge = cost !== undefined && cost > this.#most / 2;
     if (!isLarge && this.#waiting.length === 0 && this.#spent < this.#most) return this.#spend(work, cost);
+    this.putOff += 1;
     this.#waiting.push({ work, cost });
     this.#arm();
   }
@@ -42,6 +50,7 @@ export class TurnShare {
   #turn(): void {
     this.#isArmed = false;
     this.#spent = 0;
+    if (this.#waiting.length > 0) this.#before();
     let done = 0;
     for (; done < this.#waiting.length && this.#spent < this.#most; done += 1) {
       const { work, cost } = must(this.#waiting[done], "work that waits");
