@@ -2,7 +2,7 @@ import { InvariantViolation } from "../base/assert.ts";
 import { PeerError } from "./peer-error.ts";
 import type { CallHandler, PeerIdentity, PeerMessage, PeerStream, PeerStreamReader, ServedCall, StreamHandler } from "./peer-transport.ts";
 
-/** How much a listener holds of requests. What is over it is refused. */
+/** How much a listener holds of requests, and of answers that are not taken yet. Requests beyond it are refused. */
 export class PeerBudget {
   readonly bytesMax: number;
   #usedBytes = 0;
@@ -20,6 +20,11 @@ export class PeerBudget {
     if (this.#usedBytes + bytes > this.bytesMax) return false;
     this.#usedBytes += bytes;
     return true;
+  }
+
+  /** Of what cannot be refused any more, even beyond the maximum. */
+  claim(bytes: number): void {
+    this.#usedBytes += bytes;
   }
 
   give(bytes: number): void {
@@ -86,6 +91,8 @@ class RequestReader implements PeerStreamReader, ServedCall {
   #request: Uint8Array | undefined;
   #isOver = false;
   #isHandled = false;
+  #requestBytes = 0;
+  #answerBytes = 0;
 
   constructor(stream: PeerStream, handler: CallHandler, budget: PeerBudget) {
     this.#stream = stream;
@@ -105,6 +112,7 @@ class RequestReader implements PeerStreamReader, ServedCall {
     if (this.#isOver) return;
     if (this.#request !== undefined) return this.#refuse(new PeerError("malformed", "more than one request in a call"));
     if (!this.#budget.take(bytes.byteLength)) return this.#refuse(new PeerError("overloaded", "too many bytes of requests are in flight"));
+    this.#requestBytes = bytes.byteLength;
     this.#request = bytes;
   }
 
@@ -120,20 +128,32 @@ class RequestReader implements PeerStreamReader, ServedCall {
 
   closed(): void {
     this.#isOver = true;
-    if (!this.#isHandled) this.#giveBack();
+    this.#budget.give(this.#answerBytes);
+    this.#answerBytes = 0;
+    if (!this.#isHandled) this.#giveRequestBack();
   }
 
   async #handle(request: Uint8Array): Promise<void> {
     try {
       const answer = await this.#handler(request, this);
-      if (!this.#isOver) this.#stream.send(answer);
+      this.#giveRequestBack();
+      if (!this.#isOver) this.#answer(answer);
       this.#stream.end();
     } catch (error) {
       if (error instanceof InvariantViolation) throw error;
       this.#stream.end(error);
     } finally {
-      this.#giveBack();
+      this.#giveRequestBack();
     }
+  }
+
+  /** Its bytes count until the caller has taken them, or is gone. Never refused: what was asked for has been done. */
+  #answer(answer: PeerMessage): void {
+    let bytes = 0;
+    for (const piece of answer) bytes += piece.byteLength;
+    this.#budget.claim(bytes);
+    this.#answerBytes = bytes;
+    this.#stream.send(answer);
   }
 
   #refuse(error: PeerError): void {
@@ -141,8 +161,9 @@ class RequestReader implements PeerStreamReader, ServedCall {
     this.#stream.end(error);
   }
 
-  #giveBack(): void {
-    if (this.#request !== undefined) this.#budget.give(this.#request.byteLength);
+  #giveRequestBack(): void {
+    this.#budget.give(this.#requestBytes);
+    this.#requestBytes = 0;
     this.#request = undefined;
   }
 }

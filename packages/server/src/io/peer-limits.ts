@@ -9,7 +9,7 @@ export type PeerLimits = Readonly<{
   streamsMax: number;
   /** Connections that a listener has open. */
   connectionsMax: number;
-  /** Requests that arrive or are being handled, of a listener. */
+  /** Requests that arrive or are being handled and answers to calls that are not taken yet, of a listener. */
   inFlightBytesMax: number;
   /** Given to `send` of one stream and not taken yet. */
   pendingBytesMax: number;

@@ -68,7 +68,8 @@ export interface PeerStream {
    */
   send(message: PeerMessage): void;
   /**
-   * Bytes given to `send` that the transport has not passed on yet. They stay ours until `drained`. Infinity once the stream
+   * Bytes given to `send` that the transport has not passed on yet. They stay ours until `drained`; of a
+   * stream that is over, what was on its way may still be read for a moment. Infinity once the stream
    * is over, so that whoever sends until so much pends stops.
    */
   readonly pendingBytes: number;

@@ -20,32 +20,33 @@ export class Http2PeerListener implements PeerListener {
   readonly host: string;
   readonly port: number;
   readonly #server: http2.Http2Server;
-  readonly #sessions: Set<http2.ServerHttp2Session>;
+  /** Also those that have not said a word. */
+  readonly #sockets: ReadonlySet<net.Socket>;
 
-  private constructor(server: http2.Http2Server, sessions: Set<http2.ServerHttp2Session>) {
+  private constructor(server: http2.Http2Server, sockets: ReadonlySet<net.Socket>) {
     const { address, port } = server.address() as net.AddressInfo;
     this.host = address;
     this.port = port;
     this.#server = server;
-    this.#sessions = sessions;
+    this.#sockets = sockets;
   }
 
   static open(clock: Clock, limits: PeerLimits, tls: PeerTls | undefined, at: Address, services: PeerServices): Promise<PeerListener> {
     const server = createServer(limits, tls);
-    const sessions = new Set<http2.ServerHttp2Session>();
+    const sockets = new Set<net.Socket>();
     const budget = new PeerBudget(limits.inFlightBytesMax);
-    server.on("session", (session) => {
-      sessions.add(session);
-      session.once("close", () => sessions.delete(session));
-      serveSession(session, clock, limits, services, budget);
+    server.on("connection", (socket: net.Socket) => {
+      sockets.add(socket);
+      socket.once("close", () => sockets.delete(socket));
     });
+    server.on("session", (session) => serveSession(session, clock, limits, services, budget));
     // Told to the session, too; without a listener here it would end the process.
     server.on("sessionError", () => {});
     return new Promise((resolve, reject) => {
       server.once("error", (error: NodeJS.ErrnoException) => reject(networkError(error, `${at.host}:${at.port}`)));
       server.listen({ ...at, backlog: LISTEN_BACKLOG, exclusive: true }, () => {
         server.removeAllListeners("error").on("error", () => {});
-        resolve(new Http2PeerListener(server, sessions));
+        resolve(new Http2PeerListener(server, sockets));
       });
     });
   }
@@ -54,7 +55,7 @@ export class Http2PeerListener implements PeerListener {
     const closed = new Promise<void>((resolve) => {
       this.#server.close(() => resolve());
     });
-    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     return closed;
   }
 }

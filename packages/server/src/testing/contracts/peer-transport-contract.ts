@@ -5,6 +5,7 @@ import type { Address } from "../../io/network.ts";
 import { PEER_LIMITS, type PeerLimits } from "../../io/peer-limits.ts";
 import type { CallHandler, PeerConnection, PeerListener, PeerStream, PeerTransport, ServedCall } from "../../io/peer-transport.ts";
 import { joined, message, PeerEnd, PeerEnds } from "../peer-end.ts";
+import { randomTraffic } from "./peer-random-traffic.ts";
 
 /** Two machines. `drive` makes time pass until the promise settles. */
 export type PeersUnderTest = Readonly<{
@@ -76,6 +77,13 @@ async function pair({ connection, ends }: Setup): Promise<Readonly<{ here: PeerE
 function opened(connection: PeerConnection, deadlineMs?: number): PeerEnd {
   let end: PeerEnd | undefined;
   connection.open(STREAM, (stream: PeerStream) => (end = new PeerEnd(stream)), deadlineMs);
+  return end as unknown as PeerEnd;
+}
+
+/** A stream to a call, so that its answer need not be taken. */
+function openCall(connection: PeerConnection): PeerEnd {
+  let end: PeerEnd | undefined;
+  connection.open(call("Echo"), (stream: PeerStream) => (end = new PeerEnd(stream)));
   return end as unknown as PeerEnd;
 }
 
@@ -413,6 +421,32 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
     },
   },
   {
+    name: "answers that a caller does not take count, too, until it is gone",
+    limits: { inFlightBytesMax: 250_000, windowBytes: 64 * KiB },
+    async run(peers) {
+      const all = await setup(peers);
+      const slow = [1, 2].map(() => openCall(all.connection));
+      for (const end of slow) {
+        end.stream.pause();
+        end.stream.send(message(100_000));
+        end.stream.end();
+      }
+      await peers.waitMs(50);
+      await rejects(all.connection.call(call("Echo"), message(100_000), 10_000), { code: "overloaded" });
+      slow[0]?.stream.resume();
+      equal(await slow[0]?.untilClosed(), undefined);
+      slow[1]?.stream.cancel();
+      await peers.waitMs(50);
+      equal((await all.connection.call(call("Echo"), message(100_000), 10_000)).length, 100_000);
+      await done(all);
+    },
+  },
+  {
+    name: "random: streams and calls that are paused, ended, cancelled and broken keep their promises",
+    limits: { windowBytes: 64 * KiB, pendingBytesMax: 512 * KiB, streamsMax: 40 },
+    run: (peers) => randomTraffic(peers),
+  },
+  {
     name: "a connection that breaks ends everything under way, once, as lost",
     async run(peers) {
       const all = await setup(peers, { Hang: () => peers.waitMs(200).then(() => []) });
@@ -480,6 +514,22 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
         code: "in-use",
       });
       await again.close();
+    },
+  },
+  {
+    name: "one connection more than the limit is not served, and its place is free again afterwards",
+    limits: { connectionsMax: 2, firstBytesMs: 500 },
+    async run(peers) {
+      const all = await setup(peers);
+      const to = all.connection.peer.address;
+      const second = await peers.client.connect(to);
+      await rejects(peers.client.connect(to), { code: "unavailable" });
+      second.close();
+      await peers.waitMs(50);
+      const again = await peers.client.connect(to);
+      equal((await again.call(call("Echo"), message(1), 10_000)).length, 1);
+      again.close();
+      await done(all);
     },
   },
   {

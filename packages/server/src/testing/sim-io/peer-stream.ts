@@ -36,6 +36,8 @@ export class SimPeerStream implements PeerStream {
   #pendingBytes = 0;
   /** Sent, and not yet taken by the other side's reader. */
   #untakenBytes = 0;
+  /** Of a message larger than the window: what pends until the reader takes it. */
+  #heldBackBytes = 0;
   #isFlushing = false;
   #isDelivering = false;
   #isPaused = false;
@@ -110,7 +112,8 @@ export class SimPeerStream implements PeerStream {
         return this.#finish(new PeerError("cancelled", "cancelled by the peer"));
       case "credit":
         this.#untakenBytes -= frame.bytes;
-        return this.#flush();
+        this.#flush();
+        return;
       default:
         return;
     }
@@ -168,6 +171,7 @@ export class SimPeerStream implements PeerStream {
   #flush(): void {
     if (this.#isOver) return;
     const before = this.#pendingBytes;
+    if (this.#untakenBytes === 0) this.#passHeldBack();
     for (let next = this.#outgoing[0]; next !== undefined; next = this.#outgoing[0]) {
       if (this.#untakenBytes > 0 && this.#untakenBytes + next.bytes > this.#parts.limits.windowBytes) break;
       this.#outgoing.shift();
@@ -180,9 +184,15 @@ export class SimPeerStream implements PeerStream {
   #pass({ message, bytes, sum }: Outgoing): void {
     const copy = Uint8Array.from(Buffer.concat(message));
     assert(crc32c(copy) === sum, "a message changed while it was pending");
-    this.#pendingBytes -= bytes + PREFIX_BYTES;
     this.#untakenBytes += bytes;
+    this.#heldBackBytes = Math.max(0, bytes - this.#parts.limits.windowBytes);
+    this.#pendingBytes -= bytes + PREFIX_BYTES - this.#heldBackBytes;
     this.#parts.write({ kind: "message", stream: this.#parts.id, bytes: copy });
+  }
+
+  #passHeldBack(): void {
+    this.#pendingBytes -= this.#heldBackBytes;
+    this.#heldBackBytes = 0;
   }
 
   #passEnd(): void {
