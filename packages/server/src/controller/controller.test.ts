@@ -9,6 +9,7 @@ import { checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { SimDisk } from "../testing/sim-io/disk.ts";
 import type { SimProcess } from "../testing/sim-io/process.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { CommandLog } from "./command-log.ts";
 import { Controller } from "./controller.ts";
 import type { ConfigOperation, CreateTopicRequest } from "./requests.ts";
 
@@ -51,11 +52,12 @@ class Machine {
     const fatal = (error: Error): void => void this.fatals.push(error);
     const parts = { clock: process.clock, random: process.random, logger: QUIET, fatal };
     const log = await LocalMetadataLog.open({ ...parts, disk: this.disk.mount(process) });
-    const options = { clusterId: log.clusterId, defaultPartitions: 1, defaultReplicationFactor: 1 };
-    const controller = await Controller.open(options, { ...parts, log });
+    const commands = await CommandLog.open({ clusterId: log.clusterId }, { ...parts, log });
+    const defaults = { defaultPartitions: 1, defaultReplicationFactor: 1 };
+    const controller = new Controller(defaults, { applied: commands.applied, commands, random: process.random });
     const effects: Effect[] = [];
     controller.onApplied((more) => effects.push(...more));
-    await controller.claim();
+    await commands.claim();
     await controller.registerBroker({ id: 1, host: "host", rack: "", walId: "log", walIndex: controller.state.index, walDamaged: false });
     await controller.electLeaders(1);
     return { process, controller, log, effects };
@@ -334,10 +336,9 @@ test("snapshots keep the log short, and what is loaded from them is the same sta
   const process = machine.world.startProcess("reader");
   const parts = { clock: process.clock, random: process.random, logger: QUIET, fatal() {} };
   const log = await machine.run(LocalMetadataLog.open({ ...parts, disk: machine.disk.mount(process) }));
-  const options = { clusterId: log.clusterId, defaultPartitions: 1, defaultReplicationFactor: 1 };
-  const controller = await machine.run(Controller.open(options, { ...parts, log }));
-  equal(controller.state.index, indexBefore);
-  equal(stateHash(controller.state), before);
+  const { applied } = await machine.run(CommandLog.open({ clusterId: log.clusterId }, { ...parts, log }));
+  equal(applied.state.index, indexBefore);
+  equal(stateHash(applied.state), before);
   process.crash();
   node = await machine.start();
   equal(node.controller.state.topicsById.size, 800);

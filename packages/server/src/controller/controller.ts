@@ -1,8 +1,6 @@
 import { Buffer } from "node:buffer";
 import { QueueError } from "../base/errors.ts";
-import { applyBatch } from "../cluster/apply.ts";
 import type { ClusterState, TopicState } from "../cluster/cluster-state.ts";
-import { checkCommand, encodeCommand } from "../cluster/command-codec.ts";
 import {
   type Answers,
   type Command,
@@ -12,16 +10,13 @@ import {
   type RangeVerdict,
   type SetClientMetrics,
 } from "../cluster/commands.ts";
-import type { Effect } from "../cluster/effects.ts";
-import type { Clock } from "../io/clock.ts";
 import { type Random, uuid4 } from "../io/random.ts";
-import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
 import type { BrokerListener } from "../model/broker-listener.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
-import type { Log } from "../telemetry/log.ts";
+import type { AppliedListener, AppliedState } from "./applied-state.ts";
+import type { Commands } from "./commands.ts";
 import { REPLANS_MAX } from "./limits.ts";
-import { LogWriter } from "./log-writer.ts";
 import {
   brokerTable,
   CLIENT_METRICS_TABLE,
@@ -31,7 +26,6 @@ import {
   TOPIC_TABLE,
 } from "./plan-configs.ts";
 import { planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
-import { decodeEntry, type Replayed, replay } from "./replay.ts";
 import type {
   ConfigEntry,
   ConfigOperation,
@@ -42,112 +36,44 @@ import type {
   DeleteTopicResult,
   TopicReference,
 } from "./requests.ts";
-import { Snapshotter } from "./snapshotter.ts";
 
 export type ControllerOptions = Readonly<{
-  clusterId: string;
   defaultPartitions: number;
   defaultReplicationFactor: number;
-  /** Instead of SNAPSHOT_LOG_BYTES_MIN. */
-  snapshotLogBytesMin?: number;
 }>;
-
-export type ControllerParts = Readonly<{ log: MetadataLog; clock: Clock; random: Random; logger: Log; fatal: (error: Error) => void }>;
-
-/** Hears what every applied batch changed, in order, in the turn in which it was applied and before anybody is answered. */
-export type AppliedListener = (effects: readonly Effect[], index: number) => void;
 
 /** What a topic is called before it has an id. */
 const NO_TOPIC_ID = "AAAAAAAAAAAAAAAAAAAAAA";
 
+export type ControllerParts = Readonly<{ applied: AppliedState; commands: Commands; random: Random }>;
+
 /**
- * The control plane: plans on the state, puts commands into the metadata log, applies them, answers after apply. Methods
- * reject with `QueueError`; a log that fails ends the process through `fatal`. Only this class changes `state`.
+ * The control plane: plans on the state as this process has applied it, submits the commands, answers after apply. Methods reject
+ * with `QueueError`.
  */
 export class Controller {
   readonly state: ClusterState;
   readonly #options: ControllerOptions;
+  readonly #applied: AppliedState;
+  readonly #commands: Commands;
   readonly #random: Random;
-  readonly #writer: LogWriter;
-  readonly #snapshotter: Snapshotter;
-  readonly #holder: string;
-  readonly #listeners: AppliedListener[] = [];
-  /** The one that this controller claimed; -1 before. */
-  #epoch = -1;
-  #closed = false;
 
-  private constructor(options: ControllerOptions, parts: ControllerParts, replayed: Replayed) {
-    this.state = replayed.state;
+  constructor(options: ControllerOptions, { applied, commands, random }: ControllerParts) {
+    this.state = applied.state;
     this.#options = options;
-    this.#random = parts.random;
-    this.#holder = hex(parts.random.bytes(8));
-    this.#snapshotter = new Snapshotter(replayed.state, replayed.snapshotBytes, parts, options.snapshotLogBytesMin);
-    this.#snapshotter.applied(replayed.logBytes);
-    this.#writer = new LogWriter({
-      ...parts,
-      nonce: this.#holder,
-      appliedIndex: () => this.state.index,
-      apply: (entry) => this.#apply(entry),
-    });
-  }
-
-  /** Snapshot and log → state. Appends nothing. @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT. */
-  static async open(options: ControllerOptions, parts: ControllerParts): Promise<Controller> {
-    return new Controller(options, parts, await replay(parts.log, options.clusterId));
+    this.#applied = applied;
+    this.#commands = commands;
+    this.#random = random;
   }
 
   /** The result removes the listener. */
   onApplied(listener: AppliedListener): () => void {
-    this.#listeners.push(listener);
-    return () => {
-      const at = this.#listeners.indexOf(listener);
-      if (at >= 0) this.#listeners.splice(at, 1);
-    };
+    return this.#applied.onApplied(listener);
   }
 
-  /** Becomes the controller in a new epoch. On a local log at once: the folder's lock is the proof. */
-  async claim(): Promise<void> {
-    const controllerEpoch = this.state.controllerEpoch + 1;
-    const outcome = await this.#append({ kind: "claim-controller", holder: this.#holder, controllerEpoch }, controllerEpoch);
-    if (isRefusal(outcome)) throw refusalError(outcome);
-    this.#epoch = controllerEpoch;
-  }
-
-  /** Whether the newest claim is this controller's. What it does not know yet may say otherwise. */
-  get isController(): boolean {
-    return this.#epoch === this.state.controllerEpoch;
-  }
-
-  /** Becomes the controller at exactly the next index of the log. False: somebody else wrote first, and lives. */
-  async claimNext(): Promise<boolean> {
-    const controllerEpoch = this.state.controllerEpoch + 1;
-    const outcomes = await this.#writer.tryAppend([
-      encodeCommand({ controllerEpoch, command: { kind: "claim-controller", holder: this.#holder, controllerEpoch } }),
-    ]);
-    if (outcomes === undefined || outcomes.some(isRefusal)) return false;
-    this.#epoch = controllerEpoch;
-    return true;
-  }
-
-  /** Tells others that this controller lives: a batch without commands. False: somebody else wrote first. */
-  async sayAlive(): Promise<boolean> {
-    return (await this.#writer.tryAppend([])) !== undefined;
-  }
-
-  /** Applies what others have appended by now. */
-  follow(): Promise<void> {
-    return this.#writer.follow();
-  }
-
-  /**
-   * Appends one command; resolves with the state machine's answer, a refusal included. The methods below plan, submit and
-   * turn refusals into errors.
-   */
-  async submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
-    // Its own epoch, not the state's: that may be of another controller by now, for which this one must not speak.
-    if (!this.isController)
-      throw new QueueError("NOT_CONTROLLER", `this node is not the controller. epoch=${this.#epoch} current=${this.state.controllerEpoch}`);
-    return (await this.#append(command, this.#epoch)) as Outcome<C["kind"]>;
+  /** Resolves with the state machine's answer, a refusal included. The methods below plan, submit and turn refusals into errors. */
+  submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
+    return this.#commands.submit(command);
   }
 
   /**
@@ -353,11 +279,9 @@ export class Controller {
     return answer.uploadedEnd;
   }
 
-  /** Refuses what comes from now on and ends what is under way. The log stays open. */
-  async close(): Promise<void> {
-    this.#closed = true;
-    await this.#writer.idle();
-    await this.#snapshotter.idle();
+  /** Refuses what comes from now on and ends what is under way. */
+  close(): Promise<void> {
+    return this.#commands.close();
   }
 
   async #createTopic(request: CreateTopicRequest, validateOnly: boolean): Promise<CreateTopicResult> {
@@ -398,22 +322,6 @@ export class Controller {
     const outcome: Outcome = await this.submit(command);
     if (isRefusal(outcome)) throw refusalError(outcome);
     return outcome as Answers[C["kind"]];
-  }
-
-  async #append(command: Command, controllerEpoch: number): Promise<Outcome> {
-    if (this.#closed) throw new QueueError("SHUTTING_DOWN", "the broker is stopping");
-    const bytes = encodeCommand({ controllerEpoch, command });
-    checkCommand(bytes);
-    return this.#writer.submit(bytes);
-  }
-
-  #apply(entry: LogEntry): Outcome[] {
-    const effects: Effect[] = [];
-    const outcomes = applyBatch(this.state, entry.index, decodeEntry(entry), effects);
-    for (const listener of [...this.#listeners]) listener(effects, entry.index);
-    this.#snapshotter.applied(entry.payload.byteLength);
-    if (this.isController) this.#snapshotter.consider();
-    return outcomes;
   }
 
   #life(broker: number): Readonly<{ broker: number; brokerEpoch: number }> {

@@ -2,11 +2,11 @@ import type { Clock, Timer } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
 import type { MetadataLog } from "../metadata-log/metadata-log.ts";
 import type { Log } from "../telemetry/log.ts";
-import type { Controller } from "./controller.ts";
+import type { CommandLog } from "./command-log.ts";
 import { ALIVE_MS, LEASE_MAX_MS, LEASE_MIN_MS, LEASE_READ_MS } from "./limits.ts";
 
 export type LeadershipParts = Readonly<{
-  controller: Controller;
+  commands: CommandLog;
   log: MetadataLog;
   clock: Clock;
   random: Random;
@@ -46,7 +46,7 @@ export class Leadership {
 
   /** Follows the log from now on; claims when nobody is heard. */
   start(): void {
-    this.#stopListening = this.#parts.controller.onApplied(() => this.#heard());
+    this.#stopListening = this.#parts.commands.applied.onApplied(() => this.#heard());
     this.#heard();
     this.#watch();
   }
@@ -62,17 +62,17 @@ export class Leadership {
 
   /** A batch was applied, whoever wrote it. */
   #heard(): void {
-    const { clock, random, controller } = this.#parts;
+    const { clock, random, commands } = this.#parts;
     this.#heardMs = clock.monotonicMs();
     this.#leaseMs = LEASE_MIN_MS + (LEASE_MAX_MS - LEASE_MIN_MS) * (random.uint32() / 2 ** 32);
-    if (!controller.isController) this.#setLeads(false);
+    if (!commands.isController) this.#setLeads(false);
     this.#timer ??= this.#wait();
   }
 
   #setLeads(leads: boolean): void {
     if (this.#leads === leads) return;
     this.#leads = leads;
-    const { controllerEpoch } = this.#parts.controller.state;
+    const { controllerEpoch } = this.#parts.commands.applied.state;
     this.#parts.logger.info(leads ? "this is the controller now" : "this is not the controller any more", { controllerEpoch });
     for (const listener of this.#listeners) listener(leads);
     if (!leads) this.#watch();
@@ -94,31 +94,31 @@ export class Leadership {
   }
 
   async #act(): Promise<void> {
-    const { clock, controller } = this.#parts;
+    const { clock, commands } = this.#parts;
     const silentMs = clock.monotonicMs() - this.#heardMs;
     if (this.#leads) {
-      if (silentMs >= ALIVE_MS) await controller.sayAlive();
+      if (silentMs >= ALIVE_MS) await commands.sayAlive();
     } else if (silentMs >= this.#leaseMs) await this.#claim();
   }
 
   /** Not when a last look shows somebody, or shows that the log has only just come back. */
   async #claim(): Promise<void> {
-    const { clock, controller } = this.#parts;
+    const { clock, commands } = this.#parts;
     const askedMs = clock.monotonicMs();
-    const index = controller.state.index;
-    await controller.follow();
-    if (controller.state.index !== index) return;
+    const index = commands.applied.state.index;
+    await commands.follow();
+    if (commands.applied.state.index !== index) return;
     if (clock.monotonicMs() - askedMs > LEASE_READ_MS) return this.#heard();
-    if (await controller.claimNext()) this.#setLeads(controller.isController);
+    if (await commands.claimNext()) this.#setLeads(commands.isController);
   }
 
   /** A controller learns of others by its own appends. */
   #watch(): void {
     this.#unwatch();
     if (this.#stopped || this.#leads) return;
-    const { log, controller } = this.#parts;
-    this.#unwatch = log.watch(controller.state.index + 1, () => {
-      controller
+    const { log, commands } = this.#parts;
+    this.#unwatch = log.watch(commands.applied.state.index + 1, () => {
+      commands
         .follow()
         .then(() => this.#watch())
         .catch((error: unknown) => this.#failed(error));

@@ -9,6 +9,7 @@ import { dynamicProblem } from "../config/dynamic-options.ts";
 import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
 import { formatObjectStorage, type HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/start-options.ts";
+import { CommandLog } from "../controller/command-log.ts";
 import { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { RetentionDriver } from "../controller/retention-driver.ts";
@@ -118,8 +119,9 @@ export class Broker {
     const { clusterId } = metadataLog;
     const { defaultPartitions } = config;
     const { snapshotLogBytesMin } = sizes;
-    const options = { clusterId, defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR, snapshotLogBytesMin };
-    const controller = await Controller.open(options, { log: metadataLog, clock, random, logger, fatal });
+    const commands = await CommandLog.open({ clusterId, snapshotLogBytesMin }, { log: metadataLog, clock, random, logger, fatal });
+    const defaults = { defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR };
+    const controller = new Controller(defaults, { applied: commands.applied, commands, random });
     const bucket = new BucketWatch(world.objectStore, clusterId, clock, logger);
     await refuseForeignBucket(config, bucket, clusterId);
     await refuseForeignWal(disk, { folder: WAL_FOLDER, fileBytes: config.walFileBytes }, controller.state, NODE_ID);
@@ -127,7 +129,7 @@ export class Broker {
     const opened = await openLog(NODE_ID, config, sizes, world, controller, wiring);
     tellRecovery(logger, opened.report);
     metadataLog.checkReaches(opened.newestMetadataIndex);
-    await controller.claim();
+    await commands.claim();
     const log = { walId: opened.wal.id, walIndex: opened.newestMetadataIndex, walDamaged: opened.report.damage.length > 0 };
     const { brokerEpoch, offline } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", ...log });
     if (offline > 0) logger.error("the write-ahead log was lost: put it back, or see `tidemq cluster health`", { partitions: offline });
@@ -263,7 +265,7 @@ export class Broker {
     this.#hosting = hosting;
     wal.setMetadataIndex(state.index);
     const dynamic = new DynamicConfigs(this.config, state, NODE_ID, this);
-    this.controller.onApplied((effects, index) => {
+    this.controller.onApplied((effects, { index }) => {
       wal.setMetadataIndex(index);
       hosting.applied(effects);
       this.groups.applied(effects);

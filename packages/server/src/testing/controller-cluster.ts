@@ -1,4 +1,5 @@
 import { BrokerFencing } from "../controller/broker-fencing.ts";
+import { CommandLog } from "../controller/command-log.ts";
 import { Controller } from "../controller/controller.ts";
 import { Leadership } from "../controller/leadership.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
@@ -11,7 +12,8 @@ import type { MsRange, SimRandom } from "./sim-io/random.ts";
 import { SimWorld } from "./sim-io/sim-world.ts";
 
 export const CLUSTER_ID = "cluster-1";
-const OPTIONS = { clusterId: CLUSTER_ID, defaultPartitions: 1, defaultReplicationFactor: 1, snapshotLogBytesMin: 4_000 };
+const OPTIONS = { clusterId: CLUSTER_ID, snapshotLogBytesMin: 4_000 };
+const DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1 };
 
 /** One controller's process, started again and again: whatever it keeps, it keeps in the bucket. */
 export class ControllerNode {
@@ -19,6 +21,7 @@ export class ControllerNode {
   readonly #cluster: ControllerCluster;
   process: SimProcess | undefined;
   controller: Controller | undefined;
+  commands: CommandLog | undefined;
   leadership: Leadership | undefined;
   fencing: BrokerFencing | undefined;
   /** Its calls to the bucket get no answer; some take effect. */
@@ -48,11 +51,13 @@ export class ControllerNode {
       logger,
       clusterId: CLUSTER_ID,
     });
-    void Controller.open(OPTIONS, { log, clock, random, logger, fatal }).then((controller) => {
+    void CommandLog.open(OPTIONS, { log, clock, random, logger, fatal }).then((commands) => {
+      const controller = new Controller(DEFAULTS, { applied: commands.applied, commands, random });
       this.controller = controller;
+      this.commands = commands;
       history.applied(this.name, controller.state);
       controller.onApplied(() => history.applied(this.name, controller.state));
-      this.leadership = new Leadership({ controller, log, clock, random, logger, fatal });
+      this.leadership = new Leadership({ commands, log, clock, random, logger, fatal });
       this.fencing = new BrokerFencing({ controller, leadership: this.leadership, clock, logger });
       this.leadership.start();
     }, fatal);
@@ -62,6 +67,7 @@ export class ControllerNode {
     this.process?.crash();
     this.process = undefined;
     this.controller = undefined;
+    this.commands = undefined;
     this.leadership = undefined;
     this.fencing = undefined;
   }
@@ -140,8 +146,8 @@ export class ControllerCluster {
 
   /** A change with a name of its own, asked of a controller that believes that it leads, whether it does or not. */
   #submit(): void {
-    const { controller } = this.random.pick(this.nodes);
-    if (controller?.isController !== true) return;
+    const { controller, commands } = this.random.pick(this.nodes);
+    if (controller === undefined || commands?.isController !== true) return;
     this.#submitted += 1;
     const name = `change-${this.#submitted}`;
     const epoch = controller.state.controllerEpoch;

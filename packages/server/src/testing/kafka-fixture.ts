@@ -9,6 +9,7 @@ import { GiB } from "../base/units.ts";
 import { ClientListener, type ClientListenerOptions } from "../client-net/client-listener.ts";
 import { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
+import { CommandLog } from "../controller/command-log.ts";
 import { Controller } from "../controller/controller.ts";
 import { groupsFolds } from "../coordinator/fold/groups-fold.ts";
 import { GROUPS_TOPIC, GroupCoordinator } from "../coordinator/group-coordinator.ts";
@@ -66,10 +67,10 @@ export class KafkaFixture {
     const fatal = (error: Error): void => {
       throw error;
     };
-    const controllerOptions = { clusterId: "test-cluster", defaultPartitions: 2, defaultReplicationFactor: 1 };
-    const opened = Controller.open(controllerOptions, { log, clock, random, logger, fatal });
-    const controller = await run(clock, opened);
-    await run(clock, controller.claim());
+    const commands = await run(clock, CommandLog.open({ clusterId: "test-cluster" }, { log, clock, random, logger, fatal }));
+    const defaults = { defaultPartitions: 2, defaultReplicationFactor: 1 };
+    const controller = new Controller(defaults, { applied: commands.applied, commands, random });
+    await run(clock, commands.claim());
     await run(clock, controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: 0, walDamaged: false }));
     await run(clock, controller.electLeaders(1));
     return new KafkaFixture(clock, controller, random, options, net);
