@@ -86,8 +86,10 @@ export function dynamicOption(name: string): DynamicOption | undefined {
 export function judgeDynamicOption(name: string, value: string): Judged {
   const option = dynamicOption(name);
   if (option !== undefined) return judgeValue(option, value);
-  const names = DYNAMIC_OPTIONS.map((known) => known.name).join(", ");
-  return { problem: `Cannot update these configs dynamically: ${name}. What can be: ${names}` };
+  const names = BROKER_OPTIONS.map((known) => known.name).join(", ");
+  return {
+    problem: `Cannot update these configs dynamically: ${name}. What can be: ${names}, and defaults of topics, such as log.retention.ms`,
+  };
 }
 
 /** What a broker runs with at the moment. */

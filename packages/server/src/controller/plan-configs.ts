@@ -16,6 +16,8 @@ export type OptionTable = Readonly<{
   /** What counts where nothing else does; asked for lists only. */
   effective(configs: ReadonlyMap<string, string>, name: string): string;
   judge(name: string, value: string): Judged;
+  /** The code of what `judge` and `problem` refuse: not the same for all of them in Kafka. */
+  refusal: "INVALID_CONFIG" | "INVALID_REQUEST";
   /** Why these options contradict each other. */
   problem(configs: ReadonlyMap<string, string>): string | undefined;
 }>;
@@ -25,6 +27,7 @@ export const TOPIC_TABLE: OptionTable = {
   isList: (name) => isListOption(topicOption(name)),
   effective: effectiveValue,
   judge: judgeTopicOption,
+  refusal: "INVALID_CONFIG",
   problem: topicOptionsProblem,
 };
 
@@ -35,6 +38,7 @@ export function brokerTable(problem: OptionTable["problem"]): OptionTable {
     isList: (name) => isListOption(dynamicOption(name)),
     effective: (configs, name) => configs.get(name) ?? dynamicOption(name)?.default ?? "",
     judge: judgeDynamicOption,
+    refusal: "INVALID_REQUEST",
     problem,
   };
 }
@@ -44,6 +48,7 @@ export const CLIENT_METRICS_TABLE: OptionTable = {
   isList: (name) => isListOption(clientMetricsOption(name)),
   effective: (configs, name) => configs.get(name) ?? "",
   judge: judgeClientMetricsOption,
+  refusal: "INVALID_CONFIG",
   problem: () => undefined,
 };
 
@@ -129,7 +134,7 @@ function judged(table: OptionTable, name: string, value: string): string {
   if (Buffer.byteLength(value) > CONFIG_VALUE_BYTES_MAX)
     throw invalid(`The value of ${name} is longer than ${CONFIG_VALUE_BYTES_MAX} bytes`);
   const judgement = table.judge(name, value);
-  if ("problem" in judgement) throw invalid(judgement.problem);
+  if ("problem" in judgement) throw new QueueError(table.refusal, judgement.problem);
   return judgement.value;
 }
 
@@ -141,7 +146,7 @@ function checkedLength({ noun }: OptionTable, name: string): string {
 function checkTogether(table: OptionTable, configs: ReadonlyMap<string, string>): void {
   if (configs.size > CONFIGS_MAX) throw invalid(`at most ${CONFIGS_MAX} options can be set`);
   const problem = table.problem(configs);
-  if (problem !== undefined) throw invalid(problem);
+  if (problem !== undefined) throw new QueueError(table.refusal, problem);
 }
 
 function invalid(message: string): QueueError {

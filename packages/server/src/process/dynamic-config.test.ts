@@ -45,5 +45,5 @@ test("uploads that would wait for more than the log can hold are refused, on one
   const operation = { name: "tidemq.upload.bytes", operation: "set", value: String(2 * MiB) } as const;
   match(must(problem(new Map([[operation.name, operation.value]])), "a problem"), /40 % of the write-ahead log/);
   for (const on of [NODE_ID, ALL_BROKERS])
-    await rejects(world.settle(controller.alterBrokerConfigs(on, [operation], problem, false)), { code: "INVALID_CONFIG" });
+    await rejects(world.settle(controller.alterBrokerConfigs(on, [operation], problem, false)), { code: "INVALID_REQUEST" });
 });

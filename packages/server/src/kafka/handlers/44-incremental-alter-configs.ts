@@ -15,7 +15,7 @@ import type { KafkaParts } from "../kafka-parts.ts";
  *   partitions act on it. `validateOnly` changes nothing.
  * - The same resource twice, or the same option twice in one, is INVALID_REQUEST, as in Kafka.
  * - Brokers, this one or all of them (an empty name): what changes while they run, in effect when it is answered. Anything else
- *   is INVALID_CONFIG, which names what can be changed.
+ *   is INVALID_REQUEST, as in Kafka, and names what can be changed.
  * - Subscriptions to metrics of clients: made by their first option, gone with their last. Unknown options and an interval out
  *   of its range are INVALID_REQUEST, a wrong pattern is INVALID_CONFIG, as in Kafka. Other kinds are INVALID_REQUEST.
  *

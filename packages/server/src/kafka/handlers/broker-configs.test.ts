@@ -62,7 +62,7 @@ test("a wrong value, one that this broker cannot run with, and what never change
     ["node.id", "5", /Cannot update these configs dynamically: node.id. What can be: .*max.connections/],
   ] as const) {
     const answer = await alter("1", name, SET, value);
-    equal(answer?.errorCode, ErrorCode.INVALID_CONFIG);
+    equal(answer?.errorCode, ErrorCode.INVALID_REQUEST);
     match(answer?.errorMessage ?? "", reason);
   }
   equal((await alter("1", "max.connections", APPEND, "1"))?.errorCode, ErrorCode.INVALID_CONFIG);
@@ -111,7 +111,7 @@ test("defaults of topics are judged as the topics' own, and by the first of thei
     ["log.retention.hours", "1", /Cannot update these configs dynamically: log.retention.hours/],
   ] as const) {
     const answer = await alter("", name, SET, value);
-    equal(answer?.errorCode, ErrorCode.INVALID_CONFIG);
+    equal(answer?.errorCode, ErrorCode.INVALID_REQUEST);
     match(answer?.errorMessage ?? "", reason);
   }
 });
