@@ -40,5 +40,6 @@ export const OPENING_RETRY_MS = 1_000;
 /** How long a start waits for partitions whose fold lies in object storage only before it serves the others. */
 export const OPENING_WAIT_MS = 2_000;
 
-/** Records of an internal partition read from the log at a time; applied in one turn of the loop. */
+/** Records of an internal partition read from the log at a time, and applied before the loop is given back, but for a larger batch. */
 export const REPLAY_READ_BYTES = 64 * 1024;
+export const REPLAY_TURN_BYTES = 16 * 1024;

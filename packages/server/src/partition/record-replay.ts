@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import type { WalPartition } from "../wal/wal.ts";
-import { REPLAY_READ_BYTES } from "./limits.ts";
+import { REPLAY_READ_BYTES, REPLAY_TURN_BYTES } from "./limits.ts";
 import type { RecordFold, RecordFolds } from "./record-fold.ts";
 
 /** The fold that a base carries; an empty one where nothing was ever written. @throws QueueError CORRUPT_RECORD */
@@ -26,16 +26,20 @@ export async function replayRecords(
     const bytes = Buffer.concat(slices.pieces);
     slices.hold?.release();
     if (bytes.byteLength === 0 && slices.nextOffset <= at) return;
-    applyBatches(fold, bytes, at);
+    await applyBatches(fold, bytes, at, pause);
     at = slices.nextOffset;
-    await pause();
+    if (bytes.byteLength === 0) await pause();
   }
 }
 
-function applyBatches(fold: RecordFold, bytes: Buffer, from: number): void {
+async function applyBatches(fold: RecordFold, bytes: Buffer, from: number, pause: () => Promise<void>): Promise<void> {
+  let pauseAt = REPLAY_TURN_BYTES;
   for (let position = 0; position < bytes.byteLength; ) {
     const size = batch.batchBytes(bytes, position);
     if (batch.baseOffset(bytes, position) >= from) fold.apply(bytes.subarray(position, position + size));
     position += size;
+    if (position < pauseAt && position < bytes.byteLength) continue;
+    pauseAt = position + REPLAY_TURN_BYTES;
+    await pause();
   }
 }
