@@ -45,7 +45,7 @@ type Step = Readonly<{ client: number; act: number; isLost: boolean }>;
 const steps = (acts: number, maxLength: number) =>
   fc.array(fc.record({ client: fc.nat(3), act: fc.nat(acts - 1), isLost: fc.boolean() }), { minLength: maxLength / 2, maxLength });
 
-/** Four consumers, the last static; they lose answers, die, come back, and their coordinator moves and finds its log full. */
+/** Four consumers, the second by an expression, the last static; they lose answers, die, come back, and their coordinator moves and finds its log full. */
 class Consumers {
   readonly fixture = new GroupFixture();
   readonly clients: Client[] = [0, 1, 2, 3].map((at) => ({
@@ -81,8 +81,10 @@ class Consumers {
   #beat(client: Client, isLost: boolean, saysOwned: boolean): void {
     const isJoin = client.epoch === 0;
     const owned: Assignment = client.holds.size === 0 ? new Map() : new Map([[T, [...client.holds].sort((a, b) => a - b)]]);
-    const all = client.hasLost ? { topics: ["t"], rebalanceTimeoutMs: 60_000 } : {};
-    const fields = { instanceId: client.instanceId, ...(isJoin || !(saysOwned || client.hasLost) ? {} : { owned, ...all }) };
+    const wish = client.id.startsWith("c1") ? { topics: undefined, expression: "[s-u]" } : { topics: ["t"] };
+    const all = client.hasLost ? { ...wish, rebalanceTimeoutMs: 60_000 } : {};
+    const said = isJoin ? wish : saysOwned || client.hasLost ? { owned, ...all } : {};
+    const fields = { instanceId: client.instanceId, ...said };
     client.hasLost = isLost;
     const answer = this.fixture.ask(this.fixture.beat(client.id, client.epoch, fields));
     ok(answer?.kind === "consumer-heartbeat");
@@ -346,8 +348,10 @@ test("both protocols in one group, by clients that say anything: the folds agree
           fixture.send(
             fixture.sync(id, number, { assignments: [{ memberId: id, assignment: encodeAssignment(new Map([[T, [0, 1]]]), fixture) }] }),
           );
-        else if (act < 6) fixture.send(fixture.beat(id, number, { instanceId, ...(act === 4 ? { owned: new Map([[T, [0]]]) } : {}) }));
-        else if (act === 6) fixture.send({ kind: "leave", groupId: "g", token: fixture.token, members: [{ memberId: id, instanceId }] });
+        else if (act < 6) {
+          const fields = act === 4 ? { owned: new Map([[T, [0]]]) } : { expression: ["t", "", "u|t", "(", undefined][number] };
+          fixture.send(fixture.beat(id, number, { instanceId, ...fields }));
+        } else if (act === 6) fixture.send({ kind: "leave", groupId: "g", token: fixture.token, members: [{ memberId: id, instanceId }] });
         else if (act === 7) fixture.send(fixture.commit(id, number, T, 1, { instanceId }));
         else if (act === 8) fixture.pass(number * 5_000 + 15_000);
         else if (flag) fixture.moveLeader();
