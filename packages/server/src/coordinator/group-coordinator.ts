@@ -17,6 +17,9 @@ import type { Matched, Topic, Topology } from "./topology.ts";
 /** The internal topic whose partitions are the groups. */
 export const GROUPS_TOPIC = "@groups";
 
+/** No group has this id. */
+const ALL_GROUPS = "";
+
 export type GroupCoordinatorParts = Readonly<{
   clock: Clock;
   state: ClusterState;
@@ -112,7 +115,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   /** Runs on the groups of that one's partition when all that they show is durable. */
   async read<T>(groupId: string, run: (shard: GroupShard) => T): Promise<T> {
-    return (await this.#shardOf(groupId)).read(run);
+    return (await this.#shardOf(groupId)).read(groupId, run);
   }
 
   /** The same on all partitions, one a turn of the loop. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not here. */
@@ -120,7 +123,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     const shards = await Promise.all(this.#partitions.map((id, index) => this.#shardAt(index, id)));
     const results: T[] = [];
     for (const shard of shards) {
-      results.push(await shard.read(run));
+      results.push(await shard.read(ALL_GROUPS, run));
       await nextTurn(this.#parts.clock);
     }
     return results;

@@ -180,7 +180,7 @@ test("a coordinator begins with a thousand groups in turns; who is asked for mea
     isStepped: true,
   });
   const [alive, joined] = [answerOf(driver.ask(heartbeat("g999", "m"))), answerOf(driver.ask(join("g998")))];
-  const seen = answerOf(driver.read((shard) => describeClassic(shard, "g997")));
+  const seen = answerOf(driver.read("g997", (shard) => describeClassic(shard, "g997")));
   await Promise.resolve();
   equal(alive.answer?.error, 0);
   let count = 1;

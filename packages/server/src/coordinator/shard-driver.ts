@@ -102,13 +102,14 @@ export class ShardDriver {
 
   /** What members subscribe to by an expression has to be known before the group's target can be made. */
   #admit(request: Request & { token: number }): void {
-    this.#parts.share.run(() => {
+    const run = (): void => {
       // Closed meanwhile: it has been answered.
       if (!this.#isOpen) return;
       const unknown = this.#unknown(request.groupId, request);
       if (unknown === undefined) this.#apply({ ...request, ...this.#times() });
       else void unknown.then(() => this.#admit(request));
-    });
+    };
+    this.#parts.share.run(run, undefined, request.groupId);
   }
 
   #unknown(groupId: string, request?: Request): Promise<void> | undefined {
@@ -124,24 +125,25 @@ export class ShardDriver {
    * Looks at the groups as they are now; resolves when everything that was seen is durable. Looking only then would see what was appended
    * meanwhile. @throws QueueError COORDINATOR_NOT_AVAILABLE
    */
-  async read<T>(run: (shard: GroupShard) => T): Promise<T> {
+  async read<T>(groupId: string, run: (shard: GroupShard) => T): Promise<T> {
     if (!this.#hasBegun) await new Promise<void>((resolve) => this.#whenBegun(resolve));
-    const { seen, logEnd } = await this.#look(run);
+    const { seen, logEnd } = await this.#look(groupId, run);
     if (logEnd > this.partition.highWatermark) await new Promise<void>((resolve) => this.#whenDurable(logEnd, resolve));
     if (!this.#isOpen) throw notAvailable();
     return seen;
   }
 
-  #look<T>(run: (shard: GroupShard) => T): Promise<Readonly<{ seen: T; logEnd: number }>> {
+  #look<T>(groupId: string, run: (shard: GroupShard) => T): Promise<Readonly<{ seen: T; logEnd: number }>> {
     const { promise, resolve, reject } = Promise.withResolvers<Readonly<{ seen: T; logEnd: number }>>();
-    this.#parts.share.run(() => {
+    const look = (): void => {
       if (!this.#isOpen) return reject(notAvailable());
       try {
         resolve({ seen: run(this.#shard), logEnd: this.partition.logEnd });
       } catch (error) {
         reject(error);
       }
-    });
+    };
+    this.#parts.share.run(look, undefined, groupId);
     return promise;
   }
 
@@ -224,10 +226,10 @@ export class ShardDriver {
     return code === undefined;
   }
 
-  #answer({ token, answer, afterAppend }: Extract<Effect, { kind: "answer" }>, isRefused: boolean): void {
+  #answer({ groupId, token, answer, afterAppend }: Extract<Effect, { kind: "answer" }>, isRefused: boolean): void {
     if (!this.#answers.has(token)) return;
     // A thousand members hear of a generation at once: what each answer takes until it is sent is one task with this one, unless it has a turn of its own.
-    const done = (what: Answer) => (): void => this.#parts.answers.run(() => this.#resolve(token, what), answerCost(what));
+    const done = (what: Answer) => (): void => this.#parts.answers.run(() => this.#resolve(token, what), answerCost(what), groupId);
     if (!afterAppend) done(answer)();
     else if (isRefused) done(refused(answer))();
     else this.#whenDurable(this.partition.logEnd, done(answer));

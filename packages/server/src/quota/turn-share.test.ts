@@ -66,3 +66,12 @@ test("what others wait for goes first in each turn that has work", () => {
   for (let n = 0; n < 3; n++) turns.shift()?.();
   deepEqual(ran, [0, 1, "first", 2, 3, "first", 4]);
 });
+
+test("owners take turns; what is of one of them stays in order", () => {
+  const turns: (() => void)[] = [];
+  const share = new TurnShare(clockOf(turns).steps, 2);
+  const ran: string[] = [];
+  for (const name of ["a1", "a2", "a3", "a4", "a5", "b1", "c1", "a6", "b2"]) share.run(() => ran.push(name), 1, name.charAt(0));
+  while (turns.length > 0) turns.shift()?.();
+  deepEqual(ran, ["a1", "a2", "a3", "b1", "c1", "a4", "b2", "a5", "a6"]);
+});
