@@ -38,6 +38,7 @@ test("foreign peers and newer ones are understood as far as they go", () => {
   deepEqual(code(12), ["unknown-path", "NOT_IMPLEMENTED"]);
   deepEqual(code(7), ["denied", "PEER_UNAVAILABLE"]);
   deepEqual(code(2), ["refused", "INTERNAL"]);
+  deepEqual(code(8), ["refused", "OVERLOADED"]);
   deepEqual(code(99), ["refused", "INTERNAL"]);
   deepEqual(code(9, "SOMETHING_NEW"), ["refused", "INTERNAL"]);
   deepEqual(code(9, "toString"), ["refused", "INTERNAL"]);

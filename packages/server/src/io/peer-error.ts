@@ -104,7 +104,9 @@ export function errorOf({ status, error, message }: PeerOutcome): PeerError | un
   if (status === GrpcStatus.OK) return undefined;
   const code = error === "" ? BY_STATUS.get(status) : ownCode(error);
   if (code === undefined && error !== "") return new PeerError("refused", message, { refusal: knownError(error) });
-  return code === undefined ? new PeerError("refused", message, { refusal: "INTERNAL" }) : new PeerError(code, message);
+  if (code !== undefined) return new PeerError(code, message);
+  // Of a foreign peer: our own says whether it did anything.
+  return new PeerError("refused", message, { refusal: status === GrpcStatus.RESOURCE_EXHAUSTED ? "OVERLOADED" : "INTERNAL" });
 }
 
 /** Of foreign peers. Somebody in between may say 14 of a request that it has passed on. */
@@ -112,7 +114,6 @@ const BY_STATUS: ReadonlyMap<number, Exclude<PeerErrorCode, "refused">> = new Ma
   [GrpcStatus.UNAVAILABLE, "lost"],
   [GrpcStatus.DEADLINE_EXCEEDED, "deadline"],
   [GrpcStatus.CANCELLED, "cancelled"],
-  [GrpcStatus.RESOURCE_EXHAUSTED, "overloaded"],
   [GrpcStatus.UNIMPLEMENTED, "unknown-path"],
   [GrpcStatus.UNAUTHENTICATED, "denied"],
   [GrpcStatus.PERMISSION_DENIED, "denied"],

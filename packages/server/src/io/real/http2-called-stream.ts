@@ -77,8 +77,6 @@ function resetError(rstCode: number | undefined): PeerError {
       return new PeerError("unavailable", "the peer takes no more streams");
     case constants.NGHTTP2_CANCEL:
       return new PeerError("cancelled", "cancelled by the peer");
-    case constants.NGHTTP2_ENHANCE_YOUR_CALM:
-      return new PeerError("overloaded", "the peer has enough");
     case constants.NGHTTP2_PROTOCOL_ERROR:
     case constants.NGHTTP2_FRAME_SIZE_ERROR:
       return new PeerError("malformed", `HTTP/2 error ${rstCode}`);

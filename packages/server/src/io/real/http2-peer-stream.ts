@@ -61,7 +61,7 @@ export abstract class Http2PeerStream implements PeerStream {
   }
 
   get pendingBytes(): number {
-    return this.#isOver || this.raw.destroyed ? Number.POSITIVE_INFINITY : this.#pendingBytes;
+    return this.#isGone() ? Number.POSITIVE_INFINITY : this.#pendingBytes;
   }
 
   protected get isOver(): boolean {
@@ -79,7 +79,7 @@ export abstract class Http2PeerStream implements PeerStream {
 
   send(message: PeerMessage): void {
     assert(!this.#isEnding || this.#isOver, "nothing is sent after end()");
-    if (this.#isOver || this.raw.destroyed) return;
+    if (this.#isGone()) return;
     const { messageBytesMax, pendingBytesMax } = this.parts.limits;
     const bytes = messageBytes(message);
     if (bytes > messageBytesMax) throw new PeerError("too-large", `a message of ${bytes} bytes, at most ${messageBytesMax} are sent`);
@@ -116,6 +116,7 @@ export abstract class Http2PeerStream implements PeerStream {
     const { raw } = this;
     raw.on("data", (chunk: Buffer) => this.#arrived(chunk));
     raw.on("end", () => this.#ended());
+    raw.on("aborted", () => this.parts.clock.nextTurn(() => this.#aborted()));
     raw.on("close", () => this.#rawClosed());
     if (deadlineMs !== undefined)
       this.#deadline = this.parts.clock.after(deadlineMs, () => this.fail(new PeerError("deadline", `no end within ${deadlineMs} ms`)));
@@ -205,6 +206,18 @@ export abstract class Http2PeerStream implements PeerStream {
     if (this.#hasEnd) this.#ended();
   }
 
+  /** Also when the runtime has not said so yet. */
+  #isGone(): boolean {
+    return this.#isOver || this.raw.destroyed || this.raw.closed;
+  }
+
+  /** Reset by the other side: the runtime waits for a reader that may be paused, and for an end that cannot be written any more. */
+  #aborted(): void {
+    if (this.isEndKnown()) return;
+    this.finish(this.atClose());
+    this.raw.destroy();
+  }
+
   #rawClosed(): void {
     // A paused reader hears of a known end behind the messages that it has not taken yet.
     if (this.#isPaused && this.#hasEnd && this.isEndKnown()) return;
@@ -213,7 +226,7 @@ export abstract class Http2PeerStream implements PeerStream {
 
   #ended(): void {
     // A stream that was reset ends, too; its close says what happened.
-    if (this.raw.aborted) return;
+    if (this.raw.aborted && !this.isEndKnown()) return;
     this.#hasEnd = true;
     if (this.#isPaused || this.#isOver || this.#reader === undefined) return;
     this.atEnd(this.#reader);

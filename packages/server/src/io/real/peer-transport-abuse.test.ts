@@ -158,3 +158,24 @@ test("rapid resets end the connection, and only that", async (t) => {
   );
   await alive();
 });
+
+test("a stream that is reset without an error while its reader is paused takes nothing more, and ends as lost", async (t) => {
+  const { listener, ends, alive } = await listen(t);
+  const session = foreign(t, listener);
+  const stream = session.request(post(STREAM));
+  stream.on("error", () => {});
+  stream.write(Buffer.from([0, 0, 0, 0, 1, 7]));
+  const end = await ends.next();
+  end.stream.pause();
+  await sleepMs(20);
+  stream.write(Buffer.concat([Buffer.from([0, 0, 0, 0xff, 0xff]), Buffer.alloc(0xffff)]));
+  await sleepMs(20);
+  stream.close(http2.constants.NGHTTP2_NO_ERROR);
+  for (let n = 0; n < 10; n++) {
+    await sleepMs(2);
+    end.stream.send(message(10));
+  }
+  end.stream.resume();
+  equal((await end.untilClosed())?.code, "lost");
+  await alive();
+});

@@ -286,6 +286,24 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
     },
   },
   {
+    name: "a paused reader hears of a cancel all the same, and may speak until then",
+    async run(peers) {
+      const all = await setup(peers);
+      const { here, there } = await pair(all);
+      there.stream.pause();
+      for (let n = 0; n < 5; n++) here.stream.send(message(10_000, n));
+      await here.until(() => here.stream.pendingBytes === 0);
+      here.stream.cancel();
+      for (let n = 0; n < 10; n++) {
+        await peers.waitMs(2);
+        there.stream.send(message(10));
+      }
+      equal((await there.untilClosed())?.code, "cancelled");
+      deepEqual([there.messages.length, there.count("ended")], [0, 0]);
+      await done(all);
+    },
+  },
+  {
     name: "a stream ends by its deadline on both sides",
     async run(peers) {
       const all = await setup(peers);
