@@ -42,10 +42,10 @@ class ClassicMember {
   readonly #child: ChildProcess;
   isWanted = true;
 
-  constructor(stage: Stage, { id, topics, seen }: Group, program: "kcat" | "kafkajs") {
+  constructor(stage: Stage, { id, topics, seen }: Group, program: Program) {
     const bootstrap = `${stage.at.host}:${stage.at.port}`;
-    const [command, args] =
-      program === "kcat" ? kcat(bootstrap, id, topics) : [process.execPath, [KAFKAJS_MEMBER, bootstrap, id, ...topics]];
+    const kafkajs: [string, string[]] = [process.execPath, [KAFKAJS_MEMBER, bootstrap, id, ...topics]];
+    const [command, args] = program === "kafkajs" ? kafkajs : kcat(bootstrap, id, topics, program);
     this.#child = spawn(command, args, { stdio: ["ignore", "pipe", "ignore"] });
     process.once("exit", this.#kill);
     this.#child.once("close", (code) => {
@@ -66,10 +66,17 @@ class ClassicMember {
   };
 }
 
-function kcat(bootstrap: string, group: string, topics: readonly string[]): [string, string[]] {
+/**
+ * kcat that is told to end drops what it has just been given, and commits it as it leaves: a record that nobody ever sees. So
+ * one that will leave commits nothing; what it read comes again.
+ */
+type Program = "kcat" | "kcat that leaves" | "kafkajs";
+
+function kcat(bootstrap: string, group: string, topics: readonly string[], program: Program): [string, string[]] {
+  const commits = ["-X", `enable.auto.commit=${program === "kcat"}`];
   const timing = ["-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=1000", "-X", "auto.commit.interval.ms=500"];
   const range = ["-X", "partition.assignment.strategy=range", "-X", "auto.offset.reset=earliest"];
-  return ["kcat", ["-q", "-u", "-b", bootstrap, ...timing, ...range, "-G", group, ...topics]];
+  return ["kcat", ["-q", "-u", "-b", bootstrap, ...timing, ...range, ...commits, "-G", group, ...topics]];
 }
 
 function readLines(child: ChildProcess, take: (line: string) => void): void {
@@ -88,13 +95,16 @@ function placeAndOffset(line: string): [string, number] {
   return [name.slice(0, dot), Number(name.slice(dot + 1))];
 }
 
+const PROGRAMS: readonly Program[] = ["kcat that leaves", "kafkajs", "kcat", "kafkajs"];
+
 /** librdkafka stays; kafkajs, or a second one of librdkafka, comes and is killed, or leaves. */
 export function classicGroup(stage: Stage, group: Group): { churn: Promise<void>; end: () => Promise<void> } {
   const stayed = new ClassicMember(stage, group, "kcat");
   const churn = repeat(stage, "classic members", AWAY_MS, async (round) => {
-    const member = new ClassicMember(stage, group, round % 2 === 0 ? "kcat" : "kafkajs");
+    const program = PROGRAMS[round % PROGRAMS.length] ?? "kcat";
+    const member = new ClassicMember(stage, group, program);
     await pause(stage, STAY_MS);
-    await member.end(round % 4 < 2 ? "SIGTERM" : "SIGKILL");
+    await member.end(program === "kcat that leaves" ? "SIGTERM" : "SIGKILL");
   });
   return { churn, end: () => stayed.end("SIGTERM") };
 }

@@ -19,15 +19,17 @@ import * as passersBy from "./passers-by.ts";
 import { catchUp, tail } from "./readers.ts";
 import { document, progress } from "./report.ts";
 import { repeat, type Stage } from "./roles.ts";
-import { COLUMNS, type Column, csv, type Sample, sample } from "./samples.ts";
+import { csv, judgedSeries, type Sample, sample } from "./samples.ts";
 import { type BucketKind, startWorld, type World } from "./world.ts";
 import { KCAT_TOPIC, TOPICS, writeSteadily, writeWithKcat } from "./writers.ts";
 
 const SAMPLE_MS = 10_000;
 const PROGRESS_SAMPLES = 6;
+/** A member of the new protocol that has just vanished keeps its partitions for 45 s. */
 const DRAIN_MS_MAX = 60_000;
 /** Resident: the memories of the log and of the cache are 80 MiB, an idle server 150 MiB. */
 const RSS_MIB_MAX = 400;
+/** Of the main thread, and of each other one. */
 const HEAP_MIB_MAX = 96;
 const ROOT = join(import.meta.dirname, "..", "..");
 
@@ -115,27 +117,10 @@ function keep(): void {
 
 function conclude(): readonly Verdict[] {
   keep();
-  const judged = (Object.keys(COLUMNS) as Column[]).filter((name) => "riseMin" in COLUMNS[name]);
-  const atS = samples.map((one) => one.atS);
-  const series = judged.map((name) => ({
-    name,
-    atS,
-    values: samples.map((one) => one[name]),
-    riseMin: (COLUMNS[name] as { riseMin: number }).riseMin,
-  }));
-  const found = series.map(judge);
+  const found = judgedSeries(samples).map(judge);
   const isJudged = minutes >= JUDGED_MINUTES_MIN;
-  const text = document({
-    minutes,
-    bucket,
-    samples,
-    verdicts: found,
-    isJudged,
-    faults: stage.faults,
-    did: stage.did,
-    groups,
-    written: stage.written,
-  });
+  const { faults, did, written } = stage;
+  const text = document({ minutes, bucket, samples, verdicts: found, isJudged, faults, did, groups, written });
   console.log(text);
   if (flags.write) {
     writeFileSync(join(ROOT, "docs/reference/soak.md"), text);

@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { cpuSeconds } from "../../bench/process-cost.ts";
 import { countsOf } from "../process/server-process.ts";
+import type { Series } from "./flatness.ts";
 import type { Stage } from "./roles.ts";
 import type { World } from "./world.ts";
 
 const MIB = 1024 * 1024;
+
+type About = Readonly<{ about: string; riseMin?: number }>;
 
 /** What is measured each time; also the columns of the table. `riseMin`: judged, and so much of a rise is none. */
 export const COLUMNS = {
@@ -32,7 +35,7 @@ export const COLUMNS = {
   collected: { about: "objects collected" },
   objectReads: { about: "range reads of the bucket" },
   troubles: { about: "failures of uploads, reads, retention and collection" },
-} as const satisfies Record<string, { about: string; riseMin?: number }>;
+} as const satisfies Record<string, About>;
 
 export type Column = keyof typeof COLUMNS;
 export type Sample = Readonly<Record<Column, number>> & Readonly<{ atS: number }>;
@@ -81,6 +84,14 @@ export async function sample(world: World, stage: Stage, reading: Reading, atS: 
     objectReads: of("tidemq_object_reads_total"),
     troubles: TROUBLES.reduce((sum, name) => sum + of(name), 0),
   };
+}
+
+/** What has to be flat, each over the whole run. */
+export function judgedSeries(samples: readonly Sample[]): readonly Series[] {
+  const atS = samples.map((one) => one.atS);
+  return (Object.entries(COLUMNS) as [Column, About][]).flatMap(([name, { riseMin }]) =>
+    riseMin === undefined ? [] : [{ name, atS, values: samples.map((one) => one[name]), riseMin }],
+  );
 }
 
 function processView(pid: number): Pick<Sample, "rssMiB" | "handles" | "sockets" | "threads" | "cpuS"> {
