@@ -16,7 +16,8 @@ import type { Target } from "./target.ts";
 export type Crowd = Readonly<{ steps: readonly Step[]; expiry: readonly Step[] }>;
 type Step = readonly [what: string, run: () => Promise<unknown>];
 
-const SESSION_MS = 6_000;
+const SESSION_MS = 15_000;
+const SETTLE_MS = 5_000;
 const REBALANCE_MS = 60_000;
 const MEMBER_ID_REQUIRED = 79;
 const REBALANCE_IN_PROGRESS = 27;
@@ -85,6 +86,17 @@ function check(what: string, errorCode: number): void {
   if (errorCode !== 0) throw new Error(`a ${what} is answered with error ${errorCode}`);
 }
 
+/** The one member of another group, whose heartbeats should not wait for a crowd. */
+export async function bystander(target: Target): Promise<Readonly<{ beat(): Promise<void> }>> {
+  const groupId = "bystander";
+  const [connection] = (await openAll(target, 1)) as [RawConnection];
+  await findCoordinators(connection, [groupId]);
+  const member = new ClassicMember(connection, groupId);
+  await member.join();
+  await member.sync();
+  return member;
+}
+
 type Doing<M> = (member: M) => Promise<unknown>;
 
 function all<M>(members: readonly M[], run: Doing<M>): Promise<unknown> {
@@ -109,7 +121,7 @@ export async function classicCrowd(target: Target, count: number): Promise<Crowd
     ["sync again", sync[1]],
     ["leave", () => all(members, (member) => member.leave())],
   ];
-  return { steps, expiry: [join, sync, ["sessions end", () => sleep(2 * SESSION_MS)]] };
+  return { steps, expiry: [join, sync, ["sessions end", () => sleep(SESSION_MS + SETTLE_MS)]] };
 }
 
 function leaderLast(a: ClassicMember, b: ClassicMember): number {
@@ -138,7 +150,7 @@ export async function manyGroups(target: Target, count: number): Promise<Crowd> 
     ["list", () => ask(probe, listGroupsRequest, listGroupsResponse, 5, {})],
     ["leave", () => all(members, (member) => member.leave())],
   ];
-  return { steps, expiry: [join, sync, ["sessions end", () => sleep(2 * SESSION_MS)]] };
+  return { steps, expiry: [join, sync, ["sessions end", () => sleep(SESSION_MS + SETTLE_MS)]] };
 }
 
 /** One member of the protocol in which the coordinator assigns. */
@@ -194,7 +206,7 @@ export async function consumerCrowd(target: Target, count: number, topic: string
   );
   return {
     steps: stepsOf(members, groupId, probe),
-    expiry: [joining(members), ["sessions end", () => sleep(CONSUMER_SESSION_MS + SESSION_MS)]],
+    expiry: [joining(members), ["sessions end", () => sleep(CONSUMER_SESSION_MS + SETTLE_MS)]],
   };
 }
 
