@@ -12,6 +12,7 @@ import { SmallMount, WITHOUT_MOUNT } from "./small-mount.ts";
 const KiB = 1024;
 const MOUNT_MEBIBYTES = 330;
 const TOPICS_MAX = 500;
+const TOPICS_A_FILL = 20;
 
 test("a disk that is full", { skip: WITHOUT_MOUNT }, async (t) => {
   const mount = new SmallMount(join(temporaryFolder(), "disk"), MOUNT_MEBIBYTES);
@@ -25,7 +26,7 @@ test("a disk that is full", { skip: WITHOUT_MOUNT }, async (t) => {
   // The log is smaller than it was to be, or complete already: records are still accepted.
   await log.append(20);
   await log.check();
-  const { topics, refusal } = await createTopicsUntilFull(server);
+  const { topics, refusal } = await createTopicsUntilFull(server, mount);
   equal(refusal.error, "KAFKA_STORAGE_ERROR");
   match(refusal.message ?? "", /the disk of the metadata is full.*free some/);
   t.diagnostic(`refused after ${topics.length} more topics`);
@@ -65,11 +66,14 @@ test("a disk that is full", { skip: WITHOUT_MOUNT }, async (t) => {
 /** @returns The topics that were acknowledged, and how the next was refused. */
 async function createTopicsUntilFull(
   server: ServerProcess,
+  mount: SmallMount,
 ): Promise<{ topics: string[]; refusal: Awaited<ReturnType<typeof createTopic>> }> {
   const wire = await Wire.connect(server.kafka);
   const topics: string[] = [];
   for (let n = 0; n < TOPICS_MAX; n += 1) {
     const name = `topic-${n}`;
+    // A file of the log that was being made gives its room back when it finds no more.
+    if (n % TOPICS_A_FILL === 0) mount.fill();
     const created = await createTopic(wire, name);
     if (created.error !== "NONE") {
       wire.close();

@@ -89,6 +89,30 @@ describe("a write-ahead log that the disk fails to read", { skip: WITHOUT_FAULTS
     await log.check();
     equal(await server.end(), 0);
   });
+
+  test("a place that never reads again is given up by a person, and the rest goes on", async () => {
+    await start();
+    const lost = await NumberedLog.create(server.kafka, "lost", RECORD_BYTES, { "max.message.bytes": String(8 * MiB) });
+    after(() => lost.close());
+    // What comes behind takes the memory of the first.
+    for (let n = 0; n < COUNT; n += 1) await until("one more", async () => (await lost.tryAppend()).error === "NONE");
+    failReads();
+    equal((await lost.look(0)).error, "KAFKA_STORAGE_ERROR");
+    const recovered = await tidemq([
+      "partition",
+      "recover",
+      `${lost.topic.name}:0`,
+      "--accept-loss",
+      "--http",
+      `127.0.0.1:${server.http.port}`,
+    ]);
+    equal(recovered.code, 0, recovered.stderr);
+    match(recovered.stdout, /^gave up offsets 0 to \d+ of /);
+    faults.mend();
+    const { records } = await lost.look(0);
+    equal(records, 1);
+    equal(await server.end(), 0);
+  });
 });
 
 async function setOnAll({ kafka }: ServerProcess, name: string, value: number): Promise<void> {
