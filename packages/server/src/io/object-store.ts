@@ -13,15 +13,22 @@ export interface ObjectStore {
   put(key: string, pieces: readonly Uint8Array[], pace?: PutPace): Promise<StoredObject>;
   /**
    * Bytes [start, end), exactly; `not-found` when the object is absent, `range` when it is shorter. With `target`, shared
-   * memory of that length, they are put there and it is what is returned; after a failure it may still change.
+   * memory of that length, they are put there and it is what is returned; after a failure it may still change. `sums`: only
+   * with a target; see there.
    */
-  read(key: string, start: number, end: number, target?: Uint8Array): Promise<Uint8Array>;
+  read(key: string, start: number, end: number, target?: Uint8Array, sums?: PieceSums): Promise<Uint8Array>;
   head(key: string): Promise<StoredObject | undefined>;
   /** Keys that begin with `prefix`, sorted, after `after`; at most `countMax`. May be stale. */
   list(prefix: string, after: string, countMax: number): Promise<readonly string[]>;
   /** No error when it does not exist. */
   remove(key: string): Promise<void>;
 }
+
+/**
+ * CRC32C of each of the pieces, of these lengths, that a read brings one behind the other. A store that has a thread of its own fills
+ * `crcs` in before the read resolves; another leaves it, and the caller hashes.
+ */
+export type PieceSums = { readonly lengths: readonly number[]; crcs: readonly number[] | undefined };
 
 /** `relaxed`: nobody waits for it, so that it may take a small part of what the store can do. Else `urgent`. */
 export type PutPace = "relaxed" | "urgent";

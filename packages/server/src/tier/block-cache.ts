@@ -1,5 +1,6 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { QueueError } from "../base/errors.ts";
+import type { PieceSums } from "../io/object-store.ts";
 import { objectKey } from "../model/object-id.ts";
 import type { ObjectRange } from "../model/object-range.ts";
 import { ReadMemory } from "../model/read-memory.ts";
@@ -138,33 +139,43 @@ export class BlockCache {
   async #readBlocks(section: Section, from: number, to: number): Promise<(CachedBlock | Error)[]> {
     const { blocks } = section.index;
     const taken = this.#memory.take(blocks.position(to) - blocks.position(from));
-    const extent = await this.#readExtent(section, from, to, taken.subarray(0, blocks.position(to) - blocks.position(from)));
+    const lengths = Array.from({ length: to - from }, (_, n) => blocks.bytes(from + n));
+    const sums: PieceSums = { lengths, crcs: undefined };
+    const extent = await this.#readExtent(section, from, to, taken.subarray(0, blocks.position(to) - blocks.position(from)), sums);
     // What a read that failed, or took a second try, may still write to is never used again.
     const memory = extent.buffer === taken.buffer ? new BlockMemory(taken, this.#memory, this.#parts.clock) : undefined;
     const results: (CachedBlock | Error)[] = [];
     for (let block = from; block < to; block++) {
       const start = blocks.position(block) - blocks.position(from);
-      results.push(await this.#checked(section, block, extent.subarray(start, start + blocks.bytes(block)), memory));
+      const bytes = extent.subarray(start, start + blocks.bytes(block));
+      results.push(await this.#checked(section, block, bytes, memory, sums.crcs?.[block - from]));
     }
     return results;
   }
 
-  #readExtent({ key, range, index, where }: Section, from: number, to: number, target?: Uint8Array): Promise<Uint8Array> {
-    const { blocks } = index;
-    return readStore(this.#parts, key, range.position + blocks.position(from), range.position + blocks.position(to), where, target);
+  #readExtent(section: Section, from: number, to: number, target?: Uint8Array, sums?: PieceSums): Promise<Uint8Array> {
+    const { key, range, index, where } = section;
+    const [start, end] = [range.position + index.blocks.position(from), range.position + index.blocks.position(to)];
+    return readStore(this.#parts, key, start, end, where, target, sums);
   }
 
   /** The block, or the error that its readers get. A block that fails is read alone once more. */
-  async #checked(section: Section, block: number, bytes: Uint8Array, memory: BlockMemory | undefined): Promise<CachedBlock | Error> {
+  async #checked(
+    section: Section,
+    block: number,
+    bytes: Uint8Array,
+    memory: BlockMemory | undefined,
+    crc: number | undefined,
+  ): Promise<CachedBlock | Error> {
     const entry = section.index.blocks.entry(block);
     try {
-      return await this.#inShare(() => CachedBlock.checked(bytes, entry, section.where, memory));
+      return await this.#inShare(() => CachedBlock.checked(bytes, entry, section.where, memory, crc));
     } catch {
       return this.#checkedAgain(section, block, entry);
     }
   }
 
-  /** A checksum takes time. */
+  /** A walk over many batches takes time, and so does the checksum where the store has not computed it. */
   #inShare<T>(run: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#turns.run(() => {

@@ -16,10 +16,13 @@ export class CachedBlock {
   readonly #markPositions: readonly number[];
   readonly #markOffsets: readonly number[];
 
-  /** @throws QueueError CORRUPT_RECORD unless the bytes are the block that the index describes. */
-  static checked(bytes: Uint8Array, entry: BlockEntry, where: string, memory?: BlockMemory): CachedBlock {
+  /**
+   * @param crc Of the bytes, when somebody has hashed them already.
+   * @throws QueueError CORRUPT_RECORD unless the bytes are the block that the index describes.
+   */
+  static checked(bytes: Uint8Array, entry: BlockEntry, where: string, memory?: BlockMemory, crc = crc32c(bytes)): CachedBlock {
     const place = `${where} offsets=[${entry.firstOffset}, ${entry.endOffset})`;
-    if (crc32c(bytes) !== entry.crc) throw corrupt(place, "checksum of a data block");
+    if (crc !== entry.crc) throw corrupt(place, "checksum of a data block");
     return new CachedBlock(bytes, entry, place, memory);
   }
 

@@ -1,3 +1,4 @@
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { must } from "../../base/assert.ts";
 import type { ObjectStoreErrorCode, PutPace, StoredObject } from "../object-store.ts";
 
@@ -8,15 +9,18 @@ import type { ObjectStoreErrorCode, PutPace, StoredObject } from "../object-stor
 export type ObjectCall = Readonly<{ id: number }> &
   (
     | (Readonly<{ kind: "put"; key: string; pace: PutPace }> & PackedPieces)
-    | Readonly<{ kind: "read"; key: string; start: number; end: number; target: Uint8Array | undefined }>
+    | (Readonly<{ kind: "read"; key: string; start: number; end: number }> & ReadTarget)
     | Readonly<{ kind: "head"; key: string }>
     | Readonly<{ kind: "list"; prefix: string; after: string; countMax: number }>
     | Readonly<{ kind: "remove"; key: string }>
   );
 
+/** Where the bytes are wanted, and the lengths of the pieces whose checksums are. */
+type ReadTarget = Readonly<{ target: Uint8Array | undefined; lengths: readonly number[] | undefined }>;
+
 export type PackedPieces = Readonly<{ memories: readonly SharedArrayBuffer[]; places: Float64Array }>;
 
-export type ObjectResult = StoredObject | Uint8Array | readonly string[] | undefined;
+export type ObjectResult = StoredObject | Uint8Array | readonly string[] | readonly number[] | undefined;
 
 /** And back. Bytes read are handed over, not copied. */
 export type ObjectAnswer = Readonly<{ id: number }> &
@@ -48,6 +52,13 @@ export function unpackPieces({ memories, places }: PackedPieces): Uint8Array[] {
     const memory = must(memories[places[i * WORDS] as number], "the memory of a piece");
     return new Uint8Array(memory, places[i * WORDS + 1], places[i * WORDS + 2]);
   });
+}
+
+/** Of what was read into a target: the checksums of its pieces, if they are wanted. The thread has the bytes in its cache still. */
+export function pieceSums({ target, lengths }: ReadTarget): readonly number[] | undefined {
+  if (target === undefined || lengths === undefined) return undefined;
+  let end = 0;
+  return lengths.map((length) => crc32c(target.subarray(end, (end += length))));
 }
 
 const WORDS = 3;

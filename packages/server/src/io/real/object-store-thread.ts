@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { assert } from "../../base/assert.ts";
 import { isObjectKey, isObjectKeyPrefix } from "../object-key.ts";
-import { type ObjectStore, ObjectStoreError, type PutPace, type StoredObject } from "../object-store.ts";
+import { type ObjectStore, ObjectStoreError, type PieceSums, type PutPace, type StoredObject } from "../object-store.ts";
 import { OBJECT_READ_BYTES_MAX } from "./limits.ts";
 import { type ObjectAnswer, type ObjectCall, type ObjectResult, packPieces } from "./object-messages.ts";
 
@@ -39,12 +39,14 @@ export class ThreadObjectStore implements ObjectStore {
     return (await this.#call({ kind: "put", key, pace, ...packPieces(pieces) })) as StoredObject;
   }
 
-  async read(key: string, start: number, end: number, target?: Uint8Array): Promise<Uint8Array> {
+  async read(key: string, start: number, end: number, target?: Uint8Array, sums?: PieceSums): Promise<Uint8Array> {
     checkKey(key);
     assert(start >= 0 && start <= end && end - start <= OBJECT_READ_BYTES_MAX, "a range is not negative and not larger than the limit");
     if (target !== undefined) assert(target.buffer instanceof SharedArrayBuffer && target.byteLength === end - start, "a target fits");
-    const bytes = (await this.#call({ kind: "read", key, start, end, target })) as Uint8Array | undefined;
-    return bytes ?? (target as Uint8Array);
+    const result = await this.#call({ kind: "read", key, start, end, target, lengths: sums?.lengths });
+    if (target === undefined) return result as Uint8Array;
+    if (sums !== undefined) sums.crcs = result as readonly number[] | undefined;
+    return target;
   }
 
   async head(key: string): Promise<StoredObject | undefined> {

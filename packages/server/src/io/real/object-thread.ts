@@ -6,7 +6,14 @@ import { ObjectStoreError, type PutPace, type StoredObject } from "../object-sto
 import { messageOf } from "./disk-errors.ts";
 import { OBJECT_PAUSE_MS_MAX, OBJECT_RELAXED_PAUSES } from "./limits.ts";
 import { ObjectDirectory } from "./object-directory.ts";
-import { type ObjectAnswer, type ObjectCall, type ObjectResult, type ObjectThreadData, unpackPieces } from "./object-messages.ts";
+import {
+  type ObjectAnswer,
+  type ObjectCall,
+  type ObjectResult,
+  type ObjectThreadData,
+  pieceSums,
+  unpackPieces,
+} from "./object-messages.ts";
 
 const { root, create } = workerData as ObjectThreadData;
 const port = must(parentPort, "the port of the thread of objects");
@@ -38,10 +45,10 @@ function perform(call: ObjectCall): void {
   });
 }
 
-/** Nothing, when the bytes are where the caller wanted them. */
-function read({ key, start, end, target }: Extract<ObjectCall, { kind: "read" }>): Uint8Array | undefined {
-  const bytes = directory.read(key, start, end, target);
-  return target === undefined ? bytes : undefined;
+/** No bytes, when they are where the caller wanted them. */
+function read(call: Extract<ObjectCall, { kind: "read" }>): ObjectResult {
+  const bytes = directory.read(call.key, call.start, call.end, call.target);
+  return call.target === undefined ? bytes : pieceSums(call);
 }
 
 function stepPut(): void {

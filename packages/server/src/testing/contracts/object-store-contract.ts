@@ -1,7 +1,7 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import type { ObjectStore, ObjectStoreErrorCode } from "../../io/object-store.ts";
+import type { ObjectStore, ObjectStoreErrorCode, PieceSums } from "../../io/object-store.ts";
 
 /** An empty store, and `drive`, which makes its time pass until the promise settles (the identity for a real one). */
 export type ObjectStoreUnderTest = Readonly<{
@@ -40,6 +40,14 @@ export function objectStoreContract(
     const view = new Uint8Array(shared.buffer);
     await store.put("k", [view.subarray(10, 20), bytes(1), view.subarray(90)]);
     deepEqual([...(await store.read("k", 0, 21))], [...view.subarray(10, 20), 1, ...view.subarray(90)]);
+  });
+
+  check("hashes the pieces of what it reads, or leaves that to the caller", async (store) => {
+    await store.put("k", [bytes(0, 1, 2, 3, 4, 5)]);
+    const sums: PieceSums = { lengths: [2, 3], crcs: undefined };
+    const target = new Uint8Array(new SharedArrayBuffer(5));
+    deepEqual([...(await store.read("k", 1, 6, target, sums))], [1, 2, 3, 4, 5]);
+    if (sums.crcs !== undefined) deepEqual(sums.crcs, [crc32c(bytes(1, 2)), crc32c(bytes(3, 4, 5))]);
   });
 
   check("an empty object, and one of 9 MiB", async (store) => {

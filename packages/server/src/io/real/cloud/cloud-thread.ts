@@ -3,7 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../../../base/assert.ts";
 import { ObjectStoreError } from "../../object-store.ts";
 import { messageOf } from "../disk-errors.ts";
-import { type ObjectAnswer, type ObjectCall, type ObjectResult, unpackPieces } from "../object-messages.ts";
+import { type ObjectAnswer, type ObjectCall, type ObjectResult, pieceSums, unpackPieces } from "../object-messages.ts";
 import type { BucketPlace } from "./bucket.ts";
 import { CallTurns } from "./call-turns.ts";
 import { CloudCalls } from "./cloud-calls.ts";
@@ -37,7 +37,7 @@ async function answer(call: ObjectCall): Promise<void> {
   try {
     const result = await perform(call);
     // What was read into shared memory is there already.
-    if (call.kind === "read" && call.target !== undefined) return post({ id, ok: true, result: undefined });
+    if (call.kind === "read" && call.target !== undefined) return post({ id, ok: true, result: pieceSums(call) });
     post({ id, ok: true, result }, result instanceof Uint8Array ? [result.buffer as ArrayBuffer] : []);
   } catch (error) {
     if (!(error instanceof ObjectStoreError)) throw error;
