@@ -7,6 +7,7 @@ import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { encodeRequestFrame } from "@tidemq/protocol/headers.ts";
 import { createTopicsRequest } from "@tidemq/protocol/messages/19-create-topics.ts";
 import { commitOffsets, joinGroup } from "./group-cases.ts";
+import { consumeInGroup } from "./group-fetch.ts";
 import { libraryFolder } from "./kafka-server.ts";
 import { cpuSeconds, untilQuiet } from "./process-cost.ts";
 import type { RawResult, RawTask } from "./raw-client.ts";
@@ -133,6 +134,19 @@ export const CASES: readonly Case[] = [
     alsoShown: ["broker CPU s/GiB"],
     needsKafka: true,
     run: javaProduce,
+  },
+  {
+    name: "consume through a group, Java client",
+    about: "the newest 512 MiB by one member of a new group, from the assignment on",
+    goals: [
+      { figure: "MiB/s", better: "more", unsynced: 1 },
+      { figure: "broker CPU s/GiB", better: "less", unsynced: 0.5 },
+    ],
+    needsKafka: true,
+    run: async (target, topic) => {
+      await raw(target, { kind: "produce", topic: `${topic}-hot`, mib: 512 });
+      return consumeInGroup(target, `${topic}-hot`, 512 * 1024);
+    },
   },
   {
     name: "offset commits, 32 groups × 5 in flight",

@@ -10,6 +10,8 @@ import type { Figures, Target } from "./target.ts";
 /** Several times what the broker keeps in memory and in its log, so that the oldest part lies in objects alone. */
 const WRITTEN_MIB = 3072;
 const SCANNED_MIB = 1024;
+/** Less than a tenth of what the scan alone can do. */
+export const PACED_MIB_PER_SECOND = 50;
 const ROUNDS = 5;
 const LATENCY = { kind: "latency", topic: "cold-beside", connections: 1, records: 20, recordBytes: 1024, rate: 1000, seconds: 4 } as const;
 const READ_BYTES = 256 * 1024;
@@ -24,47 +26,66 @@ export function coldScanProblem(): string | undefined {
   }
 }
 
-/**
- * Reads the oldest part of a topic from object storage, nothing of it in any cache, beside `cat` of as many bytes of the same
- * files into a socket; then what that scan does to the latency of producing.
- */
-export async function coldScan(target: Target): Promise<Figures> {
+/** Writes what is scanned; done once before the measurements. */
+export async function writeCold(target: Target): Promise<void> {
   await createTopics(target, "cold");
   await createTopics(target, "cold-beside");
   await runRaw(target, { kind: "produce", topic: "cold", mib: WRITTEN_MIB });
   await untilQuiet(target.processId);
+}
+
+/** Reads the oldest part of a topic from object storage, nothing of it in any cache, beside `cat` of as many bytes of the same files into a socket. */
+export async function coldScan(target: Target): Promise<Figures> {
   const scans: number[] = [];
   const cats: number[] = [];
-  const alone: number[] = [];
-  const beside: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     dropCaches();
     cats.push(await catIntoSocket(oldestObjects(target, SCANNED_MIB)));
-    scans.push(await scanOnce(target));
-    alone.push((await runRaw(target, LATENCY)).p99Ms);
-    const producing = runRaw(target, LATENCY);
-    let isOver = false;
-    void producing.finally(() => (isOver = true));
-    while (!isOver) await scanOnce(target);
-    beside.push((await producing).p99Ms);
+    scans.push(await scanOnce(target, 0));
   }
-  return {
-    "scan MiB/s": median(scans),
-    "cat MiB/s": median(cats),
-    "p99 ms beside a scan": median(beside),
+  return { "scan MiB/s": median(scans), "cat MiB/s": median(cats) };
+}
+
+/**
+ * What such scans do to the latency of producing: as fast as they go, and at the pace of one consumer that has fallen behind, which
+ * leaves processors to the server. Rounds in which the servers take turns; one result for each.
+ */
+export async function latencyBesideScans(targets: readonly Target[]): Promise<Figures[]> {
+  const found = targets.map((target) => ({ target, alone: [] as number[], paced: [] as number[], unpaced: [] as number[] }));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { target, alone, paced, unpaced } of round % 2 === 0 ? found : found.toReversed()) {
+      alone.push((await runRaw(target, LATENCY)).p99Ms);
+      paced.push(await latencyBeside(target, PACED_MIB_PER_SECOND));
+      unpaced.push(await latencyBeside(target, 0));
+    }
+  }
+  return found.map(({ alone, paced, unpaced }) => ({
     "p99 ms alone": median(alone),
-  };
+    "p99 ms beside a paced scan": median(paced),
+    "p99 ms beside a scan": median(unpaced),
+  }));
+}
+
+/** p99 in milliseconds. @param rate Of the scan in MiB/s; 0: as fast as it goes. */
+async function latencyBeside(target: Target, rate: number): Promise<number> {
+  const producing = runRaw(target, LATENCY);
+  let isOver = false;
+  void producing.finally(() => (isOver = true));
+  while (!isOver) await scanOnce(target, rate);
+  return (await producing).p99Ms;
 }
 
 /** MiB/s */
-async function scanOnce(target: Target): Promise<number> {
+async function scanOnce(target: Target, rate: number): Promise<number> {
   dropCaches();
-  const { mib, seconds } = await runRaw(target, { kind: "fetch", topic: "cold", mib: SCANNED_MIB });
-  if (mib < SCANNED_MIB) throw new Error(`the scan ended after ${mib} MiB`);
+  const wanted = rate === 0 ? SCANNED_MIB : rate * LATENCY.seconds;
+  const { mib, seconds } = await runRaw(target, { kind: "fetch", topic: "cold", mib: wanted, rate });
+  if (mib < wanted) throw new Error(`the scan ended after ${mib} MiB`);
   return mib / seconds;
 }
 
-function dropCaches(): void {
+/** So that what is read comes from the disk. Root only. */
+export function dropCaches(): void {
   writeFileSync("/proc/sys/vm/drop_caches", "3");
 }
 

@@ -1,4 +1,5 @@
 import { createHistogram, performance } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { RawConnection } from "./raw-connection.ts";
 import { endOfRecords, fetchedRecords, fetchFrame, fetchOffsetAt, produceError, produceFrame } from "./raw-requests.ts";
 
@@ -16,7 +17,7 @@ export type RawTask = Readonly<{
   /** produce: stop after so many MiB or, when 0, after `seconds`. fetch: MiB to read. */
   mib: number;
   seconds: number;
-  /** latency: requests per second, sent when they are due. */
+  /** latency: requests per second, sent when they are due. fetch: MiB/s at most; 0: as fast as it goes. */
   rate: number;
 }>;
 
@@ -146,6 +147,7 @@ async function fetchAll(task: RawTask): Promise<RawResult> {
         bytes += got.bytes;
         if (got.end < 0 || bytes >= task.mib * MIB) break;
         offset = got.end;
+        if (task.rate > 0) await sleep(Math.max(0, (bytes / MIB / task.rate) * 1000 - (performance.now() - startMs)));
       }
     }
   });

@@ -79,6 +79,10 @@ ${table(report.alone, "compared with")}
 
 * **cold scan**: the oldest GiB of 3, read from object storage by 6 connections with empty caches, beside \`cat\` of as much of
   the same files into a socket; and the latency of producing 20 MB/s beside such scans and without them, medians of five rounds.
+  As fast as it goes, the scan and its client want all processors of a small machine; the paced one leaves some. Kafka reads its
+  own files, whose pages are as cold.
+* **cold scan from a bucket service**: Versity's gateway on this machine, 512 MiB, beside plain GETs of objects from it over as many
+  connections. Kafka has no object storage of its own: no peer.
 * **event loop**: the worst 99th percentile of its delay over all cases above.
 `;
 }

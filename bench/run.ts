@@ -11,8 +11,9 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { bucketProblem, bucketScan } from "./bucket-scan.ts";
 import { CASES, type Case, createTopics } from "./cases.ts";
-import { coldScan, coldScanProblem } from "./cold-scan.ts";
+import { coldScan, coldScanProblem, latencyBesideScans, PACED_MIB_PER_SECOND, writeCold } from "./cold-scan.ts";
 import { downloadKafka, kafkaProblem, startKafka } from "./kafka-server.ts";
 import { machineCpuSeconds, untilQuiet } from "./process-cost.ts";
 import { document, type Row, table } from "./report.ts";
@@ -28,7 +29,9 @@ const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const SAMPLE_MS = 500;
 const P99 = "p99 ms";
 const LOOP_P99 = "loop delay p99 ms";
-const LATENCY_CASE = "latency";
+const LATENCY_CASE = "latency at 20 MB/s";
+/** Run behind the others; by itself with `--case cold`. */
+const COLD_CASE = "cold scan";
 
 const { values: flags } = parseArgs({
   allowNegative: true,
@@ -76,7 +79,7 @@ async function measure(mode: Mode): Promise<{ rows: Row[]; alone: Row[] }> {
   });
   const players: Contestant[] = [];
   const results: Results = new Map();
-  const alone: Row[] = [];
+  let cold: { rows: Row[]; alone: Row[] } = { rows: [], alone: [] };
   try {
     await start(mode, players);
     for (let round = 0; round <= Number(flags.rounds); round++) {
@@ -84,12 +87,12 @@ async function measure(mode: Mode): Promise<{ rows: Row[]; alone: Row[] }> {
         for (const player of round % 2 === 0 ? players : players.toReversed()) await measureOne(mode, round, each, player, results);
       }
     }
-    const [tide] = players;
-    if (tide !== undefined && mode === "unsynced" && flags.cold && flags.case === "") alone.push(...(await coldRows(tide.target, mode)));
+    if (mode === "unsynced" && flags.cold && COLD_CASE.includes(flags.case)) cold = await coldRows(players, mode);
   } finally {
     for (const player of players) await player.stop();
   }
-  return { rows: [...cases.flatMap((each) => rowsOf(mode, each, results)), ...standingRows(mode, players)], alone };
+  const rows = cases.flatMap((each) => rowsOf(mode, each, results));
+  return { rows: [...rows, ...cold.rows, ...standingRows(mode, players)], alone: cold.alone };
 }
 
 async function measureOne(mode: Mode, round: number, each: Case, player: Contestant, results: Results): Promise<void> {
@@ -144,33 +147,48 @@ function standingRows(mode: Mode, players: readonly Contestant[]): Row[] {
   }));
 }
 
-async function coldRows(target: Target, mode: Mode): Promise<Row[]> {
+/** Old records: how fast they are read, and what that does to producers; beside others' ways of the same. */
+async function coldRows(players: readonly Contestant[], mode: Mode): Promise<{ rows: Row[]; alone: Row[] }> {
   const problem = coldScanProblem();
   if (problem !== undefined) {
     console.error(`the cold scan is left out: ${problem}`);
+    return { rows: [], alone: [] };
+  }
+  const targets = players.map(({ target }) => target);
+  for (const target of targets) await writeCold(target);
+  const scan = await coldScan(targets[0] as Target);
+  const [ours = {}, theirs = {}] = await latencyBesideScans(targets);
+  console.error(`cold scan: ${JSON.stringify({ scan, ours, theirs })}`);
+  const latency = "latency at 20 MB/s beside a cold scan";
+  const figures = [
+    { figure: "p99 ms beside a scan", shown: "p99 ms" },
+    { figure: "p99 ms beside a paced scan", shown: `p99 ms, scan of ${PACED_MIB_PER_SECOND} MiB/s` },
+  ];
+  const row = (name: string, figure: string, [a = Number.NaN, b = Number.NaN]: readonly (number | undefined)[], goal: Row["goal"]): Row => {
+    return { name, mode, figure, ours: a, theirs: b, goal };
+  };
+  const rows = figures.map(({ figure, shown }) => row(latency, shown, [ours[figure], theirs[figure]], { better: "less", ratio: 0.6 }));
+  const besideNone = figures.map(({ figure, shown }) =>
+    row("cold scan", `produce ${shown}, beside none`, [ours[figure], ours["p99 ms alone"]], { better: "less", ratio: 2 }),
+  );
+  const rate = row("cold scan", "MiB/s, beside `cat`", [scan["scan MiB/s"], scan["cat MiB/s"]], { better: "more", ratio: 0.5 });
+  return { rows: players.length > 1 ? rows : [], alone: [rate, ...besideNone, ...(await bucketRows(mode))] };
+}
+
+async function bucketRows(mode: Mode): Promise<Row[]> {
+  if (bucketProblem !== undefined) {
+    console.error(`the scan of a bucket service is left out: ${bucketProblem}`);
     return [];
   }
-  const found = await coldScan(target);
-  const of = (figure: string): number => found[figure] ?? Number.NaN;
-  console.error(`cold scan: ${JSON.stringify(found)}`);
-  const name = "cold scan";
-  return [
-    { name, mode, figure: "MiB/s, beside `cat`", ours: of("scan MiB/s"), theirs: of("cat MiB/s"), goal: { better: "more", ratio: 0.5 } },
-    {
-      name,
-      mode,
-      figure: "produce p99 ms, beside none",
-      ours: of("p99 ms beside a scan"),
-      theirs: of("p99 ms alone"),
-      goal: { better: "less", ratio: 2 },
-    },
-  ];
+  const found = await bucketScan();
+  console.error(`cold scan from a bucket service: ${JSON.stringify(found)}`);
+  const [ours = Number.NaN, theirs = Number.NaN] = [found["scan MiB/s"], found["GET MiB/s"]];
+  return [{ name: "cold scan from a bucket service", mode, figure: "MiB/s, beside plain GETs", ours, theirs }];
 }
 
 /** The strictest comparison: we have synced, Kafka has not. */
 function acrossModes(rows: readonly Row[]): Row[] {
-  const found = (mode: Mode): Row | undefined =>
-    rows.find((row) => row.name.startsWith(LATENCY_CASE) && row.figure === P99 && row.mode === mode);
+  const found = (mode: Mode): Row | undefined => rows.find((row) => row.name === LATENCY_CASE && row.figure === P99 && row.mode === mode);
   const [ours, theirs] = [found("synced"), found("unsynced")];
   if (ours === undefined || theirs === undefined) return [];
   return [
