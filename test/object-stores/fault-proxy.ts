@@ -25,6 +25,8 @@ export class FaultProxy {
   #fault: { readonly fault: Fault; readonly method: string; times: number } | undefined;
   /** Connections that were ever made. */
   madeCount = 0;
+  /** Requests that ever came. */
+  requestCount = 0;
   /** Requests that a fault was made of. */
   hits = 0;
 
@@ -75,6 +77,7 @@ export class FaultProxy {
   }
 
   #serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    this.requestCount += 1;
     incoming.on("error", () => undefined);
     outgoing.on("error", () => undefined);
     const planned = this.#fault;

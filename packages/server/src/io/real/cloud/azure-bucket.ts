@@ -102,13 +102,20 @@ class AzureBucket implements CloudBucket {
     const keys: string[] = [];
     try {
       let marker = this.#markers.get(`${prefix} ${after}`);
+      let pageMarker: string | undefined;
       do {
-        const page = await this.#listOnce(prefix, Math.min(LIST_NAMES_MAX, countMax - keys.length), marker, signal);
+        // Names that come before are passed over: a page as short as what is wanted would be asked for once for each of them.
+        const count = after === "" ? Math.min(LIST_NAMES_MAX, countMax - keys.length) : LIST_NAMES_MAX;
+        pageMarker = marker;
+        const page = await this.#listOnce(prefix, count, marker, signal);
         marker = page.marker;
         keys.push(...page.names.filter((name) => name > after));
       } while (marker !== undefined && keys.length < countMax);
-      if (marker !== undefined) this.#remember(`${prefix} ${keys.at(-1)}`, marker);
-      return keys;
+      // What is left of the last page comes with it once more.
+      const next = keys.length > countMax ? pageMarker : marker;
+      const found = keys.slice(0, countMax);
+      if (next !== undefined) this.#remember(`${prefix} ${found.at(-1)}`, next);
+      return found;
     } catch (error) {
       throw azureError({ call: "list", key: "", ...this.#texts }, error);
     }
