@@ -1,7 +1,6 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
-import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { Command, CommandKind, ConfigChange, LoggedCommand, RegisterBroker } from "./commands.ts";
 import {
@@ -215,6 +214,9 @@ const BY_NUMBER = new Map<number, Reader>([...EARLIER, ...Object.values(CODECS).
 /** What this software writes; a larger number in a log is from newer software. */
 export const BATCH_VERSION = 1;
 
+/** The newest command that this software reads: who reads less must not be sent what this one writes. */
+export const NEWEST_COMMAND = Math.max(...BY_NUMBER.keys());
+
 function newerFormat(found: string): QueueError {
   return new QueueError("NEWER_FORMAT", `the metadata log was written by newer software: start that version again. found=${found}`);
 }
@@ -233,13 +235,14 @@ export function encodeCommand(logged: LoggedCommand): Uint8Array {
  * A command that no reader would accept must not get into the log, where it would stop every start.
  * @throws {QueueError} POLICY_VIOLATION when it is too large, INVALID_REQUEST when a field breaks a limit.
  */
-export function checkCommand(bytes: Uint8Array): void {
+export function checkCommand(bytes: Uint8Array): LoggedCommand {
   if (bytes.byteLength > COMMAND_BYTES_MAX)
     throw new QueueError("POLICY_VIOLATION", `the change is too large for one command. bytes=${bytes.byteLength} max=${COMMAND_BYTES_MAX}`);
   const reader = new ByteReader(bytes);
   try {
-    decodeCommand(reader);
-    assert(reader.remaining === 0, "a command is decoded to its last byte");
+    const command = decodeCommand(reader);
+    if (reader.remaining > 0) throw reader.malformed(`${reader.remaining} bytes behind the command`);
+    return command;
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     throw new QueueError("INVALID_REQUEST", `the change has a field that is not possible. problem=${error.message}`);

@@ -8,7 +8,7 @@ import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import { AppliedState } from "./applied-state.ts";
 import type { Commands } from "./commands.ts";
-import { LogWriter } from "./log-writer.ts";
+import { LogWriter, type Placed } from "./log-writer.ts";
 import { refusalError } from "./plan-topics.ts";
 import { type Replayed, replay } from "./replay.ts";
 import { Snapshotter } from "./snapshotter.ts";
@@ -61,7 +61,7 @@ export class CommandLog implements Commands {
   /** Becomes the controller in a new epoch. On a local log at once: the folder's lock is the proof. */
   async claim(): Promise<void> {
     const controllerEpoch = this.#state.controllerEpoch + 1;
-    const outcome = await this.#append({ kind: "claim-controller", holder: this.#holder, controllerEpoch }, controllerEpoch);
+    const { outcome } = await this.#append({ kind: "claim-controller", holder: this.#holder, controllerEpoch }, controllerEpoch);
     if (isRefusal(outcome)) throw refusalError(outcome);
     this.#epoch = controllerEpoch;
   }
@@ -88,13 +88,18 @@ export class CommandLog implements Commands {
   }
 
   async submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
+    return (await this.submitPlaced(command)).outcome as Outcome<C["kind"]>;
+  }
+
+  /** As `submit`, and where in the log the command stands. */
+  async submitPlaced(command: Command): Promise<Placed> {
     // Its own epoch, not the state's: that may be of another controller by now, for which this one must not speak.
     if (!this.isController)
       throw new QueueError(
         "NOT_CONTROLLER",
         `this node is not the controller. epoch=${this.#epoch} current=${this.#state.controllerEpoch}`,
       );
-    return (await this.#append(command, this.#epoch)) as Outcome<C["kind"]>;
+    return this.#append(command, this.#epoch);
   }
 
   /** The log stays open. */
@@ -104,7 +109,7 @@ export class CommandLog implements Commands {
     await this.#snapshotter.idle();
   }
 
-  async #append(command: Command, controllerEpoch: number): Promise<Outcome> {
+  async #append(command: Command, controllerEpoch: number): Promise<Placed> {
     if (this.#closed) throw new QueueError("SHUTTING_DOWN", "the broker is stopping");
     const bytes = encodeCommand({ controllerEpoch, command });
     checkCommand(bytes);

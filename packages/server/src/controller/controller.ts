@@ -89,10 +89,12 @@ export class Controller {
       walIndex: number;
       walDamaged: boolean;
       listeners?: readonly BrokerListener[];
+      /** Of the process; another one each time when absent. The same again is the same registration. */
+      incarnation?: string;
     }>,
   ): Promise<Readonly<{ brokerEpoch: number; offline: number }>> {
-    const { id, listeners = [], ...rest } = broker;
-    return this.#ask({ kind: "register-broker", broker: id, incarnation: hex(this.#random.bytes(16)), ...rest, listeners });
+    const { id, listeners = [], incarnation = hex(this.#random.bytes(16)), ...rest } = broker;
+    return this.#ask({ kind: "register-broker", broker: id, incarnation, ...rest, listeners });
   }
 
   /** The broker is ready: fenced no more, and leader, in a new leader epoch, of what nobody leads. Resolves with the number of partitions. */

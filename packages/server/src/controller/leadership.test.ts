@@ -1,10 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import type { LogEntry } from "../metadata-log/metadata-log.ts";
-import { ObjectMetadataLog } from "../metadata-log/object/object-log.ts";
 import { CLUSTER_ID, ControllerCluster, type ControllerNode } from "../testing/controller-cluster.ts";
-import { RecordingLog } from "../testing/recording-log.ts";
 import { HEALTHY_OBJECT_STORE } from "../testing/sim-io/object-store.ts";
 
 // Goal: of several controllers over one log in a bucket one decides, another goes on when it is gone, and what any of them
@@ -21,24 +18,6 @@ async function settled(cluster: ControllerCluster): Promise<void> {
   };
   ok(await cluster.until(SETTLES_WITHIN_MS, isCalm), `one controller, and all equal: ${cluster.leaders.map(({ name }) => name).join()}`);
   deepEqual(cluster.fatals, []);
-}
-
-async function wholeLog(cluster: ControllerCluster): Promise<LogEntry[]> {
-  const process = cluster.world.startProcess("reader");
-  const { clock, random } = process;
-  const log = new ObjectMetadataLog({
-    store: cluster.bucket.connect(process),
-    clock,
-    random,
-    logger: new RecordingLog(),
-    clusterId: CLUSTER_ID,
-  });
-  const entries: LogEntry[] = [];
-  for (;;) {
-    const read = await cluster.world.settle(log.readFrom(entries.length + 1));
-    if (read.kind !== "entries") return entries;
-    entries.push(...read.entries);
-  }
 }
 
 function theLeader(cluster: ControllerCluster): ControllerNode {
@@ -130,7 +109,7 @@ test("all killed, nothing left but the bucket: others go on where they were", as
   for (const node of cluster.nodes) node.start();
   await settled(cluster);
   ok(cluster.history.acknowledged > 20);
-  cluster.history.checkLog(CLUSTER_ID, await wholeLog(cluster));
+  cluster.history.checkLog(CLUSTER_ID, await cluster.wholeLog());
 });
 
 for (let seed = 1; seed <= SEEDS; seed += 1)
@@ -149,7 +128,7 @@ for (let seed = 1; seed <= SEEDS; seed += 1)
     await cluster.pass(70_000); // late writes land, pauses end
     cluster.stopSubmitting();
     await settled(cluster);
-    cluster.history.checkLog(CLUSTER_ID, await wholeLog(cluster));
+    cluster.history.checkLog(CLUSTER_ID, await cluster.wholeLog());
     ok(cluster.history.acknowledged > 0);
   });
 

@@ -39,3 +39,26 @@ export const LEASE_READ_MS = LEASE_MIN_MS / 4;
 
 /** A broker of which nothing was heard for so long is fenced. */
 export const SESSION_MS = 2_000;
+
+/** How often a broker says that it lives. */
+export const HEARTBEAT_MS = 400;
+
+/** Batches that a controller keeps in memory for brokers that are a little behind. */
+export const TAIL_BYTES_MAX = 8 * MiB;
+
+/** One message of batches, and what a broker may have on its way. */
+export const BATCHES_BYTES_MAX = 1 * MiB;
+export const SESSION_WINDOW_BYTES = 4 * MiB;
+
+/** Commands of one broker that have no answer yet. */
+export const SUBMITS_MAX = 4_096;
+
+/** A broker that hears nothing from its controller for so long goes to the next one: a leader speaks every ALIVE_MS. */
+export const CONTROLLER_SILENT_MS = 3_000;
+
+/** Between two attempts at a session: from, to, drawn each time. */
+export const SESSION_RETRY_MIN_MS = 50;
+export const SESSION_RETRY_MAX_MS = 250;
+
+/** A command waits so long for a controller, then its caller is told that there is none. */
+export const SUBMIT_WAIT_MS = 10_000;

@@ -152,7 +152,7 @@ test("a claim behind a batch that the claimant has not seen is none", async () =
   ok(!first.commands.isController);
 });
 
-test("several claim at once: one is the node, and all agree", async () => {
+test("several claim at once: one is the controller, and all agree", async () => {
   for (let seed = 1; seed <= 20; seed += 1) {
     const cluster = new Cluster(seed, 0.3);
     const all = [await cluster.open("one"), await cluster.open("two"), await cluster.open("three")];

@@ -22,7 +22,13 @@ export type LogWriterParts = Readonly<{
 /** A batch that goes in at the next index or not at all. */
 type Try = Readonly<{ payload: Uint8Array; resolve: (outcomes: Outcome[] | undefined) => void; reject: (error: Error) => void }>;
 
-type Waiting = Readonly<{ bytes: Uint8Array; resolve: (outcome: Outcome) => void; reject: (error: Error) => void }>;
+/** The state machine's answer to a command, and where that stands in the log: the batch's index, its place in the batch from 0. */
+export type Placed = Readonly<{ outcome: Outcome; index: number; position: number }>;
+
+/** What is at an index that this writer asked for. */
+type Appended = Readonly<{ index: number; outcomes: Outcome[] }>;
+
+type Waiting = Readonly<{ bytes: Uint8Array; resolve: (placed: Placed) => void; reject: (error: Error) => void }>;
 
 /**
  * Puts commands into the log, one append outstanding: what arrives while it is under way shares the next. Batches are
@@ -43,7 +49,7 @@ export class LogWriter {
   }
 
   /** Resolves after apply. Rejects with OVERLOADED, DISK_FULL, or when the log failed. */
-  submit(bytes: Uint8Array): Promise<Outcome> {
+  submit(bytes: Uint8Array): Promise<Placed> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#pendingBytes + bytes.byteLength > PENDING_BYTES_MAX)
       return Promise.reject(new QueueError("OVERLOADED", "too many changes of metadata are waiting; nothing was changed"));
@@ -112,7 +118,8 @@ export class LogWriter {
   async #tryNext(): Promise<void> {
     const next = must(this.#tries.shift(), "a batch to be tried");
     try {
-      next.resolve(await this.#appendAt(this.#parts.appliedIndex() + 1, { nonce: this.#parts.nonce, payload: next.payload }));
+      const appended = await this.#appendAt(this.#parts.appliedIndex() + 1, { nonce: this.#parts.nonce, payload: next.payload });
+      next.resolve(appended?.outcomes);
     } catch (error) {
       next.reject(error as Error);
       this.#goOnUnlessBroken(error);
@@ -122,8 +129,9 @@ export class LogWriter {
   async #appendNext(): Promise<void> {
     const group = this.#takeGroup();
     try {
-      const outcomes = await this.#append({ nonce: this.#parts.nonce, payload: encodeBatch(group.map((waiting) => waiting.bytes)) });
-      group.forEach((waiting, at) => waiting.resolve(must(outcomes[at], "outcome of a command")));
+      const payload = encodeBatch(group.map((waiting) => waiting.bytes));
+      const { index, outcomes } = await this.#append({ nonce: this.#parts.nonce, payload });
+      group.forEach((waiting, position) => waiting.resolve({ outcome: must(outcomes[position], "outcome of a command"), index, position }));
     } catch (error) {
       for (const waiting of group) waiting.reject(error as Error);
       this.#goOnUnlessBroken(error);
@@ -142,10 +150,10 @@ export class LogWriter {
   }
 
   /** Until the batch is in the log, behind what others appended. */
-  async #append(batch: LogBatch): Promise<Outcome[]> {
+  async #append(batch: LogBatch): Promise<Appended> {
     for (;;) {
-      const outcomes = await this.#appendAt(this.#parts.appliedIndex() + 1, batch);
-      if (outcomes !== undefined) return outcomes;
+      const appended = await this.#appendAt(this.#parts.appliedIndex() + 1, batch);
+      if (appended !== undefined) return appended;
     }
   }
 
@@ -153,12 +161,15 @@ export class LogWriter {
    * Undefined when another batch is there, which is applied. Asked again at the same index while it is unknown.
    * @throws {QueueError} DISK_FULL: it is not there and will not be.
    */
-  async #appendAt(index: number, batch: LogBatch): Promise<Outcome[] | undefined> {
+  async #appendAt(index: number, batch: LogBatch): Promise<Appended | undefined> {
     const { log, clock, apply, nonce } = this.#parts;
     for (let mayBeThere = false; ; mayBeThere = true) {
       const result = await log.append(index, batch);
-      if (result.kind === "appended") return apply({ index, nonce, payload: batch.payload });
-      if (result.kind === "conflict") return this.#catchUp(index);
+      if (result.kind === "appended") return { index, outcomes: apply({ index, nonce, payload: batch.payload }) };
+      if (result.kind === "conflict") {
+        const outcomes = await this.#catchUp(index);
+        return outcomes === undefined ? undefined : { index, outcomes };
+      }
       if (result.kind === "full" && !mayBeThere) throw diskFull(result.reason);
       await sleep(clock, UNKNOWN_RETRY_MS);
     }

@@ -2,7 +2,6 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
-import { QueueError } from "../base/errors.ts";
 import type { PeerServices, PeerStream, PeerStreamReader } from "../io/peer-transport.ts";
 import { RealClock } from "../io/real/clock.ts";
 import { Http2PeerTransport } from "../io/real/peer-transport-http2.ts";
@@ -13,7 +12,7 @@ import { decodeMessage, encodeMessage, encodeWithPayload } from "./messages.ts";
 import type { Peer } from "./peer.ts";
 import { Peers } from "./peers.ts";
 import { SnapshotPiece } from "./proto/common/metadata.ts";
-import { BrokerMessage, ControllerMessage, SnapshotRequest, SubmitRequest, SubmitResponse } from "./proto/controller/broker.ts";
+import { BrokerMessage, ControllerMessage, SnapshotRequest } from "./proto/controller/broker.ts";
 
 const SNAPSHOT = Buffer.alloc(3_000_000, "snapshot");
 const PIECE_BYTES = 1_000_000;
@@ -32,6 +31,7 @@ class PlayedSession extends PeerEnd {
     super.message(bytes);
     const { kind } = decodeMessage(BrokerMessage, bytes);
     if (kind?.$case === "register") this.#registered(kind.value.appliedIndex);
+    if (kind?.$case === "submit") this.#answered(kind.value.token, kind.value.command.byteLength);
     if (kind?.$case === "heartbeat") this.#say({ $case: "fenced", value: { brokerEpoch: 7 } });
   }
 
@@ -40,6 +40,11 @@ class PlayedSession extends PeerEnd {
     const payloads = [Uint8Array.of(1, 0), Uint8Array.of(1, 1)];
     const firstIndex = appliedIndex + 1;
     this.#say({ $case: "batches", value: { controllerEpoch: 2, firstIndex, endIndex: firstIndex + 2, payloads } });
+  }
+
+  #answered(token: number, bytes: number): void {
+    const refusal = bytes === 0 ? { code: "INVALID_REQUEST", message: "no command" } : undefined;
+    this.#say({ $case: "answered", value: { token, index: bytes === 0 ? 0 : 12, position: bytes, refusal } });
   }
 
   #say(kind: NonNullable<ControllerMessage["kind"]>): void {
@@ -61,16 +66,7 @@ function sendSnapshot(stream: PeerStream): PeerStreamReader {
 }
 
 const SERVICES: PeerServices = {
-  calls: new Map([
-    [
-      BROKER_SESSION.submit,
-      (bytes) => {
-        const request = decodeMessage(SubmitRequest, bytes);
-        if (request.controllerEpoch > 2) return Promise.reject(new QueueError("NOT_CONTROLLER", "another one leads"));
-        return Promise.resolve(encodeMessage(SubmitResponse, { index: 12, refusal: undefined, outcome: request.command }));
-      },
-    ],
-  ]),
+  calls: new Map(),
   streams: new Map([
     [BROKER_SESSION.session, (stream) => new PlayedSession(stream)],
     [BROKER_SESSION.readSnapshot, sendSnapshot],
@@ -114,6 +110,7 @@ test("a session: register, batches, heartbeat, fenced", async (t) => {
     advertisedListeners: [],
     roles: ["broker"],
     appliedIndex: 41,
+    brokerEpoch: 0,
   };
   end.stream.send(encodeMessage(BrokerMessage, { kind: { $case: "register", value: register } }));
   await end.untilMessages(2);
@@ -138,17 +135,23 @@ test("a session: register, batches, heartbeat, fenced", async (t) => {
   end.stream.cancel();
 });
 
-test("a command is submitted, or refused by a controller that does not lead", async (t) => {
-  const peer = await controllerPeer(t);
-  const submit = async (controllerEpoch: number): Promise<SubmitResponse> => {
-    const request = { controllerEpoch, broker: { id: 3, epoch: 7 }, command: Uint8Array.of(1, 2, 3) };
-    return decodeMessage(SubmitResponse, await peer.call(BROKER_SESSION.submit, encodeMessage(SubmitRequest, request), 5_000));
-  };
-  const { index, outcome } = await submit(2);
-  deepEqual([index, [...outcome]], [12, [1, 2, 3]]);
-  const error = await submit(3).catch((thrown: unknown) => thrown);
-  equal((error as { error: string }).error, "NOT_CONTROLLER");
-  equal(peer.health.breaker, "closed");
+test("a command is submitted, and answered with its place, or refused", async (t) => {
+  const end = await openAt(await controllerPeer(t), BROKER_SESSION.session);
+  for (const [token, command] of [
+    [1, Uint8Array.of(1, 2, 3)],
+    [2, new Uint8Array(0)],
+  ] as const)
+    end.stream.send(encodeMessage(BrokerMessage, { kind: { $case: "submit", value: { token, command } } }));
+  await end.untilMessages(2);
+  const refusal = { code: "INVALID_REQUEST", message: "no command" };
+  deepEqual(
+    end.messages.map((bytes) => decodeMessage(ControllerMessage, bytes).kind),
+    [
+      { $case: "answered", value: { token: 1, index: 12, position: 3, refusal: undefined } },
+      { $case: "answered", value: { token: 2, index: 0, position: 0, refusal } },
+    ],
+  );
+  end.stream.cancel();
 });
 
 test("a snapshot in pieces is the whole of its bytes", async (t) => {

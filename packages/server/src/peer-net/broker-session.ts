@@ -2,8 +2,6 @@
 export const BROKER_SESSION = {
   /** A stream of `BrokerMessage` against one of `ControllerMessage`. */
   session: "/tidemq.controller.v1.BrokerSession/Session",
-  /** A call: `SubmitRequest` → `SubmitResponse`. */
-  submit: "/tidemq.controller.v1.BrokerSession/Submit",
   /** A stream: one `SnapshotRequest`, then `SnapshotPiece`s. */
   readSnapshot: "/tidemq.controller.v1.BrokerSession/ReadSnapshot",
 } as const;

@@ -2,16 +2,20 @@ import { BrokerFencing } from "../controller/broker-fencing.ts";
 import { CommandLog } from "../controller/command-log.ts";
 import { Controller } from "../controller/controller.ts";
 import { Leadership } from "../controller/leadership.ts";
+import { BrokerService } from "../controller/session/broker-service.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
+import type { LogEntry } from "../metadata-log/metadata-log.ts";
 import { ObjectMetadataLog } from "../metadata-log/object/object-log.ts";
 import { CommandHistory } from "./checkers/command-history.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { SimObjectStore } from "./sim-io/object-store.ts";
+import { SimPeerNetwork } from "./sim-io/peer-transport.ts";
 import type { SimProcess } from "./sim-io/process.ts";
 import type { MsRange, SimRandom } from "./sim-io/random.ts";
 import { SimWorld } from "./sim-io/sim-world.ts";
 
 export const CLUSTER_ID = "cluster-1";
+export const PEER_PORT = 9_093;
 const OPTIONS = { clusterId: CLUSTER_ID, snapshotLogBytesMin: 4_000 };
 const DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1 };
 
@@ -19,11 +23,13 @@ const DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1 };
 export class ControllerNode {
   readonly name: string;
   readonly #cluster: ControllerCluster;
+  #starts = 0;
   process: SimProcess | undefined;
   controller: Controller | undefined;
   commands: CommandLog | undefined;
   leadership: Leadership | undefined;
   fencing: BrokerFencing | undefined;
+  service: BrokerService | undefined;
   /** Its calls to the bucket get no answer; some take effect. */
   isCut = false;
   cut: Readonly<{ ms: MsRange; doneRatio: number }> = { ms: [100, 5_000], doneRatio: 0.3 };
@@ -55,11 +61,18 @@ export class ControllerNode {
       const controller = new Controller(DEFAULTS, { applied: commands.applied, commands, random });
       this.controller = controller;
       this.commands = commands;
-      history.applied(this.name, controller.state);
-      controller.onApplied(() => history.applied(this.name, controller.state));
+      this.#starts += 1;
+      const run = `${this.name}/${this.#starts}`;
+      history.applied(run, controller.state);
+      controller.onApplied(() => history.applied(run, controller.state));
       this.leadership = new Leadership({ commands, log, clock, random, logger, fatal });
       this.fencing = new BrokerFencing({ controller, leadership: this.leadership, clock, logger });
-      this.leadership.start();
+      const { leadership, fencing } = this;
+      const parts = { clusterId: CLUSTER_ID, commands, controller, leadership, fencing, log, clock, logger };
+      this.service = new BrokerService(parts);
+      const transport = this.#cluster.peers.attach(process, { host: this.name });
+      void transport.listen(this.name, PEER_PORT, this.service.services);
+      leadership.start();
     }, fatal);
   }
 
@@ -70,6 +83,7 @@ export class ControllerNode {
     this.commands = undefined;
     this.leadership = undefined;
     this.fencing = undefined;
+    this.service = undefined;
   }
 
   #store(store: ObjectStore, process: SimProcess): ObjectStore {
@@ -96,6 +110,7 @@ export class ControllerCluster {
   readonly world: SimWorld;
   readonly random: SimRandom;
   readonly bucket: SimObjectStore;
+  readonly peers: SimPeerNetwork;
   readonly nodes: readonly ControllerNode[];
   readonly history = new CommandHistory();
   readonly fatals: string[] = [];
@@ -106,6 +121,7 @@ export class ControllerCluster {
     this.world = new SimWorld(seed);
     this.random = this.world.random.fork("controllers");
     this.bucket = new SimObjectStore(this.world, "bucket");
+    this.peers = new SimPeerNetwork(this.world);
     this.nodes = Array.from({ length: controllers }, (_, n) => new ControllerNode(this, `controller-${n + 1}`));
   }
 
@@ -126,6 +142,20 @@ export class ControllerCluster {
   async until(withinMs: number, done: () => boolean): Promise<boolean> {
     await this.world.run(this.world.nowMs + withinMs, done);
     return done();
+  }
+
+  /** Every batch of the log in the bucket. */
+  async wholeLog(): Promise<LogEntry[]> {
+    const process = this.world.startProcess("reader");
+    const { clock, random } = process;
+    const store = this.bucket.connect(process);
+    const log = new ObjectMetadataLog({ store, clock, random, logger: new RecordingLog(), clusterId: CLUSTER_ID });
+    const entries: LogEntry[] = [];
+    for (;;) {
+      const read = await this.world.settle(log.readFrom(entries.length + 1));
+      if (read.kind !== "entries") return entries;
+      entries.push(...read.entries);
+    }
   }
 
   stopSubmitting(): void {

@@ -13,23 +13,25 @@ import { check } from "./check-failure.ts";
 export class CommandHistory {
   readonly #hashes = new Map<number, string>();
   readonly #indexes = new Map<string, number>();
-  /** Name of a change → the epoch in which it was acknowledged. */
-  readonly #acknowledged = new Map<string, number>();
+  /** Name of a change → the epoch in which it was acknowledged; undefined: whoever was told does not know. */
+  readonly #acknowledged = new Map<string, number | undefined>();
 
   get acknowledged(): number {
     return this.#acknowledged.size;
   }
 
-  /** @throws {CheckFailure} */
-  applied(controller: string, state: ClusterState): void {
+  /** @param process One run of a program. @throws {CheckFailure} */
+  applied(process: string, state: ClusterState): void {
+    const before = this.#indexes.get(process) ?? -1;
+    check(state.index > before, "history", () => `${process} goes from index ${before} to ${state.index}`);
     const hash = stateHash(state);
     const known = this.#hashes.get(state.index);
-    check(known === undefined || known === hash, "history", () => `${controller} has another state at index ${state.index}`);
+    check(known === undefined || known === hash, "history", () => `${process} has another state at index ${state.index}`);
     this.#hashes.set(state.index, hash);
-    this.#indexes.set(controller, state.index);
+    this.#indexes.set(process, state.index);
   }
 
-  answered(name: string, epoch: number, outcome: Outcome): void {
+  answered(name: string, epoch: number | undefined, outcome: Outcome): void {
     if (!isRefusal(outcome)) this.#acknowledged.set(name, epoch);
   }
 
@@ -61,6 +63,10 @@ export class CommandHistory {
       check(known === undefined || known === stateHash(state), "history", () => `the log gives another state at index ${entry.index}`);
     }
     for (const [name, epoch] of this.#acknowledged)
-      check(done.get(name) === epoch, "history", () => `${name} was acknowledged in epoch ${epoch}, the log says ${done.get(name)}`);
+      check(
+        epoch === undefined ? done.has(name) : done.get(name) === epoch,
+        "history",
+        () => `${name} was acknowledged in epoch ${epoch}, the log says ${done.get(name)}`,
+      );
   }
 }

@@ -8,7 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Refusal } from "../common/errors.ts";
 import { MetadataBatches } from "../common/metadata.ts";
-import { BrokerLife, ControllerHint, Endpoint } from "../common/types.ts";
+import { ControllerHint, Endpoint } from "../common/types.ts";
 
 export const protobufPackage = "tidemq.controller.v1";
 
@@ -16,10 +16,11 @@ export const protobufFileName = "controller/broker.proto";
 
 /** From a broker, in a session. */
 export interface BrokerMessage {
-  readonly kind: { readonly $case: "register"; readonly value: Register } | {
-    readonly $case: "heartbeat";
-    readonly value: Heartbeat;
-  } | undefined;
+  readonly kind:
+    | { readonly $case: "register"; readonly value: Register }
+    | { readonly $case: "heartbeat"; readonly value: Heartbeat }
+    | { readonly $case: "submit"; readonly value: Submit }
+    | undefined;
 }
 
 /** The first message of a session. */
@@ -41,6 +42,8 @@ export interface Register {
   readonly roles: readonly string[];
   /** Newest batch that it has applied already: the first one it needs is the next. */
   readonly appliedIndex: number;
+  /** That it got in an earlier session of the same process; 0: none yet. No longer the newest: another process took its place. */
+  readonly brokerEpoch: number;
 }
 
 /** That the broker lives, and how it fares. */
@@ -74,6 +77,7 @@ export interface ControllerMessage {
     | { readonly $case: "snapshotNeeded"; readonly value: SnapshotNeeded }
     | { readonly $case: "fenced"; readonly value: Fenced }
     | { readonly $case: "notLeader"; readonly value: NotLeader }
+    | { readonly $case: "answered"; readonly value: Answered }
     | undefined;
 }
 
@@ -107,26 +111,23 @@ export interface NotLeader {
   readonly leader: ControllerHint | undefined;
 }
 
-/** One command for the metadata log. */
-export interface SubmitRequest {
-  /** That the broker's view is of: an older one than the leader's is no reason to refuse, a newer one is. */
-  readonly controllerEpoch: number;
-  readonly broker:
-    | BrokerLife
-    | undefined;
-  /** As docs/formats/metadata-log.md draws a command. */
+/** One command for the metadata log. A session that ends before it is answered leaves open whether it was applied. */
+export interface Submit {
+  /** Of the broker's choice; the answer has the same. */
+  readonly token: number;
+  /** As docs/formats/metadata-log.md draws a command; the controller puts its own epoch in. */
   readonly command: Uint8Array;
 }
 
-/** The command was applied, or refused before it was appended. */
-export interface SubmitResponse {
-  /** Of the batch that carries it. */
+/** Where a command stands in the log, sent before the batch: the broker learns the state machine's answer by applying it. */
+export interface Answered {
+  readonly token: number;
+  /** Of the batch; 0 with a refusal. */
   readonly index: number;
-  readonly refusal:
-    | Refusal
-    | undefined;
-  /** The state machine's answer, its refusals included. */
-  readonly outcome: Uint8Array;
+  /** The command's place in the batch, from 0. */
+  readonly position: number;
+  /** It was not appended. */
+  readonly refusal: Refusal | undefined;
 }
 
 /** Asks for a snapshot that holds at least everything up to `index`. */
@@ -146,6 +147,9 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
         break;
       case "heartbeat":
         Heartbeat.encode(message.kind.value, writer.uint32(18).fork()).join();
+        break;
+      case "submit":
+        Submit.encode(message.kind.value, writer.uint32(26).fork()).join();
         break;
     }
     return writer;
@@ -180,6 +184,14 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
             message.kind = { $case: "heartbeat", value: Heartbeat.decode(reader, reader.uint32()) };
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.kind = { $case: "submit", value: Submit.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -207,6 +219,7 @@ function createBaseRegister(): Register {
     advertisedListeners: [],
     roles: [],
     appliedIndex: 0,
+    brokerEpoch: 0,
   };
 }
 
@@ -247,6 +260,9 @@ export const Register: MessageFns<Register> = {
     }
     if (message.appliedIndex !== 0) {
       writer.uint32(96).int64(message.appliedIndex);
+    }
+    if (message.brokerEpoch !== 0) {
+      writer.uint32(104).int64(message.brokerEpoch);
     }
     return writer;
   },
@@ -358,6 +374,14 @@ export const Register: MessageFns<Register> = {
             }
 
             message.appliedIndex = longToNumber(reader.int64());
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.brokerEpoch = longToNumber(reader.int64());
             continue;
           }
         }
@@ -610,6 +634,9 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
       case "notLeader":
         NotLeader.encode(message.kind.value, writer.uint32(50).fork()).join();
         break;
+      case "answered":
+        Answered.encode(message.kind.value, writer.uint32(58).fork()).join();
+        break;
     }
     return writer;
   },
@@ -673,6 +700,14 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
             }
 
             message.kind = { $case: "notLeader", value: NotLeader.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.kind = { $case: "answered", value: Answered.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -962,25 +997,22 @@ export const NotLeader: MessageFns<NotLeader> = {
   },
 };
 
-function createBaseSubmitRequest(): SubmitRequest {
-  return { controllerEpoch: 0, broker: undefined, command: new Uint8Array(0) };
+function createBaseSubmit(): Submit {
+  return { token: 0, command: new Uint8Array(0) };
 }
 
-export const SubmitRequest: MessageFns<SubmitRequest> = {
-  encode(message: SubmitRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.controllerEpoch !== 0) {
-      writer.uint32(8).int64(message.controllerEpoch);
-    }
-    if (message.broker !== undefined) {
-      BrokerLife.encode(message.broker, writer.uint32(18).fork()).join();
+export const Submit: MessageFns<Submit> = {
+  encode(message: Submit, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== 0) {
+      writer.uint32(8).int64(message.token);
     }
     if (message.command.length !== 0) {
-      writer.uint32(26).bytes(message.command);
+      writer.uint32(18).bytes(message.command);
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): SubmitRequest {
+  decode(input: BinaryReader | Uint8Array, length?: number): Submit {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -989,7 +1021,7 @@ export const SubmitRequest: MessageFns<SubmitRequest> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSubmitRequest() as any;
+      const message = createBaseSubmit() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -998,19 +1030,11 @@ export const SubmitRequest: MessageFns<SubmitRequest> = {
               break;
             }
 
-            message.controllerEpoch = longToNumber(reader.int64());
+            message.token = longToNumber(reader.int64());
             continue;
           }
           case 2: {
             if (tag !== 18) {
-              break;
-            }
-
-            message.broker = BrokerLife.decode(reader, reader.uint32());
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
               break;
             }
 
@@ -1030,25 +1054,28 @@ export const SubmitRequest: MessageFns<SubmitRequest> = {
   },
 };
 
-function createBaseSubmitResponse(): SubmitResponse {
-  return { index: 0, refusal: undefined, outcome: new Uint8Array(0) };
+function createBaseAnswered(): Answered {
+  return { token: 0, index: 0, position: 0, refusal: undefined };
 }
 
-export const SubmitResponse: MessageFns<SubmitResponse> = {
-  encode(message: SubmitResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+export const Answered: MessageFns<Answered> = {
+  encode(message: Answered, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.token !== 0) {
+      writer.uint32(8).int64(message.token);
+    }
     if (message.index !== 0) {
-      writer.uint32(8).int64(message.index);
+      writer.uint32(16).int64(message.index);
+    }
+    if (message.position !== 0) {
+      writer.uint32(24).int32(message.position);
     }
     if (message.refusal !== undefined) {
-      Refusal.encode(message.refusal, writer.uint32(18).fork()).join();
-    }
-    if (message.outcome.length !== 0) {
-      writer.uint32(26).bytes(message.outcome);
+      Refusal.encode(message.refusal, writer.uint32(34).fork()).join();
     }
     return writer;
   },
 
-  decode(input: BinaryReader | Uint8Array, length?: number): SubmitResponse {
+  decode(input: BinaryReader | Uint8Array, length?: number): Answered {
     const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
     const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
     if (previousRecursionDepth >= 100) {
@@ -1057,7 +1084,7 @@ export const SubmitResponse: MessageFns<SubmitResponse> = {
     (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
     try {
       const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseSubmitResponse() as any;
+      const message = createBaseAnswered() as any;
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
@@ -1066,23 +1093,31 @@ export const SubmitResponse: MessageFns<SubmitResponse> = {
               break;
             }
 
-            message.index = longToNumber(reader.int64());
+            message.token = longToNumber(reader.int64());
             continue;
           }
           case 2: {
-            if (tag !== 18) {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.index = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.position = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
               break;
             }
 
             message.refusal = Refusal.decode(reader, reader.uint32());
-            continue;
-          }
-          case 3: {
-            if (tag !== 26) {
-              break;
-            }
-
-            message.outcome = reader.bytes();
             continue;
           }
         }

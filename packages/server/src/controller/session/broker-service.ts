@@ -1,0 +1,74 @@
+import type { Clock } from "../../io/clock.ts";
+import type { PeerServices } from "../../io/peer-transport.ts";
+import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
+import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
+import type { Log } from "../../telemetry/log.ts";
+import type { BrokerFencing } from "../broker-fencing.ts";
+import type { CommandLog } from "../command-log.ts";
+import type { Controller } from "../controller.ts";
+import type { Leadership } from "../leadership.ts";
+import { TAIL_BYTES_MAX } from "../limits.ts";
+import { EntryTail } from "./entry-tail.ts";
+import { ServedSession } from "./served-session.ts";
+
+export type BrokerServiceParts = Readonly<{
+  clusterId: string;
+  commands: CommandLog;
+  controller: Controller;
+  leadership: Leadership;
+  fencing: BrokerFencing;
+  log: MetadataLog;
+  clock: Clock;
+  logger: Log;
+}>;
+
+/** What a controller serves to brokers: sessions, one for each (docs/rfcs/0009-brokers-and-their-controller.md). */
+export class BrokerService {
+  readonly parts: BrokerServiceParts;
+  readonly tail = new EntryTail(TAIL_BYTES_MAX);
+  readonly services: PeerServices;
+  readonly #all = new Set<ServedSession>();
+  readonly #registered = new Map<number, ServedSession>();
+  readonly #stopListening: () => void;
+
+  constructor(parts: BrokerServiceParts) {
+    this.parts = parts;
+    this.services = {
+      calls: new Map(),
+      streams: new Map([[BROKER_SESSION.session, (stream) => this.#begin(new ServedSession(this, stream))]]),
+    };
+    this.#stopListening = parts.commands.applied.onApplied((_, entry) => {
+      this.tail.add(entry);
+      for (const session of this.#registered.values()) session.tellLater();
+    });
+    parts.leadership.onChange((leads) => {
+      if (!leads) for (const session of [...this.#all]) session.goElsewhere();
+    });
+  }
+
+  /** The open session of a broker. */
+  sessionOf(broker: number): ServedSession | undefined {
+    return this.#registered.get(broker);
+  }
+
+  /** In the place of an earlier session of the same process. */
+  enter(broker: number, session: ServedSession): void {
+    this.#registered.get(broker)?.goElsewhere();
+    this.#registered.set(broker, session);
+  }
+
+  leave(session: ServedSession): void {
+    this.#all.delete(session);
+    for (const [broker, registered] of this.#registered) if (registered === session) this.#registered.delete(broker);
+  }
+
+  stop(): void {
+    this.#stopListening();
+    for (const session of [...this.#all]) session.goElsewhere();
+  }
+
+  #begin(session: ServedSession): ServedSession {
+    this.#all.add(session);
+    return session;
+  }
+}

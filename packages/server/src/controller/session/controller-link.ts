@@ -1,0 +1,265 @@
+import { assert } from "../../base/assert.ts";
+import { ERROR_CODES, type ErrorCode, QueueError } from "../../base/errors.ts";
+import { encodeCommand, NEWEST_COMMAND } from "../../cluster/command-codec.ts";
+import type { Command, Outcome } from "../../cluster/commands.ts";
+import { type Clock, sleep, type Timer } from "../../io/clock.ts";
+import { PeerError } from "../../io/peer-error.ts";
+import type { PeerStream, PeerStreamReader } from "../../io/peer-transport.ts";
+import type { Random } from "../../io/random.ts";
+import type { BrokerListener } from "../../model/broker-listener.ts";
+import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
+import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
+import type { Peer } from "../../peer-net/peer.ts";
+import type { MetadataBatches } from "../../peer-net/proto/common/metadata.ts";
+import { type Answered, BrokerMessage, ControllerMessage, type Registered } from "../../peer-net/proto/controller/broker.ts";
+import type { Log } from "../../telemetry/log.ts";
+import type { AppliedState } from "../applied-state.ts";
+import type { BrokerLoad } from "../broker-sessions.ts";
+import type { Commands } from "../commands.ts";
+import { CONTROLLER_SILENT_MS, HEARTBEAT_MS, SESSION_RETRY_MAX_MS, SESSION_RETRY_MIN_MS } from "../limits.ts";
+import { PendingCommands } from "./pending-commands.ts";
+
+/** Who this process is, for as long as it lives. */
+export type BrokerIdentity = Readonly<{
+  id: number;
+  incarnation: string;
+  host: string;
+  rack: string;
+  walId: string;
+  walIndex: number;
+  walDamaged: boolean;
+  listeners: readonly BrokerListener[];
+}>;
+
+export type ControllerLinkParts = Readonly<{
+  identity: BrokerIdentity;
+  applied: AppliedState;
+  /** In any order; one of them leads. */
+  controllers: readonly Peer[];
+  clock: Clock;
+  random: Random;
+  logger: Log;
+  load(): BrokerLoad;
+  /** The broker was fenced while it lived: it has to say that it is ready. */
+  fenced(): void;
+  /** A controller says that this process must not go on, or its metadata cannot be applied. */
+  fatal(error: Error): void;
+}>;
+
+/** A broker's end of its session: has the log of the cluster applied here, and commands put into it. Goes from controller to controller. */
+export class ControllerLink implements Commands {
+  readonly #parts: ControllerLinkParts;
+  readonly #pending: PendingCommands;
+  readonly #registered = Promise.withResolvers<number>();
+  #at = 0;
+  #stream: PeerStream | undefined;
+  #isOpen = false;
+  #brokerEpoch = 0;
+  /** The highest seen: of an older controller nothing is believed. */
+  #controllerEpoch = 0;
+  #heardMs = 0;
+  #heartbeat: Timer | undefined;
+  #closed = false;
+
+  constructor(parts: ControllerLinkParts) {
+    this.#parts = parts;
+    this.#at = parts.random.uint32() % parts.controllers.length;
+    this.#pending = new PendingCommands(parts.clock);
+    parts.applied.onApplied((effects) => {
+      for (const effect of effects)
+        if (effect.kind === "broker-fenced" && effect.broker === parts.identity.id && effect.brokerEpoch === this.#brokerEpoch)
+          parts.fenced();
+    });
+  }
+
+  /** Whether a controller has accepted this broker and its stream is up. */
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  start(): void {
+    this.#run().catch((error: unknown) => this.#parts.fatal(error instanceof Error ? error : new Error(String(error))));
+  }
+
+  /** The broker epoch, once this process's registration is applied here. */
+  registered(): Promise<number> {
+    return this.#registered.promise;
+  }
+
+  async submit<C extends Command>(command: C): Promise<Outcome<C["kind"]>> {
+    if (this.#closed) throw new QueueError("SHUTTING_DOWN", "the broker is stopping");
+    // The controller puts its own epoch in.
+    const outcome = this.#pending.add(encodeCommand({ controllerEpoch: 0, command }));
+    this.#sendWaiting();
+    return (await outcome) as Outcome<C["kind"]>;
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#stream?.cancel();
+    this.#pending.close();
+    return Promise.resolve();
+  }
+
+  async #run(): Promise<void> {
+    const { controllers, clock, random } = this.#parts;
+    while (!this.#closed) {
+      const peer = controllers[this.#at % controllers.length];
+      assert(peer !== undefined, "there is a controller to ask");
+      const wasAccepted = await this.#session(peer);
+      if (!wasAccepted) this.#at += 1;
+      await sleep(clock, SESSION_RETRY_MIN_MS + (random.uint32() % (SESSION_RETRY_MAX_MS - SESSION_RETRY_MIN_MS)));
+    }
+  }
+
+  /** One session, to its end. Whether it ever was one. */
+  async #session(peer: Peer): Promise<boolean> {
+    const over = Promise.withResolvers<void>();
+    let wasAccepted = false;
+    const reader: PeerStreamReader = {
+      message: (bytes) => {
+        this.#hear(bytes);
+        wasAccepted ||= this.#isOpen;
+      },
+      drained: () => this.#sendWaiting(),
+      ended: () => undefined,
+      closed: () => over.resolve(),
+    };
+    try {
+      this.#stream = await peer.open(BROKER_SESSION.session, () => reader);
+    } catch (error) {
+      if (error instanceof PeerError) return false;
+      throw error;
+    }
+    this.#heardMs = this.#parts.clock.monotonicMs();
+    this.#say({ $case: "register", value: this.#registration() });
+    this.#beat();
+    await over.promise;
+    this.#end();
+    return wasAccepted;
+  }
+
+  #registration() {
+    const { identity, applied } = this.#parts;
+    const { id: brokerId, listeners, ...rest } = identity;
+    return {
+      ...rest,
+      brokerId,
+      clusterId: applied.state.clusterId,
+      formatVersion: NEWEST_COMMAND,
+      advertisedListeners: listeners.map((listener) => ({ ...listener, securityProtocol: "PLAINTEXT" })),
+      roles: ["broker"],
+      appliedIndex: applied.state.index,
+      brokerEpoch: this.#brokerEpoch,
+    };
+  }
+
+  #end(): void {
+    this.#stream = undefined;
+    this.#isOpen = false;
+    this.#heartbeat?.cancel();
+    this.#pending.lost();
+  }
+
+  #hear(bytes: Uint8Array): void {
+    if (this.#closed) return;
+    this.#heardMs = this.#parts.clock.monotonicMs();
+    try {
+      this.#understand(decodeMessage(ControllerMessage, bytes));
+    } catch (error) {
+      this.#parts.logger.warn("what the controller says cannot be understood", { reason: (error as Error).message });
+      this.#stream?.cancel();
+    }
+  }
+
+  #understand({ kind }: ControllerMessage): void {
+    switch (kind?.$case) {
+      case "registered":
+        return this.#accepted(kind.value);
+      case "batches":
+        return this.#apply(kind.value);
+      case "answered":
+        return this.#answered(kind.value);
+      case "refused":
+        return this.#parts.fatal(refusalOf(kind.value.refusal));
+      case "snapshotNeeded":
+        return this.#parts.fatal(new QueueError("START_REFUSED", "the metadata went on without this broker for too long: start it again"));
+      default:
+        this.#stream?.cancel(); // another one leads, or newer software says what this one does not know
+    }
+  }
+
+  #accepted({ brokerEpoch, controllerEpoch }: Registered): void {
+    if (!this.#isCurrent(controllerEpoch)) return;
+    this.#brokerEpoch = brokerEpoch;
+    this.#isOpen = true;
+    this.#settleRegistered();
+    this.#sendWaiting();
+  }
+
+  #apply({ controllerEpoch, firstIndex, payloads }: MetadataBatches): void {
+    if (!this.#isCurrent(controllerEpoch)) return;
+    const { applied, fatal } = this.#parts;
+    payloads.forEach((payload, at) => {
+      const index = firstIndex + at;
+      if (index <= applied.state.index || this.#stream === undefined) return;
+      if (index > applied.state.index + 1) return this.#stream.cancel();
+      try {
+        this.#pending.applied(index, applied.apply({ index, nonce: "", payload }));
+      } catch (error) {
+        fatal(error as Error);
+      }
+    });
+    this.#settleRegistered();
+  }
+
+  #answered({ token, index, position, refusal }: Answered): void {
+    if (refusal !== undefined) return this.#pending.refused(token, refusalOf(refusal));
+    this.#pending.placed(token, index, position, this.#parts.applied.state.index);
+  }
+
+  /** Of a controller that another has followed nothing is believed. */
+  #isCurrent(controllerEpoch: number): boolean {
+    if (controllerEpoch < this.#controllerEpoch) this.#stream?.cancel();
+    this.#controllerEpoch = Math.max(this.#controllerEpoch, controllerEpoch);
+    return controllerEpoch === this.#controllerEpoch;
+  }
+
+  #settleRegistered(): void {
+    const { applied, identity } = this.#parts;
+    if (this.#brokerEpoch > 0 && applied.state.brokers.get(identity.id)?.epoch === this.#brokerEpoch)
+      this.#registered.resolve(this.#brokerEpoch);
+  }
+
+  #sendWaiting(): void {
+    if (!this.#isOpen) return;
+    for (const { token, command } of this.#pending.takeWaiting()) this.#say({ $case: "submit", value: { token, command } });
+  }
+
+  #beat(): void {
+    const { clock, applied, load } = this.#parts;
+    if (this.#stream === undefined) return;
+    if (clock.monotonicMs() - this.#heardMs > CONTROLLER_SILENT_MS) return this.#stream.cancel();
+    if (this.#isOpen)
+      this.#say({
+        $case: "heartbeat",
+        value: { load: load(), appliedIndex: applied.state.index, controllerEpoch: this.#controllerEpoch },
+      });
+    this.#heartbeat = clock.after(HEARTBEAT_MS, () => this.#beat());
+  }
+
+  /** What does not fit any more ends the session: the other side takes nothing. */
+  #say(kind: NonNullable<BrokerMessage["kind"]>): void {
+    try {
+      this.#stream?.send(encodeMessage(BrokerMessage, { kind }));
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      this.#stream?.cancel();
+    }
+  }
+}
+
+function refusalOf(refusal: Readonly<{ code: string; message: string }> | undefined): QueueError {
+  const code = refusal?.code ?? "INTERNAL";
+  return new QueueError(code in ERROR_CODES ? (code as ErrorCode) : "INTERNAL", refusal?.message ?? "refused without a reason");
+}

@@ -1,0 +1,187 @@
+import { QueueError } from "../../base/errors.ts";
+import { checkCommand } from "../../cluster/command-codec.ts";
+import type { Command } from "../../cluster/commands.ts";
+import { nextTurn } from "../../io/clock.ts";
+import type { PeerStream, PeerStreamReader } from "../../io/peer-transport.ts";
+import type { LogEntry } from "../../metadata-log/metadata-log.ts";
+import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
+import { BrokerMessage, ControllerMessage, type Register, type Submit } from "../../peer-net/proto/controller/broker.ts";
+import { BATCHES_BYTES_MAX, HEARTBEAT_MS, SESSION_MS, SESSION_WINDOW_BYTES, SUBMITS_MAX } from "../limits.ts";
+import type { BrokerService } from "./broker-service.ts";
+import { registrationProblem } from "./registration-check.ts";
+
+type Word = NonNullable<ControllerMessage["kind"]>;
+
+/** What only a controller may decide, on what it knows itself. */
+const NOT_FOR_BROKERS: ReadonlySet<Command["kind"]> = new Set(["claim-controller", "register-broker", "fence-broker"]);
+
+/** The controller's end of one broker's stream. */
+export class ServedSession implements PeerStreamReader {
+  readonly #service: BrokerService;
+  readonly #stream: PeerStream;
+  #register: Register | undefined;
+  #brokerEpoch = 0;
+  /** The newest batch that the broker was sent. */
+  #sentIndex = 0;
+  #submits = 0;
+  #isOpen = false;
+  #isOver = false;
+  #isDue = false;
+  #isTelling = false;
+
+  constructor(service: BrokerService, stream: PeerStream) {
+    this.#service = service;
+    this.#stream = stream;
+  }
+
+  get incarnation(): string | undefined {
+    return this.#register?.incarnation;
+  }
+
+  message(bytes: Uint8Array): void {
+    if (this.#isOver) return;
+    try {
+      this.#hear(decodeMessage(BrokerMessage, bytes));
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  drained(): void {
+    this.tellLater();
+  }
+
+  ended(): void {
+    this.#finish();
+  }
+
+  closed(): void {
+    this.#finish();
+  }
+
+  /** This is not, or no more, the place to ask. */
+  goElsewhere(): void {
+    this.#say({ $case: "notLeader", value: { leader: undefined } });
+    this.#finish();
+  }
+
+  /** New batches are there: in the next turn, so that answers about them go first. */
+  tellLater(): void {
+    if (this.#isDue || this.#isOver || !this.#isOpen) return;
+    this.#isDue = true;
+    this.#service.parts.clock.nextTurn(() => {
+      this.#isDue = false;
+      this.#tell().catch((error: unknown) => this.#refuse(error));
+    });
+  }
+
+  #hear({ kind }: BrokerMessage): void {
+    if (kind?.$case === "register" && this.#register === undefined) {
+      this.#register = kind.value;
+      void this.#begin(kind.value);
+    } else if (kind?.$case === "heartbeat" && this.#register !== undefined) {
+      const { load, appliedIndex } = kind.value;
+      if (this.#isOpen) this.#service.parts.fencing.heard(this.#register.brokerId, this.#brokerEpoch, appliedIndex, load);
+    } else if (kind?.$case === "submit" && this.#isOpen) void this.#submit(kind.value);
+    else throw new QueueError("MALFORMED_FRAME", "a broker's session begins with its registration, once");
+  }
+
+  async #begin(register: Register): Promise<void> {
+    const { commands, controller, leadership, fencing } = this.#service.parts;
+    const { state } = commands.applied;
+    if (!leadership.leads) return this.goElsewhere();
+    const { brokerId: id, incarnation, host, rack, walId, walIndex, walDamaged, advertisedListeners, appliedIndex } = register;
+    try {
+      const problem = registrationProblem(state, register, this.#service.sessionOf(id)?.incarnation);
+      if (problem !== undefined) throw problem;
+      this.#service.enter(id, this);
+      const listeners = advertisedListeners.map(({ name, host: at, port }) => ({ name, host: at, port }));
+      const log = { walId, walIndex, walDamaged };
+      const { brokerEpoch } = await controller.registerBroker({ id, incarnation, host, rack, ...log, listeners });
+      if (this.#isOver) return;
+      this.#brokerEpoch = brokerEpoch;
+      this.#sentIndex = appliedIndex;
+      fencing.heard(id, brokerEpoch, appliedIndex);
+      this.#isOpen = true;
+      const times = { sessionMs: SESSION_MS, heartbeatMs: HEARTBEAT_MS };
+      this.#say({ $case: "registered", value: { brokerEpoch, controllerEpoch: state.controllerEpoch, ...times } });
+      this.tellLater();
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  async #submit({ token, command: bytes }: Submit): Promise<void> {
+    this.#submits += 1;
+    try {
+      if (this.#submits > SUBMITS_MAX) throw new QueueError("OVERLOADED", "too many commands of the broker have no answer yet");
+      const { command } = checkCommand(bytes);
+      this.#checkAuthor(command);
+      const { index, position } = await this.#service.parts.commands.submitPlaced(command);
+      this.#say({ $case: "answered", value: { token, index, position, refusal: undefined } });
+    } catch (error) {
+      const { code, message } = QueueError.from(error);
+      this.#say({ $case: "answered", value: { token, index: 0, position: 0, refusal: { code, message } } });
+    } finally {
+      this.#submits -= 1;
+    }
+  }
+
+  #checkAuthor(command: Command): void {
+    const ofOther = "brokerEpoch" in command && command.broker !== this.#register?.brokerId;
+    if (NOT_FOR_BROKERS.has(command.kind) || ofOther)
+      throw new QueueError("INVALID_REQUEST", `a broker does not ask for this in the name of others. command=${command.kind}`);
+  }
+
+  async #tell(): Promise<void> {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      const { state } = this.#service.parts.commands.applied;
+      while (!this.#isOver && this.#sentIndex < state.index && this.#stream.pendingBytes < SESSION_WINDOW_BYTES) {
+        const entries = this.#service.tail.from(this.#sentIndex + 1, BATCHES_BYTES_MAX) ?? (await this.#fromLog());
+        this.#sendBatches(entries);
+      }
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  #sendBatches(entries: readonly LogEntry[]): void {
+    if (this.#isOver || entries.length === 0) return;
+    const { state } = this.#service.parts.commands.applied;
+    const firstIndex = this.#sentIndex + 1;
+    const payloads = entries.map(({ payload }) => payload);
+    this.#say({ $case: "batches", value: { controllerEpoch: state.controllerEpoch, firstIndex, endIndex: state.index + 1, payloads } });
+    this.#sentIndex += entries.length;
+  }
+
+  /** Of a broker that is far behind. What this process has not applied yet is not told. */
+  async #fromLog(): Promise<readonly LogEntry[]> {
+    const { log, clock, commands } = this.#service.parts;
+    const read = await log.readFrom(this.#sentIndex + 1);
+    await nextTurn(clock);
+    if (read.kind === "entries") return read.entries.filter(({ index }) => index <= commands.applied.state.index);
+    if (read.kind === "trimmed") this.#say({ $case: "snapshotNeeded", value: { index: read.snapshotIndex } });
+    this.#finish();
+    return [];
+  }
+
+  #say(kind: Word): void {
+    if (!this.#isOver) this.#stream.send(encodeMessage(ControllerMessage, { kind }));
+  }
+
+  #refuse(error: unknown): void {
+    const { code, message } = QueueError.from(error);
+    if (code === "NOT_CONTROLLER") return this.goElsewhere();
+    this.#say({ $case: "refused", value: { refusal: { code, message }, leader: undefined } });
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#service.leave(this);
+    this.#stream.end();
+  }
+}

@@ -1,0 +1,261 @@
+import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
+import { test } from "node:test";
+import { must } from "../../base/assert.ts";
+import { stateHash } from "../../cluster/state-hash.ts";
+import { BrokerNode } from "../../testing/broker-node.ts";
+import { ControllerCluster } from "../../testing/controller-cluster.ts";
+import { HEALTHY_OBJECT_STORE } from "../../testing/sim-io/object-store.ts";
+import { HEALTHY_PEERS } from "../../testing/sim-io/peer-transport.ts";
+import { SESSION_MS } from "../limits.ts";
+
+// Goal: brokers know what the cluster agreed on, have changes made, and are fenced when nobody hears them, whatever happens to
+// processes, streams and the bucket. Method: three controllers and three brokers under a seed; one history of commands.
+
+const SEEDS = 4;
+const SETTLES_WITHIN_MS = 25_000;
+
+class World {
+  readonly controllers: ControllerCluster;
+  readonly brokers: readonly BrokerNode[];
+  #submitting = false;
+  #submitted = 0;
+
+  constructor(seed: number) {
+    this.controllers = new ControllerCluster(seed, 3);
+    this.brokers = [1, 2, 3].map((id) => new BrokerNode(this.controllers, id));
+    this.controllers.start();
+    this.controllers.stopSubmitting();
+    for (const broker of this.brokers) broker.start();
+  }
+
+  broker(id: number): BrokerNode {
+    return must(this.brokers[id - 1], "broker");
+  }
+
+  pass(ms: number): Promise<void> {
+    return this.controllers.pass(ms);
+  }
+
+  async settled(): Promise<void> {
+    const calm = (): boolean => {
+      const [leader, ...others] = this.controllers.leaders;
+      const index = leader?.controller?.state.index;
+      return others.length === 0 && this.brokers.every((broker) => broker.isReady && broker.applied?.state.index === index);
+    };
+    const isCalm = await this.controllers.until(SETTLES_WITHIN_MS, calm);
+    const seen = this.brokers.map(({ id, isReady, applied, endedBy }) => `${id} ${isReady} ${applied?.state.index} ${endedBy?.message}`);
+    ok(isCalm, `all ready: ${this.controllers.leaders.map(({ name }) => name).join()} ${seen.join(" · ")}`);
+    deepEqual(this.controllers.fatals, []);
+  }
+
+  /** Brokers ask for changes all the time. */
+  submitAlways(): void {
+    this.#submitting = true;
+    const again = (): void => {
+      if (!this.#submitting) return;
+      this.#submit();
+      this.controllers.world.after(this.controllers.random.between(5, 200), again);
+    };
+    again();
+  }
+
+  stopSubmitting(): void {
+    this.#submitting = false;
+  }
+
+  #submit(): void {
+    const { controller } = this.controllers.random.pick(this.brokers);
+    if (controller === undefined) return;
+    this.#submitted += 1;
+    const name = `change-${this.#submitted}`;
+    const changes = [{ name: "interval.ms", value: "1000" }];
+    controller.submit({ kind: "set-client-metrics", name, versionBefore: 0, changes }).then(
+      (outcome) => this.controllers.history.answered(name, undefined, outcome),
+      () => undefined,
+    );
+  }
+}
+
+const request = (name: string) => ({ name, partitions: 3, replicationFactor: 1, assignments: [], configs: [] });
+
+test("brokers register, know the same as the controller, and have topics made", async () => {
+  const world = new World(1);
+  await world.settled();
+  const controller = must(world.broker(2).controller, "controller");
+  const [made] = await world.controllers.world.settle(controller.createTopics([request("orders")], false));
+  equal(made?.error, undefined);
+  equal(controller.state.partitionsOf(must(controller.state.topic("orders"), "orders")).length, 3, "known here before it is answered");
+  const [again] = await world.controllers.world.settle(
+    must(world.broker(3).controller, "controller").createTopics([request("orders")], false),
+  );
+  equal(again?.error?.code, "TOPIC_EXISTS");
+  await world.settled();
+  const hashes = world.brokers.map(({ applied }) => stateHash(must(applied, "state").state));
+  deepEqual(new Set(hashes).size, 1);
+  deepEqual(controller.state.brokers.get(2)?.listeners, [{ name: "PLAINTEXT", host: "broker-2", port: 9_092 }]);
+});
+
+test("the controller dies: brokers go on with the next one, in the same epoch", async () => {
+  const world = new World(2);
+  await world.settled();
+  const epochs = world.brokers.map(({ brokerEpoch }) => brokerEpoch);
+  must(world.controllers.leaders[0], "controller").kill();
+  await world.pass(6_000);
+  await world.settled();
+  deepEqual(
+    world.brokers.map(({ applied, id }) => applied?.state.brokers.get(id)?.epoch),
+    epochs,
+  );
+});
+
+test("a controller that is cut off from the log is left, though it still answers", async () => {
+  const world = new World(9);
+  await world.settled();
+  const cut = must(world.controllers.leaders[0], "controller");
+  cut.isCut = true;
+  await world.pass(12_000);
+  const leader = must(
+    world.controllers.leaders.find((node) => node !== cut),
+    "another controller",
+  );
+  ok(world.brokers.every(({ isReady, applied }) => isReady && applied?.state.index === leader.controller?.state.index));
+});
+
+test("a broker that stands still is fenced, and comes back ready when it goes on", async () => {
+  const world = new World(3);
+  await world.settled();
+  const sleeper = world.broker(1);
+  const { brokerEpoch } = sleeper;
+  sleeper.process?.pause(10_000);
+  await world.pass(SESSION_MS + 1_500);
+  equal(world.broker(2).applied?.state.brokers.get(1)?.fenced, true);
+  await world.pass(8_000);
+  await world.settled();
+  equal(sleeper.applied?.state.brokers.get(1)?.epoch, brokerEpoch, "the same process");
+});
+
+test("a broker that is killed and started has a new epoch; nobody waits for the old session", async () => {
+  const world = new World(4);
+  await world.settled();
+  const broker = world.broker(1);
+  const before = broker.brokerEpoch;
+  broker.kill();
+  broker.start();
+  ok(await world.controllers.until(1_500, () => broker.isReady));
+  ok(broker.brokerEpoch > before);
+});
+
+test("a second process of a broker is refused while the first lives", async () => {
+  const world = new World(5);
+  await world.settled();
+  const twin = new BrokerNode(world.controllers, 1);
+  twin.start();
+  await world.pass(3_000);
+  match(twin.endedBy?.message ?? "", /broker 1 is running already/);
+  await world.settled();
+});
+
+test("a process whose place was taken while it was cut off ends when it comes back", async () => {
+  const world = new World(6);
+  await world.settled();
+  const { peers, nodes } = world.controllers;
+  const lost = world.broker(1);
+  for (const { name } of nodes)
+    for (const [from, to] of [
+      [name, lost.host],
+      [lost.host, name],
+    ] as const)
+      peers.cut(from, to);
+  await world.pass(8_000);
+  const twin = new BrokerNode(world.controllers, 1);
+  Object.defineProperty(twin, "host", { value: "broker-1b" });
+  twin.start();
+  ok(await world.controllers.until(5_000, () => twin.isReady));
+  for (const { name } of nodes)
+    for (const [from, to] of [
+      [name, lost.host],
+      [lost.host, name],
+    ] as const)
+      peers.heal(from, to);
+  ok(await world.controllers.until(10_000, () => lost.endedBy !== undefined));
+  match(lost.endedBy?.message ?? "", /another process has become broker 1/);
+  ok(twin.isReady);
+});
+
+test("a broker may not claim, fence, or speak for another", async () => {
+  const world = new World(7);
+  await world.settled();
+  const controller = must(world.broker(1).controller, "controller");
+  const other = must(controller.state.brokers.get(2), "broker").epoch;
+  const refused = { code: "INVALID_REQUEST" };
+  const { settle } = { settle: <T>(promise: Promise<T>) => world.controllers.world.settle(promise) };
+  await rejects(settle(controller.fenceBroker(2, other)), refused);
+  await rejects(settle(controller.submit({ kind: "elect-leaders", broker: 2, brokerEpoch: other })), refused);
+  await rejects(settle(controller.submit({ kind: "claim-controller", holder: "me", controllerEpoch: 9 })), refused);
+  equal(controller.state.brokers.get(2)?.fenced, false);
+});
+
+test("without any controller a command waits, then its caller is told that nothing was done", async () => {
+  const world = new World(8);
+  await world.settled();
+  for (const node of world.controllers.nodes) node.kill();
+  await world.pass(5_000);
+  const controller = must(world.broker(1).controller, "controller");
+  await rejects(world.controllers.world.settle(controller.allocateProducerIds(1, 1)), { code: "PEER_UNAVAILABLE" });
+});
+
+for (let seed = 1; seed <= SEEDS; seed += 1)
+  test(`deaths, pauses, cuts, resets, a faulty bucket: one history for brokers, too (seed ${seed})`, async () => {
+    const world = new World(seed);
+    const { random, bucket, peers, nodes, history } = world.controllers;
+    world.submitAlways();
+    for (let events = random.between(5, 15); events > 0; events -= 1) {
+      disturb(world);
+      await world.pass(random.between(50, 5_000));
+    }
+    Object.assign(bucket.faults, HEALTHY_OBJECT_STORE);
+    Object.assign(peers.faults, HEALTHY_PEERS);
+    for (const node of nodes)
+      for (const broker of world.brokers) for (const [from, to] of both(node.name, broker.host)) peers.heal(from, to);
+    for (const node of nodes) {
+      node.isCut = false;
+      if (node.process === undefined) node.start();
+    }
+    await world.pass(70_000);
+    for (const broker of world.brokers) if (broker.process === undefined) broker.start();
+    world.stopSubmitting();
+    await world.pass(12_000);
+    await world.settled();
+    history.checkLog("cluster-1", await world.controllers.wholeLog());
+    ok(history.acknowledged > 0);
+  });
+
+const both = (one: string, other: string) =>
+  [
+    [one, other],
+    [other, one],
+  ] as const;
+
+function disturb(world: World): void {
+  const { random, nodes, bucket, peers } = world.controllers;
+  const node = random.pick(nodes);
+  const broker = random.pick(world.brokers);
+  const [way] = random.pick([[both(node.name, broker.host)], [both(node.name, broker.host).slice(0, 1)]]);
+  const ways: readonly (() => void)[] = [
+    () => node.kill(),
+    () => broker.kill(),
+    () => (node.process === undefined ? node.start() : node.process.pause(random.between(100, 8_000))),
+    () => (broker.process === undefined ? broker.start() : broker.process.pause(random.between(100, 8_000))),
+    () => {
+      node.isCut = !node.isCut;
+    },
+    () => way?.forEach(([from, to]) => peers.cut(from, to)),
+    () => way?.forEach(([from, to]) => peers.heal(from, to)),
+    () => [...peers.links].forEach((link) => random.chance(0.5) && link.reset()),
+    () => Object.assign(peers.faults, { resetRatio: 0.02, silenceRatio: 0.005, refuseRatio: 0.2, delayMs: [0.1, 200] }),
+    () => Object.assign(peers.faults, HEALTHY_PEERS),
+    () => Object.assign(bucket.faults, { unknownRatio: 0.2, unknownAfterMs: [50, 3_000], lateMs: [100, 20_000] }),
+    () => Object.assign(bucket.faults, HEALTHY_OBJECT_STORE),
+  ];
+  random.pick(ways)();
+}
