@@ -86,7 +86,7 @@ explain_failure() {
   if grep -qE 'ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|FETCH_ERROR' "$1"; then
     fail "npm cannot reach its registry, $(npm config get registry). Check the network or the proxy, then run this again."
   fi
-  if grep -q ENOSPC "$1"; then fail "no space left for $root/node_modules (about 500 MB)."; fi
+  if grep -q ENOSPC "$1"; then fail "no space left for $root/node_modules (about 700 MB)."; fi
   fail 'npm ci failed, see above.'
 }
 

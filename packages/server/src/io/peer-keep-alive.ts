@@ -1,23 +1,35 @@
 import type { Clock, Timer } from "./clock.ts";
-import { PINGS_MISSED_MAX } from "./peer-limits.ts";
+import { PINGS_MISSED_BUSY_MAX, PINGS_MISSED_MAX } from "./peer-limits.ts";
+
+/** What a connection lets its keep-alive see and do. */
+export type PingedLine = Readonly<{
+  /** Sends a ping; `answered` is called when the answer comes. */
+  ping: (answered: () => void) => void;
+  /** Bytes of messages that have arrived: whoever sends is not silent, even when its answer waits behind them. */
+  receivedBytes: () => number;
+  /** Bytes of messages that wait to be sent: a ping waits behind them. */
+  pendingBytes: () => number;
+  /** Called once. */
+  silent: () => void;
+}>;
 
 /** Pings a peer at every tick, measures the round trip, and says when the peer is silent. */
 export class PeerKeepAlive {
   readonly #clock: Clock;
   readonly #pingMs: number;
-  /** Sends a ping; what it is given is called when the answer comes. */
-  readonly #ping: (answered: () => void) => void;
-  readonly #onSilent: () => void;
+  readonly #line: PingedLine;
   #timer: Timer;
-  #waiting = false;
+  #isWaiting = false;
   #missed = 0;
+  /** More was on its way than a small message, so that the ping may take long. */
+  #wasBusy = false;
+  #receivedBytes = 0;
   #rttMs: number | undefined;
 
-  constructor(clock: Clock, pingMs: number, ping: (answered: () => void) => void, onSilent: () => void) {
+  constructor(clock: Clock, pingMs: number, line: PingedLine) {
     this.#clock = clock;
     this.#pingMs = pingMs;
-    this.#ping = ping;
-    this.#onSilent = onSilent;
+    this.#line = line;
     this.#timer = clock.after(pingMs, () => this.#tick());
   }
 
@@ -32,19 +44,29 @@ export class PeerKeepAlive {
 
   #tick(): void {
     this.#timer = this.#clock.after(this.#pingMs, () => this.#tick());
-    if (!this.#waiting) return this.#sendPing();
-    this.#missed += 1;
-    if (this.#missed < PINGS_MISSED_MAX) return;
+    const hasSpoken = this.#look();
+    if (!this.#isWaiting) return this.#sendPing();
+    this.#missed = hasSpoken ? 0 : this.#missed + 1;
+    if (this.#missed < (this.#wasBusy ? PINGS_MISSED_BUSY_MAX : PINGS_MISSED_MAX)) return;
     this.stop();
-    this.#onSilent();
+    this.#line.silent();
+  }
+
+  /** Whether the peer has sent anything since the last tick. */
+  #look(): boolean {
+    if (this.#line.pendingBytes() > 0) this.#wasBusy = true;
+    const before = this.#receivedBytes;
+    this.#receivedBytes = this.#line.receivedBytes();
+    return this.#receivedBytes > before;
   }
 
   #sendPing(): void {
     const sentAtMs = this.#clock.monotonicMs();
-    this.#waiting = true;
+    this.#isWaiting = true;
     this.#missed = 0;
-    this.#ping(() => {
-      this.#waiting = false;
+    this.#line.ping(() => {
+      this.#isWaiting = false;
+      this.#wasBusy = false;
       this.#rttMs = this.#clock.monotonicMs() - sentAtMs;
     });
   }

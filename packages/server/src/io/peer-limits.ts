@@ -19,7 +19,7 @@ export type PeerLimits = Readonly<{
   firstBytesMs: number;
   /** The longest a call may take, whatever its caller says. */
   callMsMax: number;
-  /** Between two pings; a connection is cut when a ping is still unanswered at the second tick after it. */
+  /** Between two pings; a connection is cut when a ping is still unanswered at the second tick after it (the tenth when much pends). */
   pingMs: number;
 }>;
 
@@ -38,6 +38,9 @@ export const PEER_LIMITS: PeerLimits = {
 
 /** Unanswered ticks after which a connection is cut. Ticks, not time: who stood still does not blame its peer for it. */
 export const PINGS_MISSED_MAX = 2;
+
+/** The same while large messages wait to be sent: on a slow line a ping waits behind them. */
+export const PINGS_MISSED_BUSY_MAX = 10;
 
 /** Of a refusal's text that travels; the rest is cut off. */
 export const PEER_ERROR_TEXT_CHARS_MAX = 1_000;

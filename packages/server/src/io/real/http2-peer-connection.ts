@@ -4,13 +4,13 @@ import type { Clock } from "../clock.ts";
 import type { Address } from "../network.ts";
 import { callOver } from "../peer-call.ts";
 import { PeerError } from "../peer-error.ts";
-import { PeerKeepAlive } from "../peer-keep-alive.ts";
+import { PeerKeepAlive, type PingedLine } from "../peer-keep-alive.ts";
 import type { PeerLimits } from "../peer-limits.ts";
 import type { PeerConnection, PeerIdentity, PeerMessage, PeerStream, StreamHandler } from "../peer-transport.ts";
 import { refusedStream } from "../refused-stream.ts";
 import { formatTimeout } from "./grpc-framing.ts";
 import { CalledStream } from "./http2-called-stream.ts";
-import type { PeerStreamParts } from "./http2-peer-stream.ts";
+import type { PeerByteCounts, PeerStreamParts } from "./http2-peer-stream.ts";
 
 /** The calling side of one HTTP/2 session. */
 export class Http2PeerConnection implements PeerConnection {
@@ -26,11 +26,11 @@ export class Http2PeerConnection implements PeerConnection {
   constructor(clock: Clock, limits: PeerLimits, session: http2.ClientHttp2Session, to: Address) {
     this.#session = session;
     this.peer = { address: to, name: certifiedName(session) };
-    const counts = { sentBytes: 0, receivedBytes: 0 };
+    const counts = { sentBytes: 0, receivedBytes: 0, pendingBytes: 0 };
     const isConnectionLost = (): boolean => session.closed || session.destroyed;
     this.#parts = { clock, limits, peer: this.peer, counts, budget: undefined, isConnectionLost };
     session.setLocalWindowSize(limits.windowBytes);
-    this.#keepAlive = new PeerKeepAlive(clock, limits.pingMs, pinger(session), () => session.destroy());
+    this.#keepAlive = new PeerKeepAlive(clock, limits.pingMs, pingedLine(session, counts));
     session.once("goaway", () => session.destroy());
     session.once("close", () => this.#closed());
   }
@@ -97,13 +97,18 @@ export class Http2PeerConnection implements PeerConnection {
   }
 }
 
-/** Sends one ping of HTTP/2. */
-export function pinger(session: http2.Http2Session): (answered: () => void) => void {
-  return (answered) => {
-    if (session.destroyed) return;
-    session.ping((error) => {
-      if (error === null) answered();
-    });
+/** Pings of HTTP/2; a silent session is destroyed. */
+export function pingedLine(session: http2.Http2Session, counts: PeerByteCounts): PingedLine {
+  return {
+    ping: (answered) => {
+      if (session.destroyed) return;
+      session.ping((error) => {
+        if (error === null) answered();
+      });
+    },
+    receivedBytes: () => counts.receivedBytes,
+    pendingBytes: () => counts.pendingBytes,
+    silent: () => session.destroy(),
   };
 }
 

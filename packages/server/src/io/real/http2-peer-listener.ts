@@ -8,7 +8,7 @@ import { PeerKeepAlive } from "../peer-keep-alive.ts";
 import type { PeerLimits } from "../peer-limits.ts";
 import type { PeerListener, PeerServices, PeerStream, PeerStreamReader, StreamHandler } from "../peer-transport.ts";
 import { parseTimeout } from "./grpc-framing.ts";
-import { certifiedName, pinger } from "./http2-peer-connection.ts";
+import { certifiedName, pingedLine } from "./http2-peer-connection.ts";
 import type { PeerStreamParts } from "./http2-peer-stream.ts";
 import { ServedStream } from "./http2-served-stream.ts";
 import { LISTEN_BACKLOG, PEER_HEADER_BYTES_MAX, PEER_RESETS_PER_SECOND_MAX, PEER_SESSION_MEMORY_MB } from "./limits.ts";
@@ -97,7 +97,8 @@ function serveSession(
   const cut = (): void => session.destroy();
   const firstBytes = clock.after(limits.firstBytesMs, cut);
   session.once("remoteSettings", () => firstBytes.cancel());
-  const keepAlive = new PeerKeepAlive(clock, limits.pingMs, pinger(session), cut);
+  const counts = { sentBytes: 0, receivedBytes: 0, pendingBytes: 0 };
+  const keepAlive = new PeerKeepAlive(clock, limits.pingMs, pingedLine(session, counts));
   session.on("error", () => {});
   session.once("close", () => {
     firstBytes.cancel();
@@ -106,7 +107,7 @@ function serveSession(
   const { remoteAddress, remotePort } = session.socket;
   const peer = { address: { host: remoteAddress ?? "", port: remotePort ?? 0 }, name: certifiedName(session) };
   const isConnectionLost = (): boolean => session.closed || session.destroyed;
-  const parts: PeerStreamParts = { clock, limits, peer, counts: { sentBytes: 0, receivedBytes: 0 }, budget, isConnectionLost };
+  const parts: PeerStreamParts = { clock, limits, peer, counts, budget, isConnectionLost };
   session.on("stream", (stream, headers) => serveStream(stream, headers, parts, services, budget));
 }
 

@@ -7,12 +7,15 @@ import type { PeerLimits } from "../peer-limits.ts";
 import type { PeerIdentity, PeerMessage, PeerStream, PeerStreamReader } from "../peer-transport.ts";
 import { framed, MessageSplitter, messageBytes, PREFIX_BYTES } from "./grpc-framing.ts";
 
+/** Of all streams of a connection. */
+export type PeerByteCounts = { sentBytes: number; receivedBytes: number; pendingBytes: number };
+
 /** What the streams of a connection share. */
 export type PeerStreamParts = Readonly<{
   clock: Clock;
   limits: PeerLimits;
   peer: PeerIdentity;
-  counts: { sentBytes: number; receivedBytes: number };
+  counts: PeerByteCounts;
   /** Of what arrives and is not whole; undefined: only the message's limit counts. */
   budget: PeerBudget | undefined;
   /** A stream that closes because of this says nothing about itself. */
@@ -146,6 +149,7 @@ export abstract class Http2PeerStream implements PeerStream {
 
   #stop(): void {
     this.#isOver = true;
+    this.parts.counts.pendingBytes -= this.#pendingBytes;
     this.#pendingBytes = 0;
     this.#deadline?.cancel();
     this.#budget(0);
@@ -153,6 +157,7 @@ export abstract class Http2PeerStream implements PeerStream {
 
   #write(pieces: readonly Uint8Array[], bytes: number): void {
     this.#pendingBytes += bytes;
+    this.parts.counts.pendingBytes += bytes;
     this.parts.counts.sentBytes += bytes;
     const last = pieces.length - 1;
     this.raw.cork();
@@ -163,6 +168,7 @@ export abstract class Http2PeerStream implements PeerStream {
   #written(bytes: number): void {
     if (this.#isOver) return;
     this.#pendingBytes -= bytes;
+    this.parts.counts.pendingBytes -= bytes;
     if (this.#pendingBytes === 0) this.#reader?.drained();
   }
 

@@ -163,14 +163,15 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
       const all = await setup(peers, {
         Hang: async (_, serving) => {
           served = serving;
-          await peers.waitMs(300);
+          await peers.waitMs(600);
           return [];
         },
       });
-      await rejects(all.connection.call(call("Hang"), message(1), 50), { code: "deadline", mayHaveRun: true });
+      await all.connection.call(call("Echo"), message(1), 10_000);
+      await rejects(all.connection.call(call("Hang"), message(1), 200), { code: "deadline", mayHaveRun: true });
       await peers.waitMs(100);
       equal(served?.isOver, true);
-      await peers.waitMs(300);
+      await peers.waitMs(400);
       await done(all);
     },
   },
@@ -307,10 +308,11 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
     name: "a stream ends by its deadline on both sides",
     async run(peers) {
       const all = await setup(peers);
-      const here = opened(all.connection, 60);
+      await all.connection.call(call("Echo"), message(1), 10_000);
+      const here = opened(all.connection, 200);
       here.stream.send(message(1));
       const there = await all.ends.next();
-      await peers.waitMs(400);
+      await peers.waitMs(600);
       deepEqual(
         here.closings.map((error) => error?.code),
         ["deadline"],
@@ -504,11 +506,11 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
   },
   {
     name: "a peer that falls silent is cut on both sides, though nobody sends anything",
-    limits: { pingMs: 40 },
+    limits: { pingMs: 100 },
     async run(peers) {
       const all = await setup(peers);
       const { here, there } = await pair(all);
-      await peers.waitMs(400);
+      await peers.waitMs(700);
       equal(here.closings.length + there.closings.length, 0, "pings that are answered cut nothing");
       ok((all.connection.rttMs ?? -1) >= 0);
       peers.silence();

@@ -15,7 +15,7 @@ abstract class SimPeerEnd implements PeerLinkEnd {
   readonly process: SimProcess;
   readonly host: string;
   readonly peer: PeerIdentity;
-  readonly counts = { sentBytes: 0, receivedBytes: 0 };
+  readonly counts = { sentBytes: 0, receivedBytes: 0, pendingBytes: 0 };
   protected readonly limits: PeerLimits;
   protected readonly streams = new Map<number, SimPeerStream>();
   protected readonly keepAlive: PeerKeepAlive;
@@ -32,7 +32,12 @@ abstract class SimPeerEnd implements PeerLinkEnd {
       this.#answered = answered;
       this.write({ kind: "ping" });
     };
-    this.keepAlive = new PeerKeepAlive(process.clock, limits.pingMs, ping, () => this.cut());
+    this.keepAlive = new PeerKeepAlive(process.clock, limits.pingMs, {
+      ping,
+      receivedBytes: () => this.counts.receivedBytes,
+      pendingBytes: () => this.counts.pendingBytes,
+      silent: () => this.cut(),
+    });
   }
 
   protected abstract opened(id: number, path: string, deadlineMs: number | undefined): void;

@@ -16,7 +16,7 @@ export type SimStreamParts = Readonly<{
   process: SimProcess;
   limits: PeerLimits;
   peer: PeerIdentity;
-  counts: { sentBytes: number; receivedBytes: number };
+  counts: { sentBytes: number; receivedBytes: number; pendingBytes: number };
   /** Of the serving side; the calling side has none. */
   budget: PeerBudget | undefined;
   write: (frame: PeerFrame) => void;
@@ -74,7 +74,7 @@ export class SimPeerStream implements PeerStream {
     if (this.#pendingBytes > 0 && this.#pendingBytes + bytes.length > pendingBytesMax)
       throw new PeerError("overloaded", `${this.#pendingBytes} bytes pend`);
     this.#outgoing.push({ message, bytes: bytes.length, sum: crc32c(bytes) });
-    this.#pendingBytes += bytes.length + PREFIX_BYTES;
+    this.#pend(bytes.length + PREFIX_BYTES);
     this.#parts.counts.sentBytes += bytes.length + PREFIX_BYTES;
     this.#flushLater();
   }
@@ -186,12 +186,12 @@ export class SimPeerStream implements PeerStream {
     assert(crc32c(copy) === sum, "a message changed while it was pending");
     this.#untakenBytes += bytes;
     this.#heldBackBytes = Math.max(0, bytes - this.#parts.limits.windowBytes);
-    this.#pendingBytes -= bytes + PREFIX_BYTES - this.#heldBackBytes;
+    this.#pend(this.#heldBackBytes - bytes - PREFIX_BYTES);
     this.#parts.write({ kind: "message", stream: this.#parts.id, bytes: copy });
   }
 
   #passHeldBack(): void {
-    this.#pendingBytes -= this.#heldBackBytes;
+    this.#pend(-this.#heldBackBytes);
     this.#heldBackBytes = 0;
   }
 
@@ -218,9 +218,14 @@ export class SimPeerStream implements PeerStream {
     this.#reader?.closed(error);
   }
 
+  #pend(bytes: number): void {
+    this.#pendingBytes += bytes;
+    this.#parts.counts.pendingBytes += bytes;
+  }
+
   #stop(): void {
     this.#isOver = true;
-    this.#pendingBytes = 0;
+    this.#pend(-this.#pendingBytes);
     this.#outgoing = [];
     for (const one of this.#incoming) if ("bytes" in one) this.#parts.budget?.give(one.bytes.byteLength);
     this.#incoming = [];
