@@ -4,7 +4,7 @@ import type { PeerMessage } from "../io/peer-transport.ts";
 import { SimRandom } from "../testing/sim-io/random.ts";
 import { decodeMessage, encodeMessage, encodeWithPayload } from "./messages.ts";
 import { SnapshotPiece } from "./proto/common/metadata.ts";
-import { BrokerMessage, ControllerMessage } from "./proto/controller/broker.ts";
+import { BrokerMessage, ControllerMessage, SnapshotRequest } from "./proto/controller/broker.ts";
 
 const bytesOf = (message: PeerMessage): Buffer => Buffer.concat(message);
 
@@ -86,8 +86,8 @@ test("fields of a newer version are passed over", () => {
 test("what is damaged is refused, or is another message; nothing else happens", () => {
   const malformed = { name: "QueueError", code: "MALFORMED_FRAME" };
   throws(() => decodeMessage(BrokerMessage, Uint8Array.of(0x0a, 0x05, 1)), malformed);
-  throws(() => decodeMessage(BrokerMessage, Buffer.from("08ffffffffffffffff7f", "hex")), malformed, "beyond 2^53");
-  throws(() => decodeMessage(BrokerMessage, Uint8Array.of(0, 8, 1)), malformed);
+  throws(() => decodeMessage(SnapshotRequest, Buffer.from("08ffffffffffffffff7f", "hex")), malformed, "beyond 2^53");
+  throws(() => decodeMessage(SnapshotRequest, Uint8Array.of(0, 8, 1)), malformed);
   const whole = bytesOf(encodeMessage(BrokerMessage, REGISTER));
   const random = new SimRandom(1);
   for (let round = 0; round < 20_000; round++) {
