@@ -46,6 +46,9 @@ export type ControllerLinkParts = Readonly<{
   fatal(error: Error): void;
 }>;
 
+/** Refusals that no repetition changes: this process is not the one that should be the broker here. */
+const FOR_GOOD: ReadonlySet<ErrorCode> = new Set(["START_REFUSED", "NEWER_FORMAT"]);
+
 /** A broker's end of its session: has the log of the cluster applied here, and commands put into it. Goes from controller to controller. */
 export class ControllerLink implements Commands {
   readonly #parts: ControllerLinkParts;
@@ -181,12 +184,19 @@ export class ControllerLink implements Commands {
       case "answered":
         return this.#answered(kind.value);
       case "refused":
-        return this.#parts.fatal(refusalOf(kind.value.refusal));
+        return this.#refused(refusalOf(kind.value.refusal));
       case "snapshotNeeded":
         return this.#parts.fatal(new QueueError("START_REFUSED", "the metadata went on without this broker for too long: start it again"));
       default:
         this.#stream?.cancel(); // another one leads, or newer software says what this one does not know
     }
+  }
+
+  /** For good, or the next attempt may go better. */
+  #refused(error: QueueError): void {
+    if (FOR_GOOD.has(error.code)) return this.#parts.fatal(error);
+    this.#parts.logger.warn("the controller does not accept this broker; asked again", { code: error.code, reason: error.message });
+    this.#stream?.cancel();
   }
 
   #accepted({ brokerEpoch, controllerEpoch }: Registered): void {

@@ -2,6 +2,7 @@ import { QueueError } from "../../base/errors.ts";
 import { checkCommand } from "../../cluster/command-codec.ts";
 import type { Command } from "../../cluster/commands.ts";
 import { nextTurn } from "../../io/clock.ts";
+import { PeerError } from "../../io/peer-error.ts";
 import type { PeerStream, PeerStreamReader } from "../../io/peer-transport.ts";
 import type { LogEntry } from "../../metadata-log/metadata-log.ts";
 import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
@@ -167,8 +168,15 @@ export class ServedSession implements PeerStreamReader {
     return [];
   }
 
+  /** A broker that takes nothing is cut off, and begins anew. */
   #say(kind: Word): void {
-    if (!this.#isOver) this.#stream.send(encodeMessage(ControllerMessage, { kind }));
+    if (this.#isOver) return;
+    try {
+      this.#stream.send(encodeMessage(ControllerMessage, { kind }));
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      this.#stream.cancel();
+    }
   }
 
   #refuse(error: unknown): void {

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
+import { QueueError } from "../../base/errors.ts";
 import { stateHash } from "../../cluster/state-hash.ts";
 import { BrokerNode } from "../../testing/broker-node.ts";
 import { ControllerCluster } from "../../testing/controller-cluster.ts";
@@ -194,6 +195,22 @@ test("a broker may not claim, fence, or speak for another", async () => {
   await rejects(settle(controller.submit({ kind: "claim-controller", holder: "me", controllerEpoch: 9 })), refused);
   equal(controller.state.brokers.get(2)?.fenced, false);
 });
+
+test("a controller that cannot register anybody at the moment is asked again", async () => {
+  const world = new World(10);
+  await world.settled();
+  for (const { service } of world.controllers.nodes)
+    Object.assign(must(service, "service").parts.controller, { registerBroker: overloaded });
+  const broker = world.broker(1);
+  broker.kill();
+  broker.start();
+  await world.pass(3_000);
+  equal(broker.endedBy, undefined);
+  for (const { service } of world.controllers.nodes) Reflect.deleteProperty(must(service, "service").parts.controller, "registerBroker");
+  await world.settled();
+});
+
+const overloaded = () => Promise.reject(new QueueError("OVERLOADED", "too many changes of metadata are waiting"));
 
 test("without any controller a command waits, then its caller is told that nothing was done", async () => {
   const world = new World(8);
