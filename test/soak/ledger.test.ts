@@ -41,9 +41,10 @@ test("a value belongs to its place and offset", () => {
   equal(isValueAt("t.0", 7, null), false);
 });
 
-test("a value does not shrink to nothing", () => {
+test("values do not shrink to nothing, alone and together", () => {
   for (const offset of [0, 7, 1_000_000]) {
     const value = valueAt("t.0", offset);
-    ok(gzipSync(value).byteLength > value.byteLength * 0.7);
+    const batch = Buffer.concat([0, 1, 2, 3].map((n) => valueAt("t.0", offset + n)));
+    for (const bytes of [value, batch]) ok(gzipSync(bytes).byteLength > bytes.byteLength * 0.7);
   }
 });

@@ -80,10 +80,12 @@ const LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-
 const NOISE = noise(96_000);
 const VALUE_BYTES_MIN = 2_000;
 const VALUE_BYTES_MAX = 8_000;
+/** From one value to the next: those of a batch have nothing in common. */
+const WINDOW_STEP = 8_209;
 
 /** `topic.partition.offset ` and noise. Of different lengths. */
 export function valueAt(place: string, offset: number): Buffer {
-  const from = Math.imul(offset, 977) % (NOISE.length - VALUE_BYTES_MAX);
+  const from = Math.imul(offset, WINDOW_STEP) % (NOISE.length - VALUE_BYTES_MAX);
   const bytes = VALUE_BYTES_MIN + ((offset * 613) % (VALUE_BYTES_MAX - VALUE_BYTES_MIN));
   return Buffer.concat([Buffer.from(`${place}.${offset} `), NOISE.subarray(Math.abs(from), Math.abs(from) + bytes)]);
 }
