@@ -26,8 +26,14 @@ export type Section = Readonly<{ key: string; range: ObjectRange; index: Section
 /** Free memory that is kept for the next reads, beside what the cache holds. */
 const FREE_MEMORY_RATIO = 1 / 4;
 
-/** What a section index takes in memory, as a multiple of its encoding (a list of small objects for holes and epochs). */
+/** What a section index takes in memory: its objects and its place in the cache, and a multiple of its encoding (lists of small objects). */
+const INDEX_MEMORY_BYTES = 1_280;
 const INDEX_MEMORY_FACTOR = 2;
+
+/** What a section index counts for in the cache; most have one block, and weigh many times their encoding. */
+export function indexMemoryBytes(encodedBytes: number): number {
+  return INDEX_MEMORY_BYTES + encodedBytes * INDEX_MEMORY_FACTOR;
+}
 
 /** Names object, partition and range in messages. */
 export function placeOf(key: string, range: ObjectRange): string {
@@ -76,7 +82,7 @@ export class BlockCache {
     const key = objectKey(this.#clusterId, identity.object, "records");
     const name = `${key}@${range.position}`;
     const where = placeOf(key, range);
-    const bytes = range.indexBytes * INDEX_MEMORY_FACTOR;
+    const bytes = indexMemoryBytes(range.indexBytes);
     const index = this.#indexes.getOrLoad(name, bytes, () => this.#readIndex(key, range, identity, where));
     if (index instanceof Promise) return index.then((arrived) => ({ key, range, index: arrived, where }));
     return { key, range, index, where };

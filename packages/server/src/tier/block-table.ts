@@ -3,50 +3,50 @@ import { assert } from "../base/assert.ts";
 /** What a section index says of one data block. Offsets: first, and exclusive end. */
 export type BlockEntry = Readonly<{ firstOffset: number; endOffset: number; maxTimestampMs: number; bytes: number; crc: number }>;
 
-/** The data blocks of one section, ascending, as columns. A block is named by its number. */
+const COLUMNS = 5;
+/** Behind the positions. */
+const [FIRST, END, MAX_TIMESTAMP, CRC] = [1, 2, 3, 4];
+
+/**
+ * The data blocks of one section, ascending, as columns. A block is named by its number. All columns share one array: most
+ * sections have one block, and an array by itself weighs more than what it holds.
+ */
 export class BlockTable {
   readonly count: number;
-  readonly #firstOffsets: Float64Array;
-  readonly #endOffsets: Float64Array;
-  readonly #maxTimestampsMs: Float64Array;
-  /** Positions from the section's start; one more than there are blocks. */
-  readonly #positions: Float64Array;
-  readonly #crcs: Uint32Array;
+  /** Positions from the section's start, one more than there are blocks; then first offsets, end offsets, timestamps, checksums. */
+  readonly #columns: Float64Array;
 
   constructor(count: number) {
     this.count = count;
-    this.#firstOffsets = new Float64Array(count);
-    this.#endOffsets = new Float64Array(count);
-    this.#maxTimestampsMs = new Float64Array(count);
-    this.#positions = new Float64Array(count + 1);
-    this.#crcs = new Uint32Array(count);
+    this.#columns = new Float64Array(COLUMNS * count + 1);
   }
 
   /** In order of the numbers. */
   set(block: number, entry: BlockEntry): void {
-    this.#firstOffsets[block] = entry.firstOffset;
-    this.#endOffsets[block] = entry.endOffset;
-    this.#maxTimestampsMs[block] = entry.maxTimestampMs;
-    this.#positions[block + 1] = this.position(block) + entry.bytes;
-    this.#crcs[block] = entry.crc;
+    this.#columns[block + 1] = this.position(block) + entry.bytes;
+    this.#columns[this.#at(FIRST, block)] = entry.firstOffset;
+    this.#columns[this.#at(END, block)] = entry.endOffset;
+    this.#columns[this.#at(MAX_TIMESTAMP, block)] = entry.maxTimestampMs;
+    this.#columns[this.#at(CRC, block)] = entry.crc;
   }
 
   firstOffset(block: number): number {
-    return at(this.#firstOffsets, block);
+    return this.#columns[this.#at(FIRST, block)] as number;
   }
 
   /** Exclusive. */
   endOffset(block: number): number {
-    return at(this.#endOffsets, block);
+    return this.#columns[this.#at(END, block)] as number;
   }
 
   maxTimestampMs(block: number): number {
-    return at(this.#maxTimestampsMs, block);
+    return this.#columns[this.#at(MAX_TIMESTAMP, block)] as number;
   }
 
   /** Bytes from the section's start to the block's; for `count`, to the end of the data. */
   position(block: number): number {
-    return at(this.#positions, block);
+    assert(block >= 0 && block <= this.count, `there is no block ${block}`);
+    return this.#columns[block] as number;
   }
 
   bytes(block: number): number {
@@ -54,7 +54,7 @@ export class BlockTable {
   }
 
   crc(block: number): number {
-    return at(this.#crcs, block);
+    return this.#columns[this.#at(CRC, block)] as number;
   }
 
   get dataBytes(): number {
@@ -82,10 +82,9 @@ export class BlockTable {
       crc: this.crc(block),
     };
   }
-}
 
-function at(column: Float64Array | Uint32Array, block: number): number {
-  const value = column[block];
-  assert(value !== undefined, `there is no block ${block}`);
-  return value;
+  #at(column: number, block: number): number {
+    assert(block >= 0 && block < this.count, `there is no block ${block}`);
+    return 1 + column * this.count + block;
+  }
 }
