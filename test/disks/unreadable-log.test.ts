@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { API } from "@tidemq/client/apis.ts";
 import { Wire } from "../clients/wire.ts";
+import { NumberedLog } from "../process/numbered-log.ts";
+import { type RefusedError, ServerProcess, temporaryFolder, tidemq, until } from "../process/server-process.ts";
 import { DiskFaults, WITHOUT_FAULTS } from "./disk-faults.ts";
-import { NumberedLog } from "./numbered-log.ts";
-import { type RefusedError, ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

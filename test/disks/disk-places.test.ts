@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { createTopic } from "../clients/calls.ts";
 import { Wire } from "../clients/wire.ts";
+import { NumberedLog } from "../process/numbered-log.ts";
+import { type RefusedError, ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
 import { DiskFaults, WITHOUT_FAULTS } from "./disk-faults.ts";
-import { NumberedLog } from "./numbered-log.ts";
-import { type RefusedError, ServerProcess, temporaryFolder, until } from "./server-process.ts";
 import { DeviceMount, SmallMount, WITHOUT_DEVICE, WITHOUT_MOUNT } from "./small-mount.ts";
 
 const KiB = 1024;
