@@ -1,6 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
 import { ControllerCluster, type ControllerNode } from "../testing/controller-cluster.ts";
 import type { Controller } from "./controller.ts";
 import { SESSION_MS } from "./limits.ts";
@@ -94,6 +95,22 @@ test("a process that is known to be dead is fenced at once; its successor is not
   fencing.died(2, epoch);
   await speak(all, [1, 2], 4_000);
   deepEqual(fenced(controller), []);
+});
+
+test("fencing that fails is tried again, not all the time", async () => {
+  const all = await cluster();
+  const { controller } = parts(leader(all));
+  let tries = 0;
+  const failing = (): Promise<never> => {
+    tries += 1;
+    return Promise.reject(new QueueError("OVERLOADED", "too many changes of metadata are waiting"));
+  };
+  Object.assign(controller, { fenceBroker: failing });
+  await speak(all, [1], SESSION_MS + 4_000);
+  ok(tries > 3 && tries < 12, `${tries} tries`);
+  Reflect.deleteProperty(controller, "fenceBroker");
+  await speak(all, [1], 1_200);
+  deepEqual(fenced(controller), [2]);
 });
 
 test("a controller that slept through another's claim fences nobody with what it did not hear", async () => {

@@ -3,7 +3,7 @@ import type { Log } from "../telemetry/log.ts";
 import { type BrokerLoad, BrokerSessions } from "./broker-sessions.ts";
 import type { Controller } from "./controller.ts";
 import type { Leadership } from "./leadership.ts";
-import { SESSION_MS } from "./limits.ts";
+import { FENCE_RETRY_MS, SESSION_MS } from "./limits.ts";
 
 export type BrokerFencingParts = Readonly<{ controller: Controller; leadership: Leadership; clock: Clock; logger: Log }>;
 
@@ -14,6 +14,8 @@ export class BrokerFencing {
   readonly #fencing = new Set<number>();
   readonly #stopListening: () => void;
   #timer: Timer | undefined;
+  /** After an attempt that failed. */
+  #notBeforeMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(parts: BrokerFencingParts) {
@@ -58,7 +60,7 @@ export class BrokerFencing {
     this.#timer = undefined;
     if (this.#stopped) return;
     const { clock, controller } = this.#parts;
-    const nextMs = this.#sessions.nextMs(controller.state.brokers.values());
+    const nextMs = Math.max(this.#notBeforeMs, this.#sessions.nextMs(controller.state.brokers.values()));
     if (Number.isFinite(nextMs)) this.#timer = clock.after(Math.max(0, nextMs - clock.monotonicMs()), () => this.#look());
   }
 
@@ -73,11 +75,12 @@ export class BrokerFencing {
   async #fence(broker: number, brokerEpoch: number): Promise<void> {
     if (this.#fencing.has(broker)) return;
     this.#fencing.add(broker);
-    const { controller, logger } = this.#parts;
+    const { controller, clock, logger } = this.#parts;
     try {
       const partitions = await controller.fenceBroker(broker, brokerEpoch);
       logger.warn("a broker is not heard any more and leads nothing from now on", { broker, brokerEpoch, partitions });
     } catch (error) {
+      this.#notBeforeMs = clock.monotonicMs() + FENCE_RETRY_MS;
       logger.info("a broker that is not heard was not fenced", { broker, brokerEpoch, reason: (error as Error).message });
     } finally {
       this.#fencing.delete(broker);

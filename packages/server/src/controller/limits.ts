@@ -40,6 +40,9 @@ export const LEASE_READ_MS = LEASE_MIN_MS / 4;
 /** A broker of which nothing was heard for so long is fenced. */
 export const SESSION_MS = 2_000;
 
+/** Wait before fencing that failed is tried again. */
+export const FENCE_RETRY_MS = 500;
+
 /** How often a broker says that it lives. */
 export const HEARTBEAT_MS = 400;
 
