@@ -4,9 +4,9 @@ import { equal, match } from "node:assert/strict";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SmallMount, WITHOUT_MOUNT } from "../disks/small-mount.ts";
-import { NumberedLog } from "./numbered-log.ts";
-import { ServerProcess, temporaryFolder, until } from "./server-process.ts";
+import { NumberedLog } from "../process/numbered-log.ts";
+import { ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
+import { SmallMount, WITHOUT_MOUNT } from "./small-mount.ts";
 
 const KiB = 1024;
 /** Small uploads, soon. */
