@@ -1,6 +1,8 @@
 import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
 import fc from "fast-check";
 import { otlpMetrics } from "../testing/otlp-encoder.ts";
@@ -36,6 +38,24 @@ test("a client's own attributes stand in front; other kinds are counted, and so 
 test("long texts are cut", () => {
   const { points } = decodeMetrics(otlpMetrics([{ name: "n".repeat(5000), value: 1, attributes: { a: "v".repeat(5000) } }]));
   deepEqual([points[0]?.name.length, points[0]?.attributes.length], [256, 512]);
+});
+
+test("what was cut off a text is not kept in memory with the rest", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  const pushes = 50;
+  const pushed = otlpMetrics([{ name: "n".repeat(900_000), value: 1 }]);
+  collect();
+  const beforeBytes = process.memoryUsage().heapUsed;
+  const kept = Array.from({ length: pushes }, () => decodeMetrics(pushed));
+  collect();
+  const keptBytes = process.memoryUsage().heapUsed - beforeBytes;
+  ok(keptBytes < 5_000_000, `${keptBytes} bytes for ${kept.length} short names`);
+});
+
+test("a character across the cut does not change what is before it", () => {
+  const { points } = decodeMetrics(otlpMetrics([{ name: `n${"\u20ac".repeat(300)}`, value: 1 }]));
+  equal(points[0]?.name, `n${"\u20ac".repeat(255)}`);
 });
 
 test("fuzz: changed or shortened bytes are refused or read, nothing else", () => {

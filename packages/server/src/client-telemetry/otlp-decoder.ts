@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ATTRIBUTES_LENGTH_MAX, ATTRIBUTES_MAX, NAME_LENGTH_MAX, POINTS_MAX } from "./limits.ts";
 
@@ -47,6 +48,8 @@ const INT = tag(3, VARINT);
 const DOUBLE = tag(4, FIXED64);
 
 const VARINT_BYTES_MAX = 10;
+/** Of one of the 16-bit units in which the length of a string counts. */
+const UTF8_BYTES_MAX = 3;
 
 /** @throws {ProtocolError} MALFORMED */
 export function decodeMetrics(bytes: Uint8Array): DecodedMetrics {
@@ -99,7 +102,7 @@ function metric(reader: ByteReader, ownText: string, found: Found): void {
     return true;
   };
   nested(reader, (field) => {
-    if (field === METRIC_NAME) name = text(reader).slice(0, NAME_LENGTH_MAX);
+    if (field === METRIC_NAME) name = text(reader, NAME_LENGTH_MAX);
     else if (field === GAUGE || field === SUM) nested(reader, numbers);
     else if (OTHER_KINDS.has(field)) return passOver(found);
     else return false;
@@ -147,10 +150,10 @@ function keyValue(reader: ByteReader): string {
   let key = "";
   let value = "";
   nested(reader, (field) => {
-    if (field === KEY) key = text(reader);
+    if (field === KEY) key = text(reader, ATTRIBUTES_LENGTH_MAX);
     else if (field === VALUE)
       nested(reader, (kind) => {
-        if (kind === TEXT) value = text(reader);
+        if (kind === TEXT) value = text(reader, ATTRIBUTES_LENGTH_MAX);
         else if (kind === BOOL) value = String(varint(reader) !== 0n);
         else if (kind === INT) value = String(BigInt.asIntN(64, varint(reader)));
         else if (kind === DOUBLE) value = String(fixed64(reader).getFloat64(0, true));
@@ -188,9 +191,11 @@ function skip(reader: ByteReader, wire: number): void {
   else throw reader.malformed(`protobuf wire type ${wire}`);
 }
 
-/** Cut: a longer one is read to its end, but not kept. */
-function text(reader: ByteReader): string {
-  return reader.utf8(reader.uvarint()).slice(0, ATTRIBUTES_LENGTH_MAX);
+/** Cut before it is decoded: what is cut off a string stays in memory with what is kept of it. */
+function text(reader: ByteReader, lengthMax: number): string {
+  const bytes = reader.bytes(reader.uvarint());
+  const kept = Math.min(bytes.byteLength, lengthMax * UTF8_BYTES_MAX);
+  return Buffer.from(bytes.buffer, bytes.byteOffset, kept).toString("utf8").slice(0, lengthMax);
 }
 
 function fixed64(reader: ByteReader): DataView {
