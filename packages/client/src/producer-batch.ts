@@ -48,6 +48,8 @@ export type Stamp = Readonly<{ producerId: number; producerEpoch: number; baseSe
 export class ProducerBatch {
   /** Position among the batches of its partition: the order of sending. */
   order = 0;
+  /** The next batch of the partition comes so much later: room for its own halves, and theirs. */
+  orderSpan = 1;
   readonly createdAtMs: number;
   readonly deadlineMs: number;
   readonly waiters: RecordWaiter[] = [];

@@ -200,8 +200,9 @@ export class PartitionQueue {
 
   #split(batch: ProducerBatch): ProducerBatch[] {
     const [first, second] = batch.halves();
-    first.order = batch.order;
-    second.order = batch.order + 0.5;
+    const orderSpan = batch.orderSpan / 2;
+    Object.assign(first, { order: batch.order, orderSpan });
+    Object.assign(second, { order: batch.order + orderSpan, orderSpan });
     if (batch.stamp !== undefined) {
       first.stamp = batch.stamp;
       second.stamp = { ...batch.stamp, baseSequence: addSequence(batch.stamp.baseSequence, first.recordCount) };

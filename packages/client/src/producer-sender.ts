@@ -308,6 +308,8 @@ export class ProducerSender {
     if (code === ErrorCode.INVALID_PRODUCER_EPOCH) this.#identity.discard();
     const again = batch.isTooLarge || isAboutSequence || (error.kafkaCode === undefined ? error.retriable : isRetriable(code));
     if (!again || this.#stopped) {
+      // Nobody knows whether it is stored: then its numbers must not be another batch's, which would pass for it.
+      if (error.kind === "internal") batch.lastError = error;
       queue.refused(batch);
       this.#ended(queue, batch, error);
       return;

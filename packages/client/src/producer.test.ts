@@ -370,3 +370,72 @@ test("a broker may ask for a pause", async () => {
   await world.run(producer.send({ topic: "t", value: "c" }));
   ok(world.monotonicMs() - beganMs >= 250);
 });
+
+test("whoever closes again waits for the first close: client.close loses nothing that producer.close delivers", async () => {
+  const { world, cluster, client } = scene(QUICK);
+  cluster.createTopic("t", 1);
+  const producer = client.producer({ lingerMs: 60_000 });
+  const sent = producer.send({ topic: "t", value: "a" });
+  void producer.close();
+  await world.run(client.close());
+  equal((await world.run(sent)).offset, 0);
+});
+
+test("abort fails records whose topic is still being looked for; flush and close end after it", async () => {
+  const { world, cluster, client } = scene(QUICK);
+  cluster.createTopic("t", 1);
+  const producer = client.producer({ lingerMs: 60_000 });
+  const held = producer.send({ topic: "t", value: "held" });
+  producer.abort();
+  await rejects(world.run(held), (error: ClientError) => error.code === "CLOSED");
+  equal(producer.bufferedBytes, 0);
+  const other = client.producer({ lingerMs: 60_000 });
+  const lost = other.send({ topic: "t", value: "lost" });
+  await world.pass(100);
+  other.abort();
+  await rejects(lost, (error: ClientError) => error.code === "CLOSED");
+  await world.run(Promise.all([other.flush(), other.close()]));
+});
+
+test("close waits for a batch in doubt, though the one behind it is stored", async () => {
+  const { world, cluster, client } = scene(QUICK);
+  cluster.createTopic("t", 1);
+  const producer = client.producer({ lingerMs: 0 });
+  await world.run(producer.send({ topic: "t", value: "first" }));
+  onProduce(cluster, {
+    1: (request) => {
+      cluster.serve(request);
+      return refusal(request, ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND);
+    },
+  });
+  const inDoubt = producer.send({ topic: "t", value: "in doubt" });
+  await world.pass(0);
+  await world.pass(0);
+  const stored = producer.send({ topic: "t", value: "stored" });
+  await world.run(producer.close());
+  deepEqual(
+    (await Promise.all([inDoubt, stored])).map(({ offset }) => offset),
+    [1, 2],
+  );
+  deepEqual(valuesOf(cluster.log("t", 0)), ["first", "in doubt", "stored"]);
+});
+
+test("the numbers of a batch that may be stored are not given to another, which would pass for it", async () => {
+  const { world, cluster, client } = scene(QUICK);
+  cluster.createTopic("t", 1);
+  const producer = client.producer({ lingerMs: 0 });
+  await world.run(producer.send({ topic: "t", value: "a" }));
+  for (const answer of ["an unknown fault", "an answer without the partition"]) {
+    onProduce(cluster, {
+      1: (request) => {
+        cluster.serve(request);
+        return answer === "an unknown fault"
+          ? refusal(request, ErrorCode.UNKNOWN_SERVER_ERROR)
+          : { answer: { responses: [], throttleTimeMs: 0 } };
+      },
+    });
+    await rejects(world.run(producer.send({ topic: "t", value: answer })), (error: ClientError) => error.kind === "internal");
+    await world.run(producer.send({ topic: "t", value: "next" }));
+  }
+  deepEqual(valuesOf(cluster.log("t", 0)), ["a", "an unknown fault", "next", "an answer without the partition", "next"]);
+});

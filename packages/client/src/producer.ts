@@ -43,6 +43,7 @@ export class Producer {
   #bufferedBytes = 0;
   #roomWaiters: (() => void)[] = [];
   #closed = false;
+  #closing: Promise<void> | undefined;
 
   /** @throws {ClientError} INVALID_ARGUMENT */
   constructor(cluster: Cluster, options: Partial<ProducerOptions> = {}) {
@@ -87,28 +88,29 @@ export class Producer {
     const waits: Promise<void>[] = [];
     for (const topic of this.#topics.values()) {
       for (const queue of topic.partitions.values()) {
-        const last = queue.batches().at(-1);
-        if (last === undefined) continue;
+        const open = queue.batches().filter((batch) => !batch.isDone);
+        if (open.length === 0) continue;
         queue.closeOpen();
         this.#sender.wake(queue);
-        waits.push(new Promise((resolve) => last.whenDone.push(resolve)));
+        // Not the last one alone: it may be stored while one before it is in doubt and sent again.
+        waits.push(...open.map((batch) => new Promise<void>((resolve) => batch.whenDone.push(resolve))));
       }
     }
     await Promise.all(waits);
   }
 
-  /** Flushes, then refuses more. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
+  /** Refuses more, and resolves when everything accepted before has been delivered or has failed. */
+  close(): Promise<void> {
     this.#closed = true;
-    await this.flush();
-    this.#sender.stop(closedError());
+    this.#closing ??= this.flush().then(() => this.#sender.stop(closedError()));
+    return this.#closing;
   }
 
   /** Gives up at once; what is not delivered yet fails with CLOSED and may or may not be stored. */
   abort(): void {
     this.#closed = true;
     this.#sender.stop(closedError());
+    for (const topic of this.#topics.values()) this.#settleHeld(topic, closedError());
   }
 
   #accept(record: ProducerRecord, waiter: Waiter | undefined): void {
@@ -145,13 +147,18 @@ export class Producer {
     topic.resolving ??= this.#resolve(topic);
   }
 
-  /** Learns the topic's partitions, then sends on what was held, in order. */
+  /** Learns the topic's partitions, then sends on what was held, in order. Nothing is left of it after an abort. */
   async #resolve(topic: TopicQueues): Promise<void> {
     const failure = await this.#cluster.topics([topic.name]).then(
       () => undefined,
       (error: unknown) => ClientError.from(error),
     );
     topic.resolving = undefined;
+    this.#settleHeld(topic, failure);
+  }
+
+  /** Sends on what was held, or fails it. */
+  #settleHeld(topic: TopicQueues, failure: ClientError | undefined): void {
     const held = topic.held;
     topic.held = [];
     for (const { record, waiter, bytes } of held) {
