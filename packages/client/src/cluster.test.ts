@@ -187,3 +187,33 @@ test("a topic that was created is waited for, though nobody knows it yet", async
   equal((await world.run(client.admin.createTopic({ name: "new" }))).partitions, 1);
   equal(client.cluster.ledNow("new", 0)?.nodeId, 1);
 });
+
+test("changes go to the new controller when the one that is known does not answer any more", async () => {
+  const { world, client, cluster } = scene(QUICK, [1, 2]);
+  const [log] = cluster.createTopic("t", 1);
+  (log as ScriptedLog).leader = 2;
+  await world.run(client.cluster.topics(["t"]));
+  equal(client.cluster.metadata.controllerId, 1);
+  cluster.stop(1);
+  await world.pass(10);
+  const asked: number[] = [];
+  cluster.script = (request) => {
+    if (request.api.key !== API.createPartitions.key) return "answer";
+    asked.push(request.nodeId);
+    return { answer: { throttleTimeMs: 0, results: [{ name: "t", errorCode: 0, errorMessage: null }] } };
+  };
+  await world.run(client.admin.addPartitions("t", 1));
+  deepEqual(asked, [2]);
+});
+
+test("a connection that comes up to where its broker is not any more is closed", async () => {
+  const { world, transport, client, cluster } = scene(QUICK);
+  await world.run(client.cluster.refresh());
+  const moved = { host: "moved", port: 1 };
+  transport.alias(moved, cluster.addressOf(1));
+  const first = client.cluster.connection(1, "lane");
+  const { metadata } = client.cluster;
+  metadata.brokers = new Map([[1, { nodeId: 1, address: moved, rack: undefined }]]);
+  const [old, current] = await world.run(Promise.all([first, client.cluster.connection(1, "lane")]));
+  deepEqual([old.isOpen, current.isOpen], [false, true]);
+});

@@ -193,7 +193,7 @@ export class Cluster {
 
   /** Sends a request to the controller if it is known, else to any broker: those of today forward it. */
   async requestController<A extends Api>(api: A, body: BodyFor<A>, options?: RequestOptions): Promise<ResponseBody<A>> {
-    if (this.metadata.brokers.size === 0) await retrying(this.retryParts, this.retryMs, () => this.refresh());
+    if (!this.#isFresh()) await retrying(this.retryParts, this.retryMs, () => this.refresh());
     const { controllerId, brokers } = this.metadata;
     const connection = brokers.has(controllerId) ? await this.connection(controllerId, "control") : await this.anyConnection();
     return connection.request(api, body, options);
@@ -202,12 +202,7 @@ export class Cluster {
   /** Ends all connections. Operations under way fail with CLOSED or CONNECTION_CLOSED. */
   close(): void {
     this.#closed = true;
-    for (const slot of this.#slots.values()) {
-      slot.opened.then(
-        (connection) => connection.close(),
-        () => undefined,
-      );
-    }
+    for (const slot of this.#slots.values()) slot.opened.then(closeConnection, () => undefined);
     this.#slots.clear();
   }
 
@@ -266,7 +261,7 @@ export class Cluster {
     if (this.#closed) return Promise.reject(new ClientError("CLOSED", "this client is closed"));
     const known = this.#slots.get(key);
     if (known !== undefined && sameAddress(known.address, address)) return known.opened;
-    known?.connection?.close();
+    known?.opened.then(closeConnection, () => undefined);
     const opened = Connection.open(address, this.options, this.parts);
     const slot: Slot = { address, opened, connection: undefined };
     this.#slots.set(key, slot);
@@ -326,6 +321,10 @@ export class Cluster {
       next: ADVERTISED_ADVICE,
     });
   }
+}
+
+function closeConnection(connection: Connection): void {
+  connection.close();
 }
 
 function metadataBody(names: readonly string[], version: number) {

@@ -383,7 +383,8 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
 
   #damaged(partition: ConsumerPartition, batch: FetchedBatch): void {
     const { topic, index } = partition;
-    partition.seek(batch.baseOffset);
+    // Not to its beginning, when less of it was asked for: whoever commits the position would take it back.
+    partition.seek(Math.max(batch.baseOffset, batch.fromOffset));
     const text = `the batch at ${topic}[${index}] offsets ${batch.baseOffset}–${batch.endOffset - 1} fails its checksum`;
     partition.failure = new ClientError({ kafka: ErrorCode.CORRUPT_MESSAGE }, text, { topic, partition: index });
     this.#failures.push(partition.failure);

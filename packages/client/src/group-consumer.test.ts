@@ -306,3 +306,39 @@ test("without a committed offset and without a place to begin, it is an error", 
   const consumer = member(made, { from: "fail" });
   await rejects(made.world.run(consumer.next()), (error: ClientError) => /no committed offset in t\[0\]/.test(error.message));
 });
+
+test("a damaged batch in whose middle the group was does not take its place back", async () => {
+  const made = filled(0, 1);
+  const record = (n: number) => ({ timestampMs: 1_000, value: Buffer.from(`0.${n}`) });
+  const log = made.cluster.log("t", 0);
+  log?.append(buildBatch([record(0), record(1), record(2)]));
+  const damaged = log?.batches[0] as Uint8Array;
+  damaged[damaged.byteLength - 1] = (damaged.at(-1) as number) ^ 1;
+  made.cluster.groups.offsets.set("g t 0", 2);
+  const consumer = member(made);
+  await rejects(made.world.run(consumer.next()), (error: ClientError) => error.code === "CORRUPT_MESSAGE");
+  const waiting = consumer.next();
+  equal(consumer.position("t", 0), 2);
+  await made.world.run(consumer.close());
+  await waiting;
+  equal(committed(made)[0], 2);
+});
+
+test("a commit that is tried again does not come after the partition was given up, over its new owner's", async () => {
+  const made = filled(5, 2);
+  const first = member(made, { ...EARLIEST, autoCommit: false });
+  await take(made, first, 10);
+  made.cluster.script = ({ api, body }) => {
+    const isFirst = api.key === API.offsetCommit.key && (body as { memberId: string }).memberId === first.memberId;
+    if (!isFirst || made.world.monotonicMs() > 5_000) return "answer";
+    const partitions = [{ partitionIndex: 1, errorCode: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS }];
+    return { answer: { throttleTimeMs: 0, topics: [{ topicId: made.client.cluster.metadata.topic("t")?.topicId ?? "", partitions }] } };
+  };
+  const early = first.commit([{ topic: "t", partition: 1, offset: 2 }]);
+  void first.next();
+  const second = member(made, { ...EARLIEST, autoCommit: false });
+  await take(made, second, 3);
+  await made.world.run(second.commit());
+  await made.world.run(early);
+  equal(committed(made)[1], second.position("t", 1));
+});

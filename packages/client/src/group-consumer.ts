@@ -238,6 +238,8 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
       // What is not committed comes again, to another member.
       await this.#commit(() => this.#positions.toCommit(places)).catch((error: unknown) => this.#retried(ClientError.from(error)));
     }
+    // The application's own commits, too: tried again later, one would come after that of the new owner, and take it back.
+    await this.#commits;
     if (incarnation !== this.#state.incarnation || this.#isOver) return true;
     this.#drop(places);
     this.#state.revoked(owned);
