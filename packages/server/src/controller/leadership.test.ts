@@ -152,3 +152,26 @@ function disturb({ random, nodes, bucket }: ControllerCluster): void {
   ];
   random.pick(ways)();
 }
+
+for (const during of ["follow", "claimNext"] as const)
+  test(`whoever stops while it claims does not lead afterwards (${during})`, async () => {
+    const cluster = new ControllerCluster(6, 1);
+    cluster.start();
+    cluster.stopSubmitting();
+    const [node] = cluster.nodes;
+    ok(await cluster.until(1_000, () => node?.commands !== undefined));
+    const { commands, leadership } = must(node, "controller");
+    const heard: boolean[] = [];
+    leadership?.onChange((leads) => heard.push(leads));
+    const original = must(commands, "commands")[during].bind(commands);
+    const stopping = async () => {
+      const result = original();
+      leadership?.stop();
+      return result;
+    };
+    Object.assign(must(commands, "commands"), { [during]: stopping });
+    await cluster.pass(10_000);
+    deepEqual([leadership?.leads, heard], [false, []]);
+    equal(commands?.applied.state.controllerEpoch, during === "follow" ? 0 : 1, "it claims nothing that it has not begun to claim");
+    deepEqual(cluster.fatals, []);
+  });

@@ -107,9 +107,9 @@ export class Leadership {
     const askedMs = clock.monotonicMs();
     const index = commands.applied.state.index;
     await commands.follow();
-    if (commands.applied.state.index !== index) return;
+    if (this.#stopped || commands.applied.state.index !== index) return;
     if (clock.monotonicMs() - askedMs > LEASE_READ_MS) return this.#heard();
-    if (await commands.claimNext()) this.#setLeads(commands.isController);
+    if ((await commands.claimNext()) && !this.#stopped) this.#setLeads(commands.isController);
   }
 
   /** A controller learns of others by its own appends. */

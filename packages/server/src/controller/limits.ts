@@ -1,4 +1,4 @@
-import { MiB } from "../base/units.ts";
+import { KiB, MiB } from "../base/units.ts";
 
 /** Commands waiting for their append, in bytes; beyond it callers are refused (retriable). */
 export const PENDING_BYTES_MAX = 64 * MiB;
@@ -48,6 +48,9 @@ export const HEARTBEAT_MS = 400;
 
 /** Batches that a controller keeps in memory for brokers that are a little behind. */
 export const TAIL_BYTES_MAX = 8 * MiB;
+
+/** What each of them counts for beside its commands: the object itself, and what of the log's answer hangs on it. */
+export const TAIL_ENTRY_BYTES = 1 * KiB;
 
 /** One message of batches, and what a broker may have on its way. */
 export const BATCHES_BYTES_MAX = 1 * MiB;

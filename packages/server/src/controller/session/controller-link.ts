@@ -134,6 +134,11 @@ export class ControllerLink implements Commands {
       if (error instanceof PeerError) return false;
       throw error;
     }
+    // Closed meanwhile: it would be registered, and be gone.
+    if (this.#closed) {
+      this.#stream.cancel();
+      return false;
+    }
     this.#heardMs = this.#parts.clock.monotonicMs();
     this.#say({ $case: "register", value: this.#registration() });
     this.#beat();

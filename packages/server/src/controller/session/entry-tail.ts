@@ -1,4 +1,6 @@
+import { must } from "../../base/assert.ts";
 import type { LogEntry } from "../../metadata-log/metadata-log.ts";
+import { TAIL_ENTRY_BYTES } from "../limits.ts";
 
 /** The newest batches of the log, kept in memory for whoever is a little behind. */
 export class EntryTail {
@@ -13,7 +15,7 @@ export class EntryTail {
   /** The one behind the newest. */
   add(entry: LogEntry): void {
     this.#entries.push(entry);
-    this.#bytes += entry.payload.byteLength;
+    this.#bytes += bytesOf(entry);
     if (this.#bytes > this.#bytesMax) this.#forget();
   }
 
@@ -34,7 +36,11 @@ export class EntryTail {
   #forget(): void {
     let count = 0;
     for (; this.#bytes > this.#bytesMax / 2 && count < this.#entries.length - 1; count += 1)
-      this.#bytes -= this.#entries[count]?.payload.byteLength ?? 0;
+      this.#bytes -= bytesOf(must(this.#entries[count], "the oldest batch"));
     this.#entries = this.#entries.slice(count);
   }
+}
+
+function bytesOf({ payload }: LogEntry): number {
+  return payload.byteLength + TAIL_ENTRY_BYTES;
 }

@@ -212,6 +212,22 @@ test("a controller that cannot register anybody at the moment is asked again", a
 
 const overloaded = () => Promise.reject(new QueueError("OVERLOADED", "too many changes of metadata are waiting"));
 
+test("a broker that stops while it looks for a controller does not register", async () => {
+  const controllers = new ControllerCluster(11, 3);
+  controllers.start();
+  controllers.stopSubmitting();
+  ok(await controllers.until(SETTLES_WITHIN_MS, () => controllers.leaders.length === 1));
+  for (const { name } of controllers.nodes) {
+    const broker = new BrokerNode(controllers, 1);
+    broker.start();
+    // One of the three is asked first.
+    await must(broker.link, "link").close();
+    await controllers.pass(5_000);
+    equal(controllers.leaders[0]?.controller?.state.brokers.size, 0, name);
+    broker.kill();
+  }
+});
+
 test("without any controller a command waits, then its caller is told that nothing was done", async () => {
   const world = new World(8);
   await world.settled();
