@@ -47,14 +47,15 @@ export class Client {
   }
 
   producer(options: Partial<ProducerOptions> = {}): Producer {
-    const producer = new Producer(this.cluster, options);
+    const producer = new Producer(this.cluster, options, () => void this.#producers.delete(producer));
     this.#producers.add(producer);
     return producer;
   }
 
   consumer(options: Partial<ConsumerOptions> = {}): Consumer {
     this.#consumersMade += 1;
-    const consumer = new Consumer(this.cluster, `fetch-${this.#consumersMade}`, options);
+    const ended = (): void => void this.#consumers.delete(consumer);
+    const consumer = new Consumer(this.cluster, `fetch-${this.#consumersMade}`, options, ended);
     this.#consumers.add(consumer);
     return consumer;
   }
@@ -62,7 +63,7 @@ export class Client {
   /** A member of a group; it joins with `subscribe`. */
   groupConsumer(groupId: string, options: Partial<GroupConsumerOptions> = {}): GroupConsumer {
     const parts = { cluster: this.cluster, coordinators: this.#coordinators, consumer: this.consumer(options) };
-    const consumer = new GroupConsumer(parts, groupId, groupOptions(options));
+    const consumer = new GroupConsumer(parts, groupId, groupOptions(options), () => void this.#groupConsumers.delete(consumer));
     this.#groupConsumers.add(consumer);
     return consumer;
   }

@@ -170,6 +170,15 @@ export class Cluster {
     return connection?.isOpen === true && this.#isCurrent(nodeId, connection.address) ? connection : undefined;
   }
 
+  /** Closes the connections of a lane that nobody needs any more. */
+  closeLane(lane: string): void {
+    for (const [key, slot] of [...this.#slots]) {
+      if (!key.endsWith(`/${lane}`)) continue;
+      this.#slots.delete(key);
+      slot.opened.then(closeConnection, () => undefined);
+    }
+  }
+
   /** A connection to any broker: one that is open, else to a known one, else to a bootstrap address. */
   async anyConnection(lane = "control"): Promise<Connection> {
     for (const nodeId of this.metadata.brokers.keys()) {

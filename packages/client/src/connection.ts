@@ -47,6 +47,7 @@ export class Connection {
   readonly #inFlight: InFlight;
   readonly #waiting: Pending[] = [];
   readonly #reader = new ByteReader(new Uint8Array(0));
+  readonly #whenDrained: (() => void)[] = [];
   readonly #whenClosed: ((error: ClientError) => void)[] = [];
   #versions: BrokerVersions | undefined;
   #nextCorrelationId = 0;
@@ -149,6 +150,12 @@ export class Connection {
     return this.#stream.pendingBytes;
   }
 
+  /** Called once, when the kernel has taken everything that is written, or the connection has ended. */
+  onDrained(run: () => void): void {
+    this.#whenDrained.push(run);
+    if (this.#closed !== undefined || this.unsentBytes === 0) this.#clock.nextTurn(() => this.#drained());
+  }
+
   /** Ends the connection; what is pending fails with CONNECTION_CLOSED. */
   close(): void {
     this.#end(
@@ -167,10 +174,14 @@ export class Connection {
           this.#end(this.#malformed(error));
         }
       },
-      drained: () => undefined,
+      drained: () => this.#drained(),
       ended: () => this.#lost("the broker closed it"),
       closed: (reason) => this.#lost(reason ?? "the broker closed it"),
     });
+  }
+
+  #drained(): void {
+    for (const run of this.#whenDrained.splice(0)) run();
   }
 
   async #negotiate(): Promise<void> {
@@ -283,6 +294,7 @@ export class Connection {
     this.#stream.destroy();
     for (const pending of [...this.#inFlight.takeAll(), ...this.#waiting.splice(0)]) pending.failed(reason);
     for (const run of this.#whenClosed.splice(0)) run(reason);
+    this.#drained();
   }
 
   get #inFlightMax(): number {

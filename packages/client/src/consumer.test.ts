@@ -241,3 +241,18 @@ test("close ends whoever waits; wrong calls are refused", async () => {
     equal(code, "INVALID_ARGUMENT");
   }
 });
+
+test("a closed consumer leaves no connection behind, whatever it was doing", async () => {
+  const { world, client, cluster } = filled(1);
+  await world.run(client.cluster.topics(["t"]));
+  await world.pass(10);
+  const before = cluster.openConnections;
+  for (let lifeMs = 0; lifeMs < 20; lifeMs += 1) {
+    const consumer = client.consumer();
+    consumer.assign([{ topic: "t", partition: 0, from: "latest" }]);
+    await world.pass(lifeMs);
+    consumer.close();
+  }
+  await world.pass(2_000);
+  equal(cluster.openConnections, before);
+});

@@ -40,10 +40,15 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
   #isRefreshing = false;
   #loopFailures = 0;
   #closed = false;
+  readonly #ended: (() => void) | undefined;
 
-  /** @param lane Names the connections of this consumer: a waiting fetch holds up what stands behind it. */
-  constructor(cluster: Cluster, lane: string, options: Partial<ConsumerOptions> = {}) {
+  /**
+   * @param lane Names the connections of this consumer: a waiting fetch holds up what stands behind it.
+   * @param ended Called when it is closed.
+   */
+  constructor(cluster: Cluster, lane: string, options: Partial<ConsumerOptions> = {}, ended?: () => void) {
     this.#cluster = cluster;
+    this.#ended = ended;
     this.#lane = lane;
     this.#options = consumerOptions(options);
   }
@@ -140,6 +145,8 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
     this.#closed = true;
     this.#timer?.cancel();
     for (const taker of this.#takers.splice(0)) taker.resolve(undefined);
+    this.#cluster.closeLane(this.#lane);
+    this.#ended?.();
   }
 
   #assigned(topic: string, partition: number): ConsumerPartition {
@@ -150,6 +157,12 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
 
   get #nowMs(): number {
     return this.#cluster.parts.clock.monotonicMs();
+  }
+
+  /** Something that was under way has ended; it may have opened a connection after `close`. */
+  #goOn(): void {
+    if (this.#closed) this.#cluster.closeLane(this.#lane);
+    else this.#plan();
   }
 
   #plan(): void {
@@ -196,13 +209,13 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
     const fetcher = this.#fetcher(nodeId);
     if (fetcher.isAsking) return;
     fetcher.ask(partitions).then(
-      () => this.#plan(),
+      () => this.#goOn(),
       (error: unknown) => this.#askFailed(partitions, ClientError.from(error)),
     );
   }
 
   #askFailed(partitions: readonly ConsumerPartition[], error: ClientError): void {
-    if (this.#closed) return;
+    if (this.#closed) return this.#goOn();
     if (!error.retriable) for (const partition of partitions) this.#fail(partition, error);
     else {
       for (const partition of partitions) this.#postpone(partition);
@@ -261,16 +274,18 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
     // No more is asked for until the range is known.
     partition.notBeforeMs = Number.POSITIVE_INFINITY;
     const questions = (["earliest", "latest"] as const).map((at) => ({ topic, partition: index, at }));
-    listOffsets(this.#cluster, questions, this.#lane).then(
-      ([first, end]) => {
-        if (partition.generation !== generation) return;
-        partition.notBeforeMs = 0;
-        this.#fail(partition, new OffsetOutOfRangeError(topic, index, { requested, first: first?.offset ?? -1, end: end?.offset ?? -1 }));
-      },
-      (error: unknown) => {
-        if (partition.generation === generation) this.#fail(partition, ClientError.from(error));
-      },
-    );
+    listOffsets(this.#cluster, questions, this.#lane)
+      .then(
+        ([first, end]) => {
+          if (partition.generation !== generation) return;
+          partition.notBeforeMs = 0;
+          this.#fail(partition, new OffsetOutOfRangeError(topic, index, { requested, first: first?.offset ?? -1, end: end?.offset ?? -1 }));
+        },
+        (error: unknown) => {
+          if (partition.generation === generation) this.#fail(partition, ClientError.from(error));
+        },
+      )
+      .finally(() => this.#goOn());
   }
 
   /** Finds all places that are sought; a failure that retrying does not mend belongs to each of them. */
@@ -284,7 +299,7 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
       })
       .finally(() => {
         this.#isSeeking = false;
-        this.#plan();
+        this.#goOn();
       });
   }
 

@@ -2,6 +2,7 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import type { OffsetFetchRequest } from "@tidemq/protocol/messages/09-offset-fetch.ts";
 import type { ConsumerGroupHeartbeatRequest } from "@tidemq/protocol/messages/68-consumer-group-heartbeat.ts";
 import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
 import { API } from "./apis.ts";
@@ -341,4 +342,41 @@ test("a commit that is tried again does not come after the partition was given u
   await made.world.run(second.commit());
   await made.world.run(early);
   equal(committed(made)[1], second.position("t", 1));
+});
+
+test("a topic that is deleted while its offsets are asked for does not hold up the others", async () => {
+  const made = filled(2, 1);
+  const { cluster, world } = made;
+  cluster.createTopic("u", 1);
+  cluster.script = (request) => {
+    if (request.api.key !== API.offsetFetch.key) return "answer";
+    const [group] = (request.body as OffsetFetchRequest).groups;
+    const unknown = (group?.topics ?? []).map(({ topicId, partitionIndexes }) => ({
+      topicId,
+      partitions: partitionIndexes.map((partitionIndex) => ({
+        partitionIndex,
+        committedOffset: -1,
+        metadata: "",
+        errorCode: ErrorCode.UNKNOWN_TOPIC_ID,
+      })),
+    }));
+    if (unknown.length < 2) return "answer";
+    cluster.deleteTopic("u");
+    return { answer: { throttleTimeMs: 0, groups: [{ groupId: "g", errorCode: 0, topics: unknown }] } };
+  };
+  const consumer = member(made, EARLIEST, ["t", "u"]);
+  deepEqual(await take(made, consumer, 2), ["0.0", "0.1"]);
+  ok(world.monotonicMs() < 5_000, `${world.monotonicMs()} ms`);
+});
+
+test("a broker that asks for heartbeats without a pause does not get them", async () => {
+  const made = filled(1, 1);
+  made.cluster.script = (request) => {
+    if (request.api.key !== API.consumerGroupHeartbeat.key) return "answer";
+    return { answer: { ...made.cluster.serve(request), heartbeatIntervalMs: -5 } };
+  };
+  const consumer = member(made);
+  await take(made, consumer, 1);
+  await made.world.pass(10_000);
+  ok(heartbeats(made, consumer.memberId).length < 150, `${heartbeats(made, consumer.memberId).length} heartbeats in 10 s`);
 });

@@ -53,9 +53,12 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
   #whenDone: (() => void)[] = [];
   #failure: ClientError | undefined;
   #closing: Promise<void> | undefined;
+  readonly #ended: (() => void) | undefined;
 
-  constructor(parts: GroupParts, groupId: string, options: GroupOptions) {
+  /** @param ended Called when it is closed. */
+  constructor(parts: GroupParts, groupId: string, options: GroupOptions, ended?: () => void) {
     const { instanceId = null, rackId = null, assignor = null, rebalanceTimeoutMs } = options;
+    this.#ended = ended;
     this.groupId = groupId;
     this.memberId = newMemberId(parts.cluster.parts.random);
     this.#parts = parts;
@@ -130,7 +133,7 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
 
   /** Commits, leaves the group, ends reading. @throws {ClientError} When the last commit failed. */
   close(): Promise<void> {
-    this.#closing ??= this.#close();
+    this.#closing ??= this.#close().finally(() => this.#ended?.());
     return this.#closing;
   }
 
@@ -139,6 +142,7 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
     this.#closing ??= Promise.resolve();
     this.#end();
     this.#driver.stop();
+    this.#ended?.();
   }
 
   async #close(): Promise<void> {
@@ -305,7 +309,9 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
     const { coordinators } = this.#parts;
     try {
       const identity = (): GroupIdentity => this.#identity(incarnation);
-      const isRetriable = (error: ClientError): boolean => error.retriable && !this.#isOver;
+      // Of a topic that is gone the next heartbeat tells; the partitions beside it, and those to be given up, do not wait for it.
+      const isRetriable = (error: ClientError): boolean =>
+        error.retriable && error.kafkaCode !== ErrorCode.UNKNOWN_TOPIC_ID && !this.#isOver;
       const found = await fetchOffsets({ coordinators, groupId: this.groupId }, places, identity, isRetriable);
       return new Map(found.map(({ topic, partition, offset }) => [`${topic} ${partition}`, offset]));
     } catch (thrown) {

@@ -5,7 +5,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Coordinators } from "./coordinators.ts";
 import { ClientError } from "./errors.ts";
 import type { GroupMemberState } from "./group-member-state.ts";
-import { HEARTBEAT_ANSWER_MS_MAX } from "./limits.ts";
+import { HEARTBEAT_ANSWER_MS_MAX, HEARTBEAT_MS_MIN } from "./limits.ts";
 import { pauseMs, retrying } from "./retry.ts";
 
 /** What the consumer is told. */
@@ -89,7 +89,7 @@ export class GroupMemberDriver {
         () => this.#state.heartbeat(),
         (answer) => {
           if (this.#stopped) return "stopped";
-          intervalMs = answer.heartbeatIntervalMs;
+          intervalMs = Math.max(HEARTBEAT_MS_MIN, answer.heartbeatIntervalMs);
           return this.#state.answered(answer);
         },
         { timeoutMs },

@@ -31,5 +31,8 @@ export const ASSIGNMENTS_MAX = 100_000;
 /** Groups whose coordinator one client remembers. */
 export const GROUPS_MAX = 10_000;
 
+/** Heartbeats without news are at least so far apart, whatever the broker asks for. */
+export const HEARTBEAT_MS_MIN = 100;
+
 /** A heartbeat that takes longer to be answered is sent again, well before the member's session ends (Kafka: 45 s). */
 export const HEARTBEAT_ANSWER_MS_MAX = 10_000;

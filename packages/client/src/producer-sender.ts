@@ -2,7 +2,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import type { ProduceResponse } from "@tidemq/protocol/messages/00-produce.ts";
 import { ZERO_UUID } from "@tidemq/protocol/schema.ts";
 import { API, type BodyFor } from "./apis.ts";
-import type { Timer } from "./clock.ts";
+import { inTime, type Timer } from "./clock.ts";
 import type { Cluster, Led } from "./cluster.ts";
 import type { Connection, RequestOptions } from "./connection.ts";
 import { brokerError, ClientError, isRetriable } from "./errors.ts";
@@ -20,7 +20,7 @@ const VERSION_WITH_NAMES = 12;
 type Item = Readonly<{ queue: PartitionQueue; batch: ProducerBatch; led: Led }>;
 
 /** What the sender knows of one broker. `throttledUntilMs`: the broker asked for a pause. */
-type Target = { inFlight: number; connecting: boolean; throttledUntilMs: number; failures: number };
+type Target = { inFlight: number; connecting: boolean; throttledUntilMs: number; failures: number; isDraining: boolean };
 
 /** Told of every batch, once. `baseOffset` and `logAppendTimeMs` −1 when the broker did not say. */
 export type BatchEnd = (
@@ -66,6 +66,17 @@ export class ProducerSender {
   wakeAt(queue: PartitionQueue, atMs: number): void {
     this.#queues.add(queue);
     this.#arm(atMs);
+  }
+
+  /** Resolves when the kernel has everything that has no answer (acks 0), at the latest when the time for deliveries is over. */
+  async sent(): Promise<void> {
+    if (this.#options.acks !== 0) return;
+    const connections = [...this.#targets.keys()].flatMap((nodeId) => this.#cluster.openConnection(nodeId, LANE) ?? []);
+    const all = Promise.all(connections.map((connection) => new Promise<void>((resolve) => connection.onDrained(resolve))));
+    const late = (): ClientError => new ClientError("DELIVERY_TIMED_OUT", "the broker takes nothing");
+    await inTime(this.#cluster.parts.clock, all, this.#options.deliveryTimeoutMs, late).catch((error: ClientError) =>
+      this.#options.onRetry?.(error),
+    );
   }
 
   /** Ends everything that is not under way with this error; nothing is sent any more. */
@@ -197,7 +208,7 @@ export class ProducerSender {
   #target(nodeId: number): Target {
     let target = this.#targets.get(nodeId);
     if (target === undefined) {
-      target = { inFlight: 0, connecting: false, throttledUntilMs: 0, failures: 0 };
+      target = { inFlight: 0, connecting: false, throttledUntilMs: 0, failures: 0, isDraining: false };
       this.#targets.set(nodeId, target);
     }
     return target;
@@ -208,10 +219,21 @@ export class ProducerSender {
     if (target.throttledUntilMs > nowMs) return this.#arm(target.throttledUntilMs);
     const connection = this.#cluster.openConnection(nodeId, LANE);
     if (connection === undefined) return this.#connect(nodeId, target, items);
+    if (this.#options.acks === 0 && connection.unsentBytes > this.#options.requestBytesMax) return this.#waitUntilSent(connection, target);
     let at = 0;
     while (at < items.length && target.inFlight < this.#options.inFlightMax) at = this.#sendOne(connection, target, items, at);
     // A partition may have more than one batch that is due.
     if (at >= items.length && target.inFlight < this.#options.inFlightMax && items.some((item) => item.queue.hasReady)) this.#plan();
+  }
+
+  /** Without answers, what the kernel has not taken is all that is under way: more than that waits where it counts as buffered. */
+  #waitUntilSent(connection: Connection, target: Target): void {
+    if (target.isDraining) return;
+    target.isDraining = true;
+    connection.onDrained(() => {
+      target.isDraining = false;
+      this.#plan();
+    });
   }
 
   /** One request from the items at `from` on. @returns Index of the first that did not fit. */

@@ -439,3 +439,47 @@ test("the numbers of a batch that may be stored are not given to another, which 
   }
   deepEqual(valuesOf(cluster.log("t", 0)), ["a", "an unknown fault", "next", "an answer without the partition", "next"]);
 });
+
+test("acks 0: a broker that takes nothing does not fill the memory", async () => {
+  const { world, cluster, client, transport } = scene(QUICK);
+  cluster.createTopic("t", 1);
+  const options = { acks: 0, lingerMs: 0, bufferBytesMax: 100_000, batchBytesMax: 10_000, requestBytesMax: 20_000 } as const;
+  const producer = client.producer(options);
+  await world.run(producer.send({ topic: "t", value: "first" }));
+  transport.stall();
+  let accepted = 0;
+  for (; accepted < 1_000; accepted += 1) {
+    const room = producer.enqueue({ topic: "t", value: "x".repeat(1_000) });
+    let hasRoom = room === undefined;
+    void room?.then(() => {
+      hasRoom = true;
+    });
+    if (room !== undefined) await world.pass(1_000);
+    if (!hasRoom) break;
+  }
+  ok(accepted < 200, `${accepted} records of 1 kB`);
+  transport.goOn();
+  await world.run(producer.flush());
+  await world.pass(10);
+  equal(valuesOf(cluster.log("t", 0)).length, accepted + 2);
+});
+
+test("acks 0: flush waits until everything is with the kernel, for it is lost with the connection else", async () => {
+  const { world, cluster, client, transport } = scene(QUICK);
+  cluster.createTopic("t", 1);
+  const producer = client.producer({ acks: 0, lingerMs: 0, deliveryTimeoutMs: 5_000 });
+  await world.run(producer.send({ topic: "t", value: "first" }));
+  transport.stall();
+  await world.run(producer.send({ topic: "t", value: "last" }));
+  world.after(1_000, () => transport.goOn());
+  await world.run(producer.close());
+  ok(world.monotonicMs() >= 1_000);
+  await world.pass(10);
+  deepEqual(valuesOf(cluster.log("t", 0)), ["first", "last"]);
+  transport.stall();
+  const stuck = client.producer({ acks: 0, lingerMs: 0, deliveryTimeoutMs: 5_000 });
+  await world.run(stuck.send({ topic: "t", value: "stuck" }));
+  const beganMs = world.monotonicMs();
+  await world.run(stuck.flush());
+  ok(world.monotonicMs() - beganMs <= 5_000, "not for ever");
+});

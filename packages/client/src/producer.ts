@@ -44,9 +44,11 @@ export class Producer {
   #roomWaiters: (() => void)[] = [];
   #closed = false;
   #closing: Promise<void> | undefined;
+  readonly #whenStopped: (() => void) | undefined;
 
-  /** @throws {ClientError} INVALID_ARGUMENT */
-  constructor(cluster: Cluster, options: Partial<ProducerOptions> = {}) {
+  /** @param whenStopped Called when it is closed. @throws {ClientError} INVALID_ARGUMENT */
+  constructor(cluster: Cluster, options: Partial<ProducerOptions> = {}, whenStopped?: () => void) {
+    this.#whenStopped = whenStopped;
     this.#cluster = cluster;
     this.#options = producerOptions(options);
     this.#sender = new ProducerSender(cluster, this.#options, (queue, batch, end) => this.#ended(queue, batch, end));
@@ -97,20 +99,26 @@ export class Producer {
       }
     }
     await Promise.all(waits);
+    await this.#sender.sent();
   }
 
   /** Refuses more, and resolves when everything accepted before has been delivered or has failed. */
   close(): Promise<void> {
     this.#closed = true;
-    this.#closing ??= this.flush().then(() => this.#sender.stop(closedError()));
+    this.#closing ??= this.flush().then(() => this.#stop());
     return this.#closing;
   }
 
   /** Gives up at once; what is not delivered yet fails with CLOSED and may or may not be stored. */
   abort(): void {
     this.#closed = true;
-    this.#sender.stop(closedError());
+    this.#stop();
     for (const topic of this.#topics.values()) this.#settleHeld(topic, closedError());
+  }
+
+  #stop(): void {
+    this.#sender.stop(closedError());
+    this.#whenStopped?.();
   }
 
   #accept(record: ProducerRecord, waiter: Waiter | undefined): void {

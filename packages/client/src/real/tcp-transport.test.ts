@@ -131,3 +131,14 @@ test("why no connection comes about is told apart", async () => {
   await rejects(transport.connect({ host: "127.0.0.1", port: 1 }, 1_000), problem("refused"));
   await rejects(transport.connect({ host: "no-such-host.invalid", port: 1 }, 5_000), problem("host-not-found"));
 });
+
+test("drained is told of little, too, once the kernel has it", async () => {
+  const { stream } = await open();
+  await new Promise<void>((resolve, reject) => {
+    stream.start({ target: () => undefined, bytes: () => undefined, drained: resolve, ended: () => undefined, closed: reject });
+    stream.write([frame(4, 1), frame(4, 2)]);
+    ok(stream.pendingBytes > 0);
+  });
+  equal(stream.pendingBytes, 0);
+  stream.destroy();
+});

@@ -9,6 +9,7 @@ import {
   TransportError,
   type TransportProblem,
 } from "../transport.ts";
+import { TIMER_MS_MAX } from "./system-clock.ts";
 
 /** Bytes of the buffer that a socket reads into when the reader has no place of its own. */
 const READ_BYTES = 64 * 1024;
@@ -27,10 +28,15 @@ export class TcpTransport implements Transport {
   connect(address: Address, timeoutMs: number): Promise<ByteStream> {
     return new Promise((resolve, reject) => {
       const stream = new TcpStream(address);
-      const timer = setTimeout(() => {
-        stream.abandon();
-        reject(new TransportError("timed-out", `cannot connect to ${addressText(address)}: no answer within ${Math.round(timeoutMs)} ms`));
-      }, timeoutMs);
+      const timer = setTimeout(
+        () => {
+          stream.abandon();
+          reject(
+            new TransportError("timed-out", `cannot connect to ${addressText(address)}: no answer within ${Math.round(timeoutMs)} ms`),
+          );
+        },
+        Math.min(TIMER_MS_MAX, timeoutMs),
+      );
       stream.whenConnected(
         () => {
           clearTimeout(timer);
@@ -53,6 +59,10 @@ class TcpStream implements ByteStream {
   #flushPlanned = false;
   #isPaused = false;
   #endReason: string | undefined;
+  /** Not the event "drain": that tells of much only. */
+  readonly #written = (): void => {
+    if (this.#socket.writableLength === 0) this.#reader?.drained();
+  };
 
   constructor(address: Address) {
     this.#socket = connect({
@@ -85,7 +95,6 @@ class TcpStream implements ByteStream {
   start(reader: StreamReader): void {
     this.#reader = reader;
     const socket = this.#socket;
-    socket.on("drain", () => reader.drained());
     socket.on("end", () => reader.ended());
     if (socket.destroyed) {
       queueMicrotask(() => reader.closed(this.#endReason));
@@ -117,7 +126,7 @@ class TcpStream implements ByteStream {
         socket.uncork();
       });
     }
-    for (const piece of pieces) socket.write(piece);
+    pieces.forEach((piece, at) => socket.write(piece, at === pieces.length - 1 ? this.#written : undefined));
   }
 
   get pendingBytes(): number {

@@ -23,6 +23,8 @@ export class MemoryTransport implements Transport {
   /** Splits what is sent into pieces of so many bytes at most. */
   pieceBytesMax = 1_000_000;
   connections = 0;
+  /** What streams have to do when bytes go through again; undefined: they do. */
+  #stalled: (() => void)[] | undefined;
 
   constructor(world: VirtualWorld) {
     this.#world = world;
@@ -40,6 +42,23 @@ export class MemoryTransport implements Transport {
 
   unlisten(address: Address): void {
     this.#listeners.delete(addressText(address));
+  }
+
+  /** From now on nothing that is written goes out, until `goOn`. */
+  stall(): void {
+    this.#stalled ??= [];
+  }
+
+  goOn(): void {
+    const stalled = this.#stalled ?? [];
+    this.#stalled = undefined;
+    for (const run of stalled) run();
+  }
+
+  /** @returns Whether bytes are held; if so, `run` is called when they go on. */
+  holds(run: () => void): boolean {
+    this.#stalled?.push(run);
+    return this.#stalled !== undefined;
   }
 
   connect(address: Address, _timeoutMs: number): Promise<ByteStream> {
@@ -62,7 +81,7 @@ class MemoryStream implements ByteStream {
   readonly #served: Served;
   #reader: StreamReader | undefined;
   #isClosed = false;
-  readonly pendingBytes = 0;
+  pendingBytes = 0;
 
   constructor(world: VirtualWorld, transport: MemoryTransport, accept: Accept) {
     this.#world = world;
@@ -87,11 +106,19 @@ class MemoryStream implements ByteStream {
 
   write(pieces: readonly Uint8Array[]): void {
     const bytes = Buffer.concat(pieces);
-    this.#later(() => this.#served.received(bytes));
+    const send = (): void => this.#later(() => this.#served.received(bytes));
+    if (!this.#transport.holds(() => this.#goOn(bytes.byteLength, send))) return send();
+    this.pendingBytes += bytes.byteLength;
   }
 
   destroy(): void {
     this.#close(undefined);
+  }
+
+  #goOn(byteCount: number, send: () => void): void {
+    this.pendingBytes -= byteCount;
+    send();
+    if (this.pendingBytes === 0 && !this.#isClosed) this.#reader?.drained();
   }
 
   #later(run: () => void): void {

@@ -59,6 +59,11 @@ export class ScriptedCluster {
     for (const nodeId of nodeIds) this.start(nodeId);
   }
 
+  /** Connections of clients that are up now. */
+  get openConnections(): number {
+    return [...this.#connections.values()].reduce((sum, sides) => sum + sides.size, 0);
+  }
+
   get bootstrap(): Address[] {
     return [...this.#brokers.values()];
   }
