@@ -90,11 +90,17 @@ export class ServedSession implements PeerStreamReader {
   async #begin(register: Register): Promise<void> {
     const { commands, controller, leadership, fencing } = this.#service.parts;
     const { state } = commands.applied;
+    const problem = (): QueueError | undefined =>
+      registrationProblem(state, register, this.#service.sessionOf(register.brokerId)?.incarnation);
     if (!leadership.leads) return this.goElsewhere();
     const { brokerId: id, incarnation, host, rack, walId, walIndex, walDamaged, advertisedListeners, appliedIndex } = register;
     try {
-      const problem = registrationProblem(state, register, this.#service.sessionOf(id)?.incarnation);
-      if (problem !== undefined) throw problem;
+      // A refusal ends the broker: not on the word of a controller that is behind, and does not know yet that it is none any more.
+      if (problem() !== undefined) await commands.follow();
+      if (this.#isOver) return;
+      if (!leadership.leads) return this.goElsewhere();
+      const found = problem();
+      if (found !== undefined) throw found;
       this.#service.enter(id, this);
       const listeners = advertisedListeners.map(({ name, host: at, port }) => ({ name, host: at, port }));
       const log = { walId, walIndex, walDamaged };

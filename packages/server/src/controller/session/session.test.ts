@@ -122,6 +122,25 @@ test("a controller that is cut off from the log is left, though it still answers
   ok(world.brokers.every(({ isReady, applied }) => isReady && applied?.state.index === leader.controller?.state.index));
 });
 
+test("a controller that is behind does not end a broker that knows more", async () => {
+  const world = new World(12);
+  await world.settled();
+  const behind = must(world.controllers.leaders[0], "controller");
+  behind.isCut = true;
+  await world.pass(12_000);
+  const others = world.controllers.nodes.filter((node) => node !== behind);
+  for (const node of others) node.kill();
+  equal(behind.leads, true, "it still believes");
+  await world.pass(6_000);
+  deepEqual(
+    world.brokers.map(({ endedBy }) => endedBy?.message),
+    [undefined, undefined, undefined],
+  );
+  behind.isCut = false;
+  for (const node of others) node.start();
+  await world.settled();
+});
+
 test("a broker that stands still is fenced, and comes back ready when it goes on", async () => {
   const world = new World(3);
   await world.settled();
