@@ -1,3 +1,4 @@
+import { detached } from "./callbacks.ts";
 import { ClientError } from "./errors.ts";
 
 export type ConsumerOptions = Readonly<{
@@ -43,5 +44,5 @@ export function consumerOptions(given: Partial<ConsumerOptions>): ConsumerOption
   ) {
     throw new ClientError("INVALID_ARGUMENT", "a limit of the consumer is too small");
   }
-  return options;
+  return { ...options, onRetry: detached(options.onRetry) };
 }

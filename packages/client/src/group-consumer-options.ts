@@ -1,3 +1,4 @@
+import { detached } from "./callbacks.ts";
 import type { ConsumerOptions } from "./consumer-options.ts";
 import type { Position } from "./consumer-partition.ts";
 import { ClientError } from "./errors.ts";
@@ -55,5 +56,5 @@ export function groupOptions(given: Partial<GroupConsumerOptions>): GroupOptions
   if (options.autoCommitMs < 1 || options.rebalanceTimeoutMs < 1 || options.handOverMsMax < 0 || options.closeTimeoutMs < 0) {
     throw new ClientError("INVALID_ARGUMENT", "a time of the group consumer is too small");
   }
-  return options;
+  return { ...options, onRetry: detached(options.onRetry) };
 }

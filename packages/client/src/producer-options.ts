@@ -1,4 +1,5 @@
 import type { Compression } from "@tidemq/protocol/compression.ts";
+import { detached } from "./callbacks.ts";
 import { ClientError } from "./errors.ts";
 import { PRODUCE_IN_FLIGHT_MAX } from "./limits.ts";
 import type { BatchReport } from "./producer-batch.ts";
@@ -50,7 +51,7 @@ export function producerOptions(given: Partial<ProducerOptions>): ProducerOption
   if (options.idempotence && options.acks !== "all") throw invalid("an idempotent producer needs acks=all");
   if (options.inFlightMax < 1 || options.inFlightMax > PRODUCE_IN_FLIGHT_MAX) throw invalid(`inFlightMax is 1 to ${PRODUCE_IN_FLIGHT_MAX}`);
   if (options.lingerMs < 0 || options.batchBytesMax < 1 || options.bufferBytesMax < 1) throw invalid("a limit is negative");
-  return options;
+  return { ...options, onBatch: detached(options.onBatch), onRetry: detached(options.onRetry) };
 }
 
 function invalid(text: string): ClientError {
