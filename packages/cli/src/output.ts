@@ -68,14 +68,19 @@ export async function printTable(head: readonly string[], rows: readonly (readon
     style: { head: usesColours(process.stdout) ? ["bold"] : [], border: [], "padding-left": 0, "padding-right": 2 },
     colAligns: isNumber.map((right) => (right ? "right" : "left")),
   });
-  table.push(...rows.map((row) => row.map((cell) => String(cell))));
+  table.push(...rows.map((row) => row.map(cellText)));
   await write(process.stdout, `${withoutTrailingSpaces(table.toString())}\n`);
 }
 
 /** Prints names and values, one pair a line. */
 export async function printPairs(pairs: readonly (readonly [string, Cell])[]): Promise<void> {
   const width = Math.max(...pairs.map(([name]) => name.length));
-  await write(process.stdout, pairs.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join(""));
+  await write(process.stdout, pairs.map(([name, value]) => `${name.padEnd(width)}  ${cellText(value)}\n`).join(""));
+}
+
+/** Clients choose the names of groups and of themselves: what commands a terminal is shown as it is written, not done. */
+function cellText(cell: Cell): string {
+  return String(cell).replace(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, "0")}`);
 }
 
 /** No lines: columns that `cut` and `awk` can read as well. */

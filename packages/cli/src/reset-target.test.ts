@@ -41,6 +41,7 @@ test("durations", () => {
   equal(parseDuration("PT1H30M"), 5_400_000);
   equal(parseDuration("P1DT0.5S"), 86_400_500);
   equal(parseDuration("250ms"), 250);
+  equal(parseDuration("1.4ms"), 1, "brokers know whole milliseconds");
   for (const text of ["", "P", "PT", "1", "1y", "-1h", "h"]) throws(() => parseDuration(text), UsageError, text);
 });
 

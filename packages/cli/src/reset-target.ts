@@ -75,7 +75,8 @@ export function parseDuration(text: string): number {
     .replace("t", "");
   if (!/^(\d{1,9}(\.\d{1,3})?(ms|[dhms])\s*)+$/.test(plain))
     throw new UsageError(`--by-duration is such as 90m, 1d12h or PT1H30M, not ${text}`);
-  return [...plain.matchAll(/([\d.]+)(ms|[dhms])/g)].reduce((sum, [, count, unit]) => sum + Number(count) * (UNIT_MS[unit ?? ""] ?? 0), 0);
+  const parts = [...plain.matchAll(/([\d.]+)(ms|[dhms])/g)];
+  return Math.round(parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNIT_MS[unit ?? ""] ?? 0), 0));
 }
 
 /** Reads `TOPIC` or `TOPIC:0,2`. @throws {UsageError} */
