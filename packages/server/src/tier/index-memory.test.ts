@@ -2,6 +2,7 @@
 // Method: the heap is measured, with many of them in a cache under names like those of the product.
 import { ok } from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { indexMemoryBytes } from "./block-cache.ts";
@@ -16,10 +17,16 @@ const TOLERANCE = 1.1;
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
 
-function heldBytes(): number {
-  collectGarbage();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
+/** Array buffers are freed behind a collection, on another thread: the least of several is what is held. */
+async function heldBytes(): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 5; round += 1) {
+    collectGarbage();
+    await setTimeout(20);
+    const { heapUsed, external } = process.memoryUsage();
+    least = Math.min(least, heapUsed + external);
+  }
+  return least;
 }
 
 function indexOf(sequence: number, blockCount: number): SectionIndex {
@@ -43,7 +50,7 @@ for (const [blockCount, indexes] of [
 ] as const) {
   test(`indexes of ${blockCount} blocks`, async () => {
     const cache = new ReadCache<SectionIndex>(1e9, { hits: 0, misses: 0, sharedMisses: 0, aheadWastedBytes: 0, waits: 0 });
-    const before = heldBytes();
+    const before = await heldBytes();
     for (let sequence = 1; sequence <= indexes; sequence += 1) {
       const name = `${CLUSTER_ID}/data/1/1/${String(sequence).padStart(12, "0")}-0123456789abcdef.records@${sequence}`;
       const { identity, partitionId, startOffset, endOffset, blocks, ...rest } = indexOf(sequence, blockCount);
@@ -51,7 +58,7 @@ for (const [blockCount, indexes] of [
       const expected = { identity, partitionId, startOffset, endOffset, dataBytes: blocks.dataBytes };
       await cache.getOrLoad(name, indexMemoryBytes(bytes.byteLength), () => Promise.resolve(decodeSectionIndex(bytes, expected, name)));
     }
-    const held = heldBytes() - before;
+    const held = (await heldBytes()) - before;
     ok(held <= cache.bytes * TOLERANCE, `${Math.round(held / indexes)} bytes each, counted as ${Math.round(cache.bytes / indexes)}`);
   });
 }
