@@ -380,3 +380,30 @@ test("a broker that asks for heartbeats without a pause does not get them", asyn
   await made.world.pass(10_000);
   ok(heartbeats(made, consumer.memberId).length < 150, `${heartbeats(made, consumer.memberId).length} heartbeats in 10 s`);
 });
+
+test("a member that was thrown out long after it joined is not given up at the first trouble with joining anew", async () => {
+  const made = filled(2, 1);
+  const { cluster, world } = made;
+  const consumer = member(made, { ...EARLIEST, autoCommit: false });
+  await take(made, consumer, 2);
+  await world.pass(100_000);
+  let closed = 0;
+  cluster.script = ({ api, body }) => {
+    const joins = api.key === API.consumerGroupHeartbeat.key && (body as ConsumerGroupHeartbeatRequest).memberEpoch === 0;
+    if (!joins || closed > 0) return "answer";
+    closed += 1;
+    return "close";
+  };
+  cluster.groups.expire(consumer.memberId);
+  deepEqual(await take(made, consumer, 2), ["0.0", "0.1"]);
+  equal(closed, 1);
+});
+
+test("a member that failed leaves the group when it is closed, so that others need not wait for the end of its session", async () => {
+  const made = filled(2, 1);
+  const consumer = member(made, { from: "fail" });
+  await rejects(made.world.run(consumer.next()), (error: ClientError) => error.code === "INVALID_ARGUMENT");
+  deepEqual(made.cluster.groups.members, [consumer.memberId]);
+  await made.world.run(consumer.close());
+  deepEqual(made.cluster.groups.members, []);
+});

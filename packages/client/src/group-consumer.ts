@@ -148,9 +148,10 @@ export class GroupConsumer implements AsyncIterable<FetchedBatch> {
   async #close(): Promise<void> {
     this.#settle();
     this.#end();
-    if (!this.#isStarted || this.#failure !== undefined) return;
+    const hasFailed = this.#failure !== undefined;
+    if (!this.#isStarted || (hasFailed && this.#state.epoch === 0)) return;
     let failure: ClientError | undefined;
-    if (this.#options.autoCommit) {
+    if (this.#options.autoCommit && !hasFailed) {
       const commit = this.#commit(() => this.#positions.toCommit());
       await inTime(this.#parts.cluster.parts.clock, commit, this.#options.closeTimeoutMs, () => this.#late()).catch((error: unknown) => {
         failure = ClientError.from(error);

@@ -110,11 +110,10 @@ export class GroupMemberDriver {
   #failed(error: ClientError): number {
     this.#state.unanswered();
     if (this.#stopped) return 0;
-    const nowMs = this.#cluster.parts.clock.monotonicMs();
-    if (this.#failures === 0) this.#firstFailureAtMs = nowMs;
     // The member that had this name before may be dead: its session ends some time.
     const mayPass = error.retriable || error.kafkaCode === ErrorCode.UNRELEASED_INSTANCE_ID;
-    const isLate = nowMs - this.#firstFailureAtMs > this.#cluster.retryMs;
+    const failsSinceMs = this.#failures === 0 ? this.#nowMs : this.#firstFailureAtMs;
+    const isLate = this.#nowMs - failsSinceMs > this.#cluster.retryMs;
     if (!mayPass || (isLate && this.#state.epoch === 0)) {
       this.#stopped = true;
       this.#events.failed(explained(error));
@@ -124,9 +123,15 @@ export class GroupMemberDriver {
     return this.#pauseMs();
   }
 
+  /** One more failure in a row: having been thrown out counts as the first, too. */
   #pauseMs(): number {
+    if (this.#failures === 0) this.#firstFailureAtMs = this.#nowMs;
     this.#failures += 1;
     return pauseMs(this.#cluster.options.backOff, this.#failures, this.#cluster.parts.random);
+  }
+
+  get #nowMs(): number {
+    return this.#cluster.parts.clock.monotonicMs();
   }
 
   #pause(waitMs: number): Promise<void> {
