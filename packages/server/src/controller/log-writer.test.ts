@@ -165,3 +165,15 @@ test("several claim at once: one is the controller, and all agree", async () => 
     );
   }
 });
+
+test("a claim at the next index is none behind a batch that was found before its turn: its writer lives", async () => {
+  const cluster = new Cluster(1, 0);
+  const [one, two] = [await cluster.open("one"), await cluster.open("two")];
+  await cluster.run(one.commands.claim());
+  await cluster.run(two.commands.follow());
+  await cluster.run(one.commands.sayAlive());
+  const followed = two.commands.follow();
+  equal(await cluster.run(two.commands.claimNext()), false);
+  await cluster.run(followed);
+  deepEqual([two.state.controllerEpoch, two.commands.isController], [1, false]);
+});

@@ -19,8 +19,13 @@ export type LogWriterParts = Readonly<{
   fatal(error: Error): void;
 }>;
 
-/** A batch that goes in at the next index or not at all. */
-type Try = Readonly<{ payload: Uint8Array; resolve: (outcomes: Outcome[] | undefined) => void; reject: (error: Error) => void }>;
+/** A batch that goes in at this index, which was the next one when it was asked for, or not at all. */
+type Try = Readonly<{
+  index: number;
+  payload: Uint8Array;
+  resolve: (outcomes: Outcome[] | undefined) => void;
+  reject: (error: Error) => void;
+}>;
 
 /** The state machine's answer to a command, and where that stands in the log: the batch's index, its place in the batch from 0. */
 export type Placed = Readonly<{ outcome: Outcome; index: number; position: number }>;
@@ -60,11 +65,11 @@ export class LogWriter {
     });
   }
 
-  /** Appends a batch of commands, or none, at exactly the next index. Undefined when another batch came first, which is applied. */
+  /** Appends a batch of commands, or none, at exactly the index that is the next one now. Undefined when another batch came first, which is applied. */
   tryAppend(commands: readonly Uint8Array[]): Promise<Outcome[] | undefined> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#tries.push({ payload: encodeBatch(commands), resolve, reject });
+      this.#tries.push({ index: this.#parts.appliedIndex() + 1, payload: encodeBatch(commands), resolve, reject });
       this.#running ??= this.#run();
     });
   }
@@ -117,8 +122,10 @@ export class LogWriter {
 
   async #tryNext(): Promise<void> {
     const next = must(this.#tries.shift(), "a batch to be tried");
+    // While it waited for its turn, another batch may have been applied.
+    if (next.index !== this.#parts.appliedIndex() + 1) return next.resolve(undefined);
     try {
-      const appended = await this.#appendAt(this.#parts.appliedIndex() + 1, { nonce: this.#parts.nonce, payload: next.payload });
+      const appended = await this.#appendAt(next.index, { nonce: this.#parts.nonce, payload: next.payload });
       next.resolve(appended?.outcomes);
     } catch (error) {
       next.reject(error as Error);
