@@ -483,3 +483,24 @@ test("acks 0: flush waits until everything is with the kernel, for it is lost wi
   await world.run(stuck.flush());
   ok(world.monotonicMs() - beganMs <= 5_000, "not for ever");
 });
+
+test("small records count for what they take in memory, before their topic is known and after", async () => {
+  const { world, cluster, client } = scene(QUICK);
+  const options = { bufferBytesMax: 100_000, lingerMs: 60_000 };
+  const enqueuing = client.producer(options);
+  let held = 0;
+  for (; held < 10_000; held += 1) if (enqueuing.enqueue({ topic: "t", value: null }) !== undefined) break;
+  ok(held < 2_000, `${held} records held`);
+  cluster.createTopic("t", 1);
+  await world.run(enqueuing.close());
+  equal(enqueuing.bufferedBytes, 0);
+  const sending = client.producer(options);
+  let codes: string[] = [];
+  for (let sent = 0; sent < 10_000; sent += 1)
+    sending.send({ topic: "t", value: null }).catch((error: ClientError) => {
+      codes = [...codes, error.code];
+    });
+  await world.run(sending.close());
+  equal(sending.bufferedBytes, 0);
+  ok(codes.length > 5_000 && codes.every((code) => code === "BUFFER_FULL"), `${codes.length} refused`);
+});

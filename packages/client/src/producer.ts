@@ -16,6 +16,9 @@ const BUFFER_REFUSAL_FACTOR = 4;
 /** Of a record in a batch, about. */
 const RECORD_OVERHEAD_BYTES = 10;
 
+/** Of an object that waits for each record, about: of a record that is held, and of whoever awaits its delivery. */
+const WAITING_BYTES = 200;
+
 type Waiter = Readonly<{ delivered: (delivery: Delivery) => void; failed: (error: ClientError) => void }>;
 type Held = Readonly<{ record: ProducerRecord; waiter: Waiter | undefined; bytes: number }>;
 
@@ -149,7 +152,8 @@ export class Producer {
   }
 
   #hold(topic: TopicQueues, record: ProducerRecord, waiter: Waiter | undefined): void {
-    const bytes = byteLength(record.key) + byteLength(record.value);
+    const headerBytes = (record.headers ?? []).reduce((sum, { key, value }) => sum + byteLength(key) + byteLength(value), 0);
+    const bytes = WAITING_BYTES + byteLength(record.key) + byteLength(record.value) + headerBytes;
     this.#bufferedBytes += bytes;
     topic.held.push({ record, waiter, bytes });
     topic.resolving ??= this.#resolve(topic);
@@ -198,8 +202,11 @@ export class Producer {
     const index = record.partition ?? this.#choosePartition(topic, input.key, bytes);
     const queue = this.#queue(topic, index);
     const batch = this.#batchFor(queue, input);
-    if (waiter !== undefined) batch.waiters.push({ index: batch.recordCount, timestampMs: input.timestampMs, ...waiter });
     const before = batch.heldBytes;
+    if (waiter !== undefined) {
+      batch.waiters.push({ index: batch.recordCount, timestampMs: input.timestampMs, ...waiter });
+      batch.heldBytes += WAITING_BYTES;
+    }
     batch.append(input);
     this.#bufferedBytes += batch.heldBytes - before;
     if (batch.bytes >= this.#options.batchBytesMax) this.#closeBatch(queue);
