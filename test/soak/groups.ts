@@ -67,13 +67,13 @@ class ClassicMember {
 }
 
 /**
- * kcat that is told to end drops what it has just been given, and commits it as it leaves: a record that nobody ever sees. So
- * one that will leave commits nothing; what it read comes again.
+ * kcat that is told to end drops what it has just been given, and commits it as it leaves, since it always commits by itself: a
+ * record that nobody ever sees. One that comes and goes therefore stores no offset to commit; what it read comes again.
  */
-type Program = "kcat" | "kcat that leaves" | "kafkajs";
+type Program = "kcat" | "kcat that leaves" | "kcat that is killed" | "kafkajs";
 
 function kcat(bootstrap: string, group: string, topics: readonly string[], program: Program): [string, string[]] {
-  const commits = ["-X", `enable.auto.commit=${program === "kcat"}`];
+  const commits = ["-X", `enable.auto.offset.store=${program === "kcat"}`];
   const timing = ["-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=1000", "-X", "auto.commit.interval.ms=500"];
   const range = ["-X", "partition.assignment.strategy=range", "-X", "auto.offset.reset=earliest"];
   return ["kcat", ["-q", "-u", "-b", bootstrap, ...timing, ...range, ...commits, "-G", group, ...topics]];
@@ -95,13 +95,13 @@ function placeAndOffset(line: string): [string, number] {
   return [name.slice(0, dot), Number(name.slice(dot + 1))];
 }
 
-const PROGRAMS: readonly Program[] = ["kcat that leaves", "kafkajs", "kcat", "kafkajs"];
+const GUESTS: readonly Program[] = ["kcat that leaves", "kafkajs", "kcat that is killed", "kafkajs"];
 
 /** librdkafka stays; kafkajs, or a second one of librdkafka, comes and is killed, or leaves. */
 export function classicGroup(stage: Stage, group: Group): { churn: Promise<void>; end: () => Promise<void> } {
   const stayed = new ClassicMember(stage, group, "kcat");
   const churn = repeat(stage, "classic members", AWAY_MS, async (round) => {
-    const program = PROGRAMS[round % PROGRAMS.length] ?? "kcat";
+    const program = GUESTS[round % GUESTS.length] ?? "kafkajs";
     const member = new ClassicMember(stage, group, program);
     await pause(stage, STAY_MS);
     await member.end(program === "kcat that leaves" ? "SIGTERM" : "SIGKILL");
