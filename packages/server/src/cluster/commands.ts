@@ -28,6 +28,9 @@ export type RegisterBroker = Readonly<{
   listeners: readonly BrokerListener[];
 }>;
 
+/** A process of a broker, as it registers. */
+export type BrokerIdentity = Readonly<{ id: number }> & Omit<RegisterBroker, "kind" | "broker">;
+
 /** The broker is ready: it is fenced no more, and takes over, in a new leader epoch each, the partitions without a leader in whose in-sync set it is. */
 export type ElectLeaders = Readonly<{ kind: "elect-leaders"; broker: number; brokerEpoch: number }>;
 

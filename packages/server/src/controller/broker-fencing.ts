@@ -27,10 +27,6 @@ export class BrokerFencing {
     if (parts.leadership.leads) this.#leads(true);
   }
 
-  get sessions(): BrokerSessions {
-    return this.#sessions;
-  }
-
   /** A sign of life of a process of the broker. */
   heard(broker: number, brokerEpoch: number, appliedIndex: number, load?: BrokerLoad): void {
     this.#sessions.heard(broker, brokerEpoch, this.#parts.clock.monotonicMs(), appliedIndex, load);

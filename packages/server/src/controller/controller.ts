@@ -3,6 +3,7 @@ import { QueueError } from "../base/errors.ts";
 import type { ClusterState, TopicState } from "../cluster/cluster-state.ts";
 import {
   type Answers,
+  type BrokerIdentity,
   type Command,
   type ConfigChange,
   isRefusal,
@@ -11,7 +12,6 @@ import {
   type SetClientMetrics,
 } from "../cluster/commands.ts";
 import { type Random, uuid4 } from "../io/random.ts";
-import type { BrokerListener } from "../model/broker-listener.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
 import type { AppliedListener, AppliedState } from "./applied-state.ts";
@@ -79,19 +79,11 @@ export class Controller {
   /**
    * A new process of the broker begins, with this write-ahead log. Resolves with its broker epoch, and how many partitions
    * are offline from now on because the log is another one than before, or an older copy of it.
+   *
+   * `incarnation`: of the process, another one each time when absent; the same again is the same registration.
    */
   registerBroker(
-    broker: Readonly<{
-      id: number;
-      host: string;
-      rack: string;
-      walId: string;
-      walIndex: number;
-      walDamaged: boolean;
-      listeners?: readonly BrokerListener[];
-      /** Of the process; another one each time when absent. The same again is the same registration. */
-      incarnation?: string;
-    }>,
+    broker: Omit<BrokerIdentity, "listeners" | "incarnation"> & Partial<Pick<BrokerIdentity, "listeners" | "incarnation">>,
   ): Promise<Readonly<{ brokerEpoch: number; offline: number }>> {
     const { id, listeners = [], incarnation = hex(this.#random.bytes(16)), ...rest } = broker;
     return this.#ask({ kind: "register-broker", broker: id, incarnation, ...rest, listeners });

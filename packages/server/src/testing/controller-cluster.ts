@@ -68,7 +68,7 @@ export class ControllerNode {
       this.leadership = new Leadership({ commands, log, clock, random, logger, fatal });
       this.fencing = new BrokerFencing({ controller, leadership: this.leadership, clock, logger });
       const { leadership, fencing } = this;
-      const parts = { clusterId: CLUSTER_ID, commands, controller, leadership, fencing, log, clock, logger };
+      const parts = { commands, controller, leadership, fencing, log, clock };
       this.service = new BrokerService(parts);
       const transport = this.#cluster.peers.attach(process, { host: this.name });
       void transport.listen(this.name, PEER_PORT, this.service.services);

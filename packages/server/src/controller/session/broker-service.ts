@@ -2,7 +2,6 @@ import type { Clock } from "../../io/clock.ts";
 import type { PeerServices } from "../../io/peer-transport.ts";
 import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
 import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
-import type { Log } from "../../telemetry/log.ts";
 import type { BrokerFencing } from "../broker-fencing.ts";
 import type { CommandLog } from "../command-log.ts";
 import type { Controller } from "../controller.ts";
@@ -12,14 +11,12 @@ import { EntryTail } from "./entry-tail.ts";
 import { ServedSession } from "./served-session.ts";
 
 export type BrokerServiceParts = Readonly<{
-  clusterId: string;
   commands: CommandLog;
   controller: Controller;
   leadership: Leadership;
   fencing: BrokerFencing;
   log: MetadataLog;
   clock: Clock;
-  logger: Log;
 }>;
 
 /** What a controller serves to brokers: sessions, one for each (docs/rfcs/0009-brokers-and-their-controller.md). */

@@ -1,12 +1,11 @@
 import { assert } from "../../base/assert.ts";
 import { ERROR_CODES, type ErrorCode, QueueError } from "../../base/errors.ts";
 import { encodeCommand, NEWEST_COMMAND } from "../../cluster/command-codec.ts";
-import type { Command, Outcome } from "../../cluster/commands.ts";
+import type { BrokerIdentity, Command, Outcome } from "../../cluster/commands.ts";
 import { type Clock, sleep, type Timer } from "../../io/clock.ts";
 import { PeerError } from "../../io/peer-error.ts";
 import type { PeerStream, PeerStreamReader } from "../../io/peer-transport.ts";
 import type { Random } from "../../io/random.ts";
-import type { BrokerListener } from "../../model/broker-listener.ts";
 import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
 import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
 import type { Peer } from "../../peer-net/peer.ts";
@@ -19,19 +18,8 @@ import type { Commands } from "../commands.ts";
 import { CONTROLLER_SILENT_MS, HEARTBEAT_MS, SESSION_RETRY_MAX_MS, SESSION_RETRY_MIN_MS } from "../limits.ts";
 import { PendingCommands } from "./pending-commands.ts";
 
-/** Who this process is, for as long as it lives. */
-export type BrokerIdentity = Readonly<{
-  id: number;
-  incarnation: string;
-  host: string;
-  rack: string;
-  walId: string;
-  walIndex: number;
-  walDamaged: boolean;
-  listeners: readonly BrokerListener[];
-}>;
-
 export type ControllerLinkParts = Readonly<{
+  /** For as long as the process lives. */
   identity: BrokerIdentity;
   applied: AppliedState;
   /** In any order; one of them leads. */
