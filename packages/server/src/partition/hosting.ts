@@ -67,6 +67,8 @@ export class Hosting {
       const { id } = found.partition;
       const mine = this.#mine(id);
       if (mine !== undefined && !isEmptyLog(found)) await this.#restoreOne(mine, found);
+      else if (!state.partitions.has(id))
+        wal.forget(id); // deleted since the log was opened
       else if (!isEmptyLog(found) && this.#isGivenUp(id)) {
         wal.forget(id);
         forgotten += 1;

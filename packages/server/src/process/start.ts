@@ -14,8 +14,9 @@ import { TcpNetwork } from "../io/real/network-tcp.ts";
 import { ProcessStats } from "../io/real/process-stats.ts";
 import { RealRandom } from "../io/real/random.ts";
 import type { Log } from "../telemetry/log.ts";
-import { Broker } from "./broker.ts";
+import { BROKER_SIZES, Broker } from "./broker.ts";
 import { HttpEndpoints } from "./http-endpoints.ts";
+import { LocalControl, localControlOptions } from "./local-control.ts";
 import { nodeMetrics } from "./node-metrics.ts";
 import { openObjectStore } from "./open-object-store.ts";
 import { SERVER_VERSION } from "./version.ts";
@@ -94,7 +95,8 @@ async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): 
     busy: () => stats.busy(),
     fatal: (error) => die(log, error),
   };
-  const broker = await Broker.open(config, world);
+  const control = await LocalControl.open(localControlOptions(config, BROKER_SIZES), world);
+  const broker = await Broker.open(config, world, control);
   const closeParts = async (): Promise<void> => {
     await broker.close();
     await objectStore.close();

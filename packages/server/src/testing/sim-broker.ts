@@ -2,6 +2,8 @@ import { KiB, MiB } from "../base/units.ts";
 import type { StartConfig } from "../config/start-options.ts";
 import type { Disk } from "../io/disk.ts";
 import { Broker, type BrokerSizes } from "../process/broker.ts";
+import { LocalControl, localControlOptions } from "../process/local-control.ts";
+import type { World } from "../process/world.ts";
 import type { Log } from "../telemetry/log.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { SimDisk } from "./sim-io/disk.ts";
@@ -110,7 +112,7 @@ export class SimBroker {
       fatal: (error: Error) => this.#die(process, error),
     };
     try {
-      const broker = await Promise.race([Broker.open(this.config, parts, SIM_SIZES), ended]);
+      const broker = await Promise.race([this.#open(parts), ended]);
       await Promise.race([broker.listen(this.config.listen.host, this.config.listen.port), ended]);
       this.broker = broker;
       return broker;
@@ -118,6 +120,11 @@ export class SimBroker {
       process.crash(); // a start that fails ends its process
       throw error;
     }
+  }
+
+  async #open(parts: World): Promise<Broker> {
+    const control = await LocalControl.open(localControlOptions(this.config, SIM_SIZES), parts);
+    return Broker.open(this.config, parts, control, SIM_SIZES);
   }
 
   /** `kill -9`: what the kernel has stays. */

@@ -1,5 +1,4 @@
 import { must } from "../../base/assert.ts";
-import { QueueError } from "../../base/errors.ts";
 import { ClusterState } from "../../cluster/cluster-state.ts";
 import { loadSnapshot } from "../../cluster/snapshot-reader.ts";
 import { type Clock, sleep } from "../../io/clock.ts";
@@ -20,19 +19,17 @@ export type FirstStateParts = Readonly<{
   clock: Clock;
   random: Random;
   logger: Log;
-  /** The process stops: nobody waits for a state any more. */
-  stopped(): boolean;
 }>;
 
 /**
  * The newest snapshot of the cluster's metadata, or an empty state, for a broker that starts: what follows comes by its session. Asks until a
  * controller answers.
- * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT, SHUTTING_DOWN.
+ * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT.
  */
 export async function readFirstState(parts: FirstStateParts): Promise<ClusterState> {
   const { controllers, clock, random, logger } = parts;
   let told = false;
-  for (let at = random.uint32() % controllers.length; !parts.stopped(); at += 1) {
+  for (let at = random.uint32() % controllers.length; ; at += 1) {
     const peer = must(controllers[at % controllers.length], "a controller to ask");
     try {
       return await new SnapshotReader(peer, clock).read();
@@ -43,7 +40,6 @@ export async function readFirstState(parts: FirstStateParts): Promise<ClusterSta
     }
     await sleep(clock, SESSION_RETRY_MIN_MS + (random.uint32() % (SESSION_RETRY_MAX_MS - SESSION_RETRY_MIN_MS)));
   }
-  throw new QueueError("SHUTTING_DOWN", "the broker is stopping");
 }
 
 /** One attempt at one controller. */
