@@ -9,7 +9,7 @@ import { brokerConfigEntries } from "../config/broker-options.ts";
 import { dynamicProblem } from "../config/dynamic-options.ts";
 import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
 import { formatObjectStorage, type HostPort } from "../config/option-types.ts";
-import type { StartConfig } from "../config/start-options.ts";
+import type { StartConfig } from "../config/server-config.ts";
 import type { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { RetentionDriver } from "../controller/retention-driver.ts";
@@ -278,7 +278,8 @@ export class Broker {
 
   #serveKafka(): ClientListener {
     const { clock, random, log, network } = this.world;
-    const { advertise, autoCreateTopics, data: dataFolder } = this.config;
+    const { listeners, autoCreateTopics, data: dataFolder } = this.config;
+    const advertise = listeners[0]?.advertise;
     const parts: KafkaParts = {
       options: { brokerId: this.nodeId, advertise, autoCreateTopics, dataFolder },
       clock,

@@ -1,4 +1,4 @@
-import type { StartConfig } from "../config/start-options.ts";
+import type { StartConfig } from "../config/server-config.ts";
 import { CommandLog } from "../controller/command-log.ts";
 import { Controller, type ControllerOptions } from "../controller/controller.ts";
 import { LocalMetadataLog } from "../metadata-log/local/local-log.ts";

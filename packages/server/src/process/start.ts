@@ -1,7 +1,9 @@
+import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { formatBytes, MiB } from "../base/units.ts";
+import { bindHosts } from "../config/addresses.ts";
 import { formatHostPort, formatObjectStorage, type HostPort } from "../config/option-types.ts";
-import { bindHosts, type StartConfig } from "../config/start-options.ts";
+import type { StartConfig } from "../config/server-config.ts";
 import { DiskError, type DiskErrorCode } from "../io/disk.ts";
 import { NetworkError } from "../io/network.ts";
 import { RealClock } from "../io/real/clock.ts";
@@ -145,10 +147,11 @@ async function checkRoom(folder: DataFolder, config: StartConfig): Promise<void>
 }
 
 async function listenKafka(broker: Broker, config: StartConfig): Promise<readonly HostPort[]> {
+  const { listen } = must(config.listeners[0], "a listener");
   try {
-    return await listenOnAll(bindHosts(config.listen), config.listen.port, (host, port) => broker.listen(host, port));
+    return await listenOnAll(bindHosts(listen), listen.port, (host, port) => broker.listen(host, port));
   } catch (error) {
-    throw portError(error, config.listen, "--listen");
+    throw portError(error, listen, "--listen");
   }
 }
 

@@ -1,5 +1,5 @@
 import { KiB, MiB } from "../base/units.ts";
-import type { StartConfig } from "../config/start-options.ts";
+import type { StartConfig } from "../config/server-config.ts";
 import type { Disk } from "../io/disk.ts";
 import { Broker, type BrokerSizes } from "../process/broker.ts";
 import { LocalControl, localControlOptions } from "../process/local-control.ts";
@@ -26,8 +26,11 @@ export const SIM_SIZES: BrokerSizes = {
 
 const SIM_CONFIG: StartConfig = {
   data: "data",
-  listen: BROKER_ADDRESS,
-  advertise: BROKER_ADDRESS,
+  listeners: [{ name: "PLAINTEXT", listen: BROKER_ADDRESS, advertise: BROKER_ADDRESS }],
+  nodeId: 1,
+  roles: ["broker", "controller"],
+  rack: "",
+  metadataLog: "local",
   http: { host: "broker", port: 9643 },
   objectStorage: { kind: "dir", path: "bucket" },
   s3Endpoint: undefined,
@@ -113,7 +116,7 @@ export class SimBroker {
     };
     try {
       const broker = await Promise.race([this.#open(parts), ended]);
-      await Promise.race([broker.listen(this.config.listen.host, this.config.listen.port), ended]);
+      await Promise.race([broker.listen(BROKER_ADDRESS.host, BROKER_ADDRESS.port), ended]);
       this.broker = broker;
       return broker;
     } catch (error) {
