@@ -49,8 +49,8 @@ export class Hosting {
 
   #defaults: TopicDefaults;
   #defaultSettings: TopicSettings;
-  /** What the log held is open: what becomes led from now on has nothing there. */
-  #isRestored = false;
+  /** Of which the log has something that is not open yet. */
+  readonly #toRestore = new Set<number>();
 
   constructor(parts: HostingParts) {
     this.#parts = parts;
@@ -62,6 +62,7 @@ export class Hosting {
   /** What the WAL held, then what it never heard of. Before anything is served. */
   async restore(recovered: readonly RecoveredPartition[]): Promise<void> {
     const { partitions, state, wal } = this.#parts;
+    for (const found of recovered) if (!isEmptyLog(found)) this.#toRestore.add(found.partition.id);
     let forgotten = 0;
     for (const found of recovered) {
       const { id } = found.partition;
@@ -73,8 +74,8 @@ export class Hosting {
         wal.forget(id);
         forgotten += 1;
       }
+      this.#toRestore.delete(id);
     }
-    this.#isRestored = true;
     for (const { id } of state.partitions.values()) if (this.#led(id) !== undefined && partitions.byId(id) === undefined) this.#openNew(id);
     // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
     if (forgotten > 0) await wal.synced();
@@ -132,8 +133,8 @@ export class Hosting {
     const resting = this.#resting.get(partitionId);
     if (resting !== undefined) return this.#resume(resting, state);
     const partition = this.#parts.partitions.byId(partitionId);
-    // At the start `restore` opens everything; afterwards what becomes led here is new, or its log was given up.
-    if (partition === undefined && this.#isRestored) this.#openNew(partitionId);
+    // `restore` opens what the log has something of; anything else is new, or its log was given up.
+    if (partition === undefined && !this.#toRestore.has(partitionId)) this.#openNew(partitionId);
     if (partition === undefined || partition.leaderEpoch === state.leaderEpoch) return;
     // Led on in a new epoch: who waits in the old one is told so.
     this.#rest(partitionId);
