@@ -202,6 +202,7 @@ export class Broker {
     const expiry = new RetentionTime(clock);
     expiry.nowMs();
     this.groups = new GroupCoordinator({
+      brokerId: this.nodeId,
       clock,
       state: this.controller.state,
       expiryMs: () => expiry.nowMs(),
