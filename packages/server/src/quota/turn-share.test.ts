@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../testing/manual-clock.ts";
-import { TurnShare } from "./turn-share.ts";
+import { type Steps, TurnShare, takeAll } from "./turn-share.ts";
 
 const SHARE_MS = 4;
 
@@ -74,4 +74,80 @@ test("owners take turns; what is of one of them stays in order", () => {
   for (const name of ["a1", "a2", "a3", "a4", "a5", "b1", "c1", "a6", "b2"]) share.run(() => ran.push(name), 1, name.charAt(0));
   while (turns.length > 0) turns.shift()?.();
   deepEqual(ran, ["a1", "a2", "a3", "b1", "c1", "a4", "b2", "a5", "a6"]);
+});
+
+/** Each step of it takes a part of a turn, and is told. */
+function* work(name: string, count: number, clock: ManualClock, ran: string[], last: "more" | "turn" = "more"): Steps {
+  for (let n = 1; n <= count; n += 1) {
+    if (n > 1) yield n === count ? last : "more";
+    ran.push(`${name}${n}`);
+    clock.nowMs += SHARE_MS / 2;
+  }
+}
+
+test("work in steps goes on in the next turns; its owner's other work waits for all of it, and others have their turn between", () => {
+  const turns: (() => void)[] = [];
+  const { clock, steps } = clockOf(turns);
+  const share = new TurnShare(steps, SHARE_MS);
+  const ran: string[] = [];
+  share.take(work("a", 5, clock, ran), "a");
+  share.run(() => ran.push("after"), 0, "a");
+  share.take(work("b", 2, clock, ran), "b");
+  deepEqual(ran, ["a1", "a2"]);
+  turns.shift()?.();
+  deepEqual(ran, ["a1", "a2", "a3", "b1"]);
+  turns.shift()?.();
+  deepEqual(ran.slice(4), ["a4", "b2"]);
+  turns.shift()?.();
+  deepEqual(ran.slice(6), ["a5", "after"]);
+  share.take(work("c", 1, clock, ran), "a");
+  turns.shift()?.();
+  deepEqual(ran.slice(8), ["c1"]);
+  turns.shift()?.();
+  equal(turns.length, 0);
+});
+
+test("a step that takes long begins a turn", () => {
+  const turns: (() => void)[] = [];
+  const { clock, steps } = clockOf(turns);
+  const share = new TurnShare(steps, 10 * SHARE_MS);
+  const ran: string[] = [];
+  share.take(work("a", 3, clock, ran, "turn"));
+  share.run(() => ran.push("b"));
+  deepEqual(ran, ["a1", "a2"]);
+  turns.shift()?.();
+  deepEqual(ran, ["a1", "a2", "a3", "b"]);
+});
+
+test("what comes from within a step does not overtake the rest of it", () => {
+  const turns: (() => void)[] = [];
+  const share = new TurnShare(clockOf(turns).steps, 2);
+  const ran: string[] = [];
+  share.take(
+    (function* (): Steps {
+      share.run(() => ran.push("inner 1"), 1);
+      share.run(() => ran.push("inner 2"), 2);
+      ran.push("outer 1");
+      yield "turn";
+      ran.push("outer 2");
+    })(),
+  );
+  while (turns.length > 0) turns.shift()?.();
+  deepEqual(ran, ["inner 1", "outer 1", "outer 2", "inner 2"]);
+});
+
+test("steps can be taken all at once, for what they come to", () => {
+  const clock = new ManualClock();
+  const ran: string[] = [];
+  takeAll(work("a", 3, clock, ran, "turn"));
+  deepEqual(ran, ["a1", "a2", "a3"]);
+  equal(
+    takeAll(
+      (function* (): Steps<number> {
+        yield "more";
+        return 7;
+      })(),
+    ),
+    7,
+  );
 });

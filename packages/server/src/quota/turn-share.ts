@@ -1,7 +1,21 @@
 import { must } from "../base/assert.ts";
 import type { Clock } from "../io/clock.ts";
 
-type Work = Readonly<{ run: () => void; cost: number | undefined }>;
+/** What is left of work in steps: more of it, or what takes long and should begin a turn. */
+export type Pause = "more" | "turn";
+
+/** Work that can be put down between any two of its steps. A step takes a small part of a turn, also when its code runs for the first time. */
+export type Steps<T = void> = Generator<Pause, T, undefined>;
+
+/** All of them at once. */
+export function takeAll<T>(steps: Steps<T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+type Work = Readonly<{ run: () => void; cost: number | undefined }> | Readonly<{ steps: Steps }>;
 
 /**
  * Work of one kind may take so much of a turn of the loop; what comes beyond it runs in the next turns: of each owner one after the other, and of one owner in
@@ -36,19 +50,51 @@ export class TurnShare {
    */
   run(run: () => void, cost?: number, owner = ""): void {
     const isLarge = cost !== undefined && cost > this.#most / 2;
-    if (!isLarge && this.#waiting.size === 0 && this.#spent < this.#most) return this.#spend({ run, cost });
+    if (isLarge || !this.#hasRoom) return this.#putOff({ run, cost }, owner);
+    this.#spend({ run, cost });
+  }
+
+  /**
+   * Work of any length, of which each turn does as much as its share has milliseconds left, at least one step. It keeps its place: what comes from the same
+   * owner runs when all of it is done.
+   */
+  take(steps: Steps, owner = ""): void {
+    const work = { steps };
+    if (!this.#hasRoom) return this.#putOff(work, owner);
+    while (this.#spend(work)) if (this.#spent >= this.#most) return this.#putBack(work, owner);
+  }
+
+  get #hasRoom(): boolean {
+    return this.#waiting.size === 0 && this.#spent < this.#most;
+  }
+
+  #putOff(work: Work, owner: string): void {
     this.putOff += 1;
     const works = this.#waiting.get(owner);
-    if (works === undefined) this.#waiting.set(owner, [{ run, cost }]);
-    else works.push({ run, cost });
+    if (works === undefined) this.#waiting.set(owner, [work]);
+    else works.push(work);
     this.#arm();
   }
 
-  #spend({ run, cost }: Work): void {
-    const startMs = this.#clock.monotonicMs();
-    run();
-    this.#spent += cost ?? this.#clock.monotonicMs() - startMs;
+  /** Nothing of the same owner overtakes what has begun. */
+  #putBack(work: Work, owner: string): void {
+    const works = this.#waiting.get(owner);
+    if (works === undefined) this.#waiting.set(owner, [work]);
+    else works.unshift(work);
     this.#arm();
+  }
+
+  /** @returns whether there is more of it. */
+  #spend(work: Work): boolean {
+    const startMs = this.#clock.monotonicMs();
+    let left: Pause | undefined;
+    if ("steps" in work) left = work.steps.next().value ?? undefined;
+    else work.run();
+    const cost = "cost" in work ? work.cost : undefined;
+    this.#spent += cost ?? this.#clock.monotonicMs() - startMs;
+    if (left === "turn") this.#spent = Math.max(this.#spent, this.#most);
+    this.#arm();
+    return left !== undefined;
   }
 
   #arm(): void {
@@ -61,14 +107,14 @@ export class TurnShare {
     this.#isArmed = false;
     this.#spent = 0;
     if (this.#waiting.size > 0) this.#before();
-    while (this.#waiting.size > 0 && this.#spent < this.#most) this.#spend(this.#next());
+    while (this.#waiting.size > 0 && this.#spent < this.#most) this.#next();
   }
 
-  #next(): Work {
+  #next(): void {
     const [owner, works] = must(this.#waiting.entries().next().value, "an owner whose work waits");
     const work = must(works.shift(), "work that waits");
     this.#waiting.delete(owner);
     if (works.length > 0) this.#waiting.set(owner, works);
-    return work;
+    if (this.#spend(work)) this.#putBack(work, owner);
   }
 }
