@@ -12,26 +12,29 @@ import type { Input } from "./inputs.ts";
 import { GROUP_ID_BYTES_MAX } from "./limits.ts";
 import { commit } from "./offsets/commit.ts";
 import { deleteGroup, deleteOffsets, sweepOffsets } from "./offsets/deletion.ts";
+import type { Prepared } from "./prepare.ts";
 
 /**
  * What one input does: synchronous, no clock, no chance. Volatile state of the shard changes here; durable state changes when the driver appends
  * the entries of the effects, which has to happen before the next input.
+ *
+ * @param prepared What `prepare` gave for the same input, when it is current.
  */
-export function apply(shard: GroupShard, input: Input, effects: Effect[]): void {
+export function apply(shard: GroupShard, input: Input, effects: Effect[], prepared?: Prepared): void {
   const turn = new Turn(shard, input, effects);
-  dispatch(turn, input);
+  dispatch(turn, input, prepared);
   if (input.kind !== "timer") turn.settle(input.groupId);
   turn.end();
 }
 
-function dispatch(turn: Turn, input: Input): void {
+function dispatch(turn: Turn, input: Input, prepared: Prepared | undefined): void {
   switch (input.kind) {
     case "join":
       if (!isGroupId(input.groupId)) return turn.answer(input.groupId, input.token, joinError(ErrorCode.INVALID_GROUP_ID, input.memberId));
       return join(turn, input);
     case "sync":
       if (!isGroupId(input.groupId)) return turn.answer(input.groupId, input.token, syncError(ErrorCode.INVALID_GROUP_ID));
-      return sync(turn, input);
+      return sync(turn, input, prepared?.generation);
     case "heartbeat":
       return heartbeat(turn, input);
     case "leave":
@@ -49,7 +52,7 @@ function dispatch(turn: Turn, input: Input): void {
           input.token,
           heartbeatError(ErrorCode.INVALID_REQUEST, "GroupId can't be empty, nor longer than 255 bytes."),
         );
-      return consumerHeartbeat(turn, input);
+      return consumerHeartbeat(turn, input, prepared?.proposal);
     case "sweep":
       return sweep(turn, input.groupId);
     case "timer":

@@ -111,11 +111,14 @@ export class Turn {
     this.#effects.push({ kind: "answer", token, groupId, answer, afterAppend });
   }
 
-  /** @param isAhead What is volatile of the group has changed as if they were appended. */
-  append(groupId: string, entries: readonly Entry[], isAhead = true): void {
+  /**
+   * @param isAhead What is volatile of the group has changed as if they were appended.
+   * @param batch The entries as `encodeEntries` makes them, when they are at hand.
+   */
+  append(groupId: string, entries: readonly Entry[], isAhead = true, batch?: Uint8Array): void {
     assert(!this.#hasAppended, "an input appends once, so that it happens or does not");
     this.#hasAppended = true;
-    this.#effects.push({ kind: "append", groupId, entries, isAhead });
+    this.#effects.push({ kind: "append", groupId, entries, batch, isAhead });
   }
 
   /** Everybody in the group who waits for a generation is told to come again. */

@@ -70,6 +70,16 @@ export const GROUPS_TURN_MS = 3;
 /** Of one turn of the loop, for requests about groups. */
 export const TURN_SHARE_MS = 4;
 
+/** Of work that a turn may end in the middle of: what lies between two looks at the time, some ten microseconds, or twenty times that with code that is new. */
+export const TOPICS_PER_STEP = 64;
+export const PARTITIONS_PER_STEP = 512;
+
+/** A change of a group is prepared so often for nothing, since the group or its topics changed meanwhile, and then made in one go. */
+export const PREPARATIONS_MAX = 3;
+
+/** What took so long to prepare takes long to make true as well: that begins a turn. */
+export const PREPARED_MS = 1;
+
 /** Characters of an expression that a member subscribes to, and instructions that it becomes. */
 export const EXPRESSION_CHARS_MAX = 255;
 export const EXPRESSION_STEPS_MAX = 400;

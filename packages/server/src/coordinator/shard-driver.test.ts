@@ -7,7 +7,7 @@ import { KafkaFixture } from "../testing/kafka-fixture.ts";
 import type { ManualClock } from "../testing/manual-clock.ts";
 import { topologyHash } from "./consumer/topology-hash.ts";
 import type { Entry } from "./fold/entries.ts";
-import { encodeEntries } from "./fold/entry-codec.ts";
+import { encodeEntries } from "./fold/entry-batch.ts";
 import type { ConsumerMember } from "./fold/group-state.ts";
 import { GroupsFold } from "./fold/groups-fold.ts";
 import { GROUPS_TOPIC } from "./group-coordinator.ts";
@@ -30,7 +30,7 @@ async function shardOf(entries: (topology: Parameters<typeof topologyHash>[1]) =
     "an internal partition",
   );
   const topic = { id: T, name: "t", partitions: 1 };
-  const topology = { byId: () => topic, byName: (name: string) => (name === "t" ? topic : undefined), ...NO_EXPRESSIONS };
+  const topology = { version: 0, byId: () => topic, byName: (name: string) => (name === "t" ? topic : undefined), ...NO_EXPRESSIONS };
   for (const entry of entries(topology)) {
     const batch = encodeEntries([entry], 1_000);
     equal(partition.append(batch, 0, batch.byteLength, undefined).code, undefined);

@@ -2,17 +2,17 @@ import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Partition } from "../partition/partition.ts";
-import type { TurnShare } from "../quota/turn-share.ts";
+import type { Steps, TurnShare } from "../quota/turn-share.ts";
 import { type Answer, refused } from "./answers.ts";
 import { apply } from "./apply.ts";
 import type { Effect } from "./effects.ts";
-import type { Entry } from "./fold/entries.ts";
-import { encodeEntries } from "./fold/entry-codec.ts";
+import { encodeEntries } from "./fold/entry-batch.ts";
 import { GroupsFold } from "./fold/groups-fold.ts";
 import { GroupShard } from "./group-shard.ts";
 import type { Input, Times } from "./inputs.ts";
-import { GROUPS_PER_TURN, GROUPS_TURN_MS, MEMBERS_PER_ANSWER } from "./limits.ts";
+import { GROUPS_PER_TURN, GROUPS_TURN_MS, MEMBERS_PER_ANSWER, PREPARATIONS_MAX, PREPARED_MS } from "./limits.ts";
 import type { GroupOptions } from "./options.ts";
+import { type Prepared, prepare } from "./prepare.ts";
 import type { Topology } from "./topology.ts";
 
 /** `expiryMs`: wall time by which offsets are old; a leap of the clock does not move it at once. */
@@ -100,16 +100,26 @@ export class ShardDriver {
     });
   }
 
-  /** What members subscribe to by an expression has to be known before the group's target can be made. */
   #admit(request: Request & { token: number }): void {
-    const run = (): void => {
-      // Closed meanwhile: it has been answered.
-      if (!this.#isOpen) return;
+    this.#parts.share.take(this.#serve(request), request.groupId);
+  }
+
+  /**
+   * What members subscribe to by an expression has to be known before the group's target can be made. What takes long is prepared in steps; meanwhile other
+   * requests for the group wait, so that only time and topics can make that void. Closed meanwhile: it has been answered.
+   */
+  *#serve(request: Request & { token: number }): Steps {
+    const { clock } = this.#parts;
+    for (let tries = 1; this.#isOpen; tries += 1) {
       const unknown = this.#unknown(request.groupId, request);
-      if (unknown === undefined) this.#apply({ ...request, ...this.#times() });
-      else void unknown.then(() => this.#admit(request));
-    };
-    this.#parts.share.run(run, undefined, request.groupId);
+      if (unknown !== undefined) return void unknown.then(() => this.#admit(request));
+      const startMs = clock.monotonicMs();
+      const steps = tries > PREPARATIONS_MAX ? undefined : prepare(this.#shard, { ...request, ...this.#times() });
+      const prepared = steps && (yield* steps);
+      if (clock.monotonicMs() - startMs >= PREPARED_MS) yield "turn";
+      if (!this.#isOpen) return;
+      if (prepared === undefined || prepared.isCurrent()) return this.#apply({ ...request, ...this.#times() }, prepared);
+    }
   }
 
   #unknown(groupId: string, request?: Request): Promise<void> | undefined {
@@ -189,9 +199,9 @@ export class ShardDriver {
     else done();
   }
 
-  #apply(input: Input): void {
+  #apply(input: Input, prepared?: Prepared): void {
     const effects: Effect[] = [];
-    apply(this.#shard, input, effects);
+    apply(this.#shard, input, effects, prepared);
     this.#perform(effects);
   }
 
@@ -201,7 +211,7 @@ export class ShardDriver {
     for (const effect of effects) {
       switch (effect.kind) {
         case "append":
-          isRefused = !this.#append(effect.entries);
+          isRefused = !this.#append(effect);
           if (isRefused && effect.isAhead) this.#shard.dropVolatile(effect.groupId, this.#times(), dropped);
           break;
         case "answer":
@@ -217,8 +227,8 @@ export class ShardDriver {
     if (dropped.length > 0) this.#perform(dropped);
   }
 
-  #append(entries: readonly Entry[]): boolean {
-    const batch = encodeEntries(entries, this.#parts.clock.wallMs());
+  #append({ entries, ...effect }: Extract<Effect, { kind: "append" }>): boolean {
+    const batch = effect.batch ?? encodeEntries(entries, this.#parts.clock.wallMs());
     const { fold } = this.#shard;
     fold.expect(batch, entries);
     const { code } = this.partition.append(batch, 0, batch.byteLength, undefined);

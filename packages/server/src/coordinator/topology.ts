@@ -6,6 +6,8 @@ export type Matched = Readonly<{ names: readonly string[]; problem: string | und
 
 /** The topics of the cluster, as this broker knows them now. Clients' topics only: internal ones are not there. */
 export interface Topology {
+  /** Another one when topics came, went or grew. */
+  readonly version: number;
   byId(topicId: string): Topic | undefined;
   byName(name: string): Topic | undefined;
   /** What an expression that a member subscribes to stands for; undefined: not known yet, see `known`. */

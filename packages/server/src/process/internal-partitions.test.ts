@@ -1,7 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { encodeEntries } from "../coordinator/fold/entry-codec.ts";
+import { encodeEntries } from "../coordinator/fold/entry-batch.ts";
 import { GroupsFold } from "../coordinator/fold/groups-fold.ts";
 import { GROUPS_TOPIC } from "../coordinator/group-coordinator.ts";
 import type { Disk } from "../io/disk.ts";

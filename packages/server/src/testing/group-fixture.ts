@@ -1,22 +1,26 @@
 import { deepEqual } from "node:assert/strict";
-import { must } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { type Answer, refused } from "../coordinator/answers.ts";
 import { apply } from "../coordinator/apply.ts";
 import { compileExpression } from "../coordinator/consumer/expression.ts";
 import type { Effect } from "../coordinator/effects.ts";
 import type { Entry } from "../coordinator/fold/entries.ts";
-import { encodeEntries, encodeEntry } from "../coordinator/fold/entry-codec.ts";
+import { encodeEntries } from "../coordinator/fold/entry-batch.ts";
+import { encodeEntry } from "../coordinator/fold/entry-codec.ts";
 import { entriesOf } from "../coordinator/fold/fold-entries.ts";
 import { GroupsFold } from "../coordinator/fold/groups-fold.ts";
 import { GroupShard } from "../coordinator/group-shard.ts";
 import type { CommitInput, ConsumerHeartbeatInput, Input, JoinInput, SyncInput } from "../coordinator/inputs.ts";
 import { DEFAULT_GROUP_OPTIONS, type GroupOptions } from "../coordinator/options.ts";
+import { type Prepared, prepare } from "../coordinator/prepare.ts";
 import type { Matched, Topic, Topology } from "../coordinator/topology.ts";
+import { takeAll } from "../quota/turn-share.ts";
 
 type WithoutTimes<T> = T extends unknown ? Omit<T, "nowMs" | "wallMs"> : never;
 
 /** A shard with a driver that writes at once, in a time that the test moves. */
 export class GroupFixture implements Topology {
+  version = 0;
   nowMs = 1_000;
   wallMs = 1_700_000_000_000;
   fold = new GroupsFold();
@@ -68,6 +72,7 @@ export class GroupFixture implements Topology {
   topic(name: string, partitions: number): Topic {
     const topic = { id: name.padEnd(22, "A"), name, partitions };
     this.topics.set(name, topic);
+    this.version += 1;
     this.#matched.clear();
     return topic;
   }
@@ -79,8 +84,17 @@ export class GroupFixture implements Topology {
 
   send(input: WithoutTimes<Input>): void {
     const effects: Effect[] = [];
-    apply(this.shard, { ...input, nowMs: this.nowMs, wallMs: this.wallMs }, effects);
+    const timed = { ...input, nowMs: this.nowMs, wallMs: this.wallMs };
+    apply(this.shard, timed, effects, this.#prepared(timed));
     this.#perform(effects);
+  }
+
+  /** Of every other input: it is to come to the same. */
+  #prepared(input: Input): Prepared | undefined {
+    const steps = "token" in input && input.token % 2 === 0 ? prepare(this.shard, input) : undefined;
+    const prepared = steps && takeAll(steps);
+    assert(prepared?.isCurrent() !== false, "nothing has changed since");
+    return prepared;
   }
 
   /** Sends, and gives the answer if it is there already. */
@@ -187,7 +201,7 @@ export class GroupFixture implements Topology {
       if (effect.kind === "wake") this.wakeMs = Math.min(this.wakeMs, effect.atMs);
       else if (effect.kind === "answer") this.#answer(effect, isRefused !== undefined);
       else if (this.refusesNext) isRefused = effect;
-      else this.#append(effect.entries);
+      else this.#append(effect);
     }
     if (isRefused === undefined) return;
     this.refusesNext = false;
@@ -202,8 +216,9 @@ export class GroupFixture implements Topology {
     this.answers.set(effect.token, isRefused && effect.afterAppend ? refused(effect.answer) : effect.answer);
   }
 
-  #append(entries: readonly Entry[]): void {
+  #append({ entries, ...effect }: Extract<Effect, { kind: "append" }>): void {
     const batch = encodeEntries(entries, this.wallMs);
+    if (effect.batch !== undefined) deepEqual(effect.batch, batch);
     this.entries.push(...entries);
     this.batches.push(batch);
     this.fold.expect(batch, entries);

@@ -83,10 +83,7 @@ export class ClassicGroup {
   get durable(): ClassicMembership {
     const { protocolType, generation, protocol, leader, emptySinceMs } = this;
     const members = new Map<string, ClassicMember>();
-    for (const member of this.members.values()) {
-      const { id, instanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols, assignment } = member;
-      members.set(id, { id, instanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols, assignment });
-    }
+    for (const member of this.members.values()) members.set(member.id, durableMember(member));
     return { kind: "classic", protocolType, generation, protocol, leader, members, emptySinceMs };
   }
 
@@ -200,4 +197,10 @@ export class ClassicGroup {
       else this.#offers.set(name, count);
     }
   }
+}
+
+/** What the fold keeps of a member. */
+export function durableMember(member: LiveMember): ClassicMember {
+  const { id, instanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols, assignment } = member;
+  return { id, instanceId, clientId, clientHost, sessionTimeoutMs, rebalanceTimeoutMs, protocols, assignment };
 }

@@ -6,14 +6,18 @@ import type { Turn } from "../group-shard.ts";
 import type { HeartbeatInput, LeaveInput, SyncInput } from "../inputs.ts";
 import { ASSIGNMENT_BYTES_MAX } from "../limits.ts";
 import { checkMember } from "../member-check.ts";
+import type { GroupOptions } from "../options.ts";
 import type { ClassicGroup, LiveMember } from "./classic-group.ts";
 import { completeIfReady, joinTimeOver, rebalance, removeMember, renewSession } from "./classic-rebalance.ts";
+import { assignmentsOf, type CompleteGeneration, fits, givenTo } from "./complete-generation.ts";
 
 const NEVER = Number.POSITIVE_INFINITY;
-const NO_BYTES = new Uint8Array(0);
 
-/** SyncGroup: the leader hands in what it assigned, everybody gets theirs. */
-export function sync(turn: Turn, input: SyncInput): void {
+/**
+ * SyncGroup: the leader hands in what it assigned, everybody gets theirs.
+ * @param prepared What the group comes to by that, as it was some turns ago.
+ */
+export function sync(turn: Turn, input: SyncInput, prepared?: CompleteGeneration): void {
   if (turn.isConsumer(input.groupId)) return syncConsumer(turn, input);
   const group = turn.classic(input.groupId);
   const error = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : checkSync(group, input);
@@ -26,10 +30,11 @@ export function sync(turn: Turn, input: SyncInput): void {
   }
   if (member.syncToken !== undefined) turn.answer(group.id, member.syncToken, syncError(ErrorCode.REBALANCE_IN_PROGRESS));
   member.syncToken = input.token;
-  if (member.id === group.leader) takeAssignments(turn, group, input, member);
+  if (member.id === group.leader) takeAssignments(turn, group, input, prepared);
 }
 
-function checkSync(group: ClassicGroup, input: SyncInput): number {
+/** @returns a Kafka error, 0: none. */
+export function checkSync(group: ClassicGroup, input: SyncInput): number {
   const error = checkMember(group, input.memberId, input.instanceId);
   if (error !== ErrorCode.NONE) return error;
   if (input.generation !== group.generation) return ErrorCode.ILLEGAL_GENERATION;
@@ -39,24 +44,30 @@ function checkSync(group: ClassicGroup, input: SyncInput): number {
 }
 
 /** The generation is complete: from here on it is durable, and answered when it is. */
-function takeAssignments(turn: Turn, group: ClassicGroup, input: SyncInput, leader: LiveMember): void {
-  const assignments = new Map(input.assignments.map(({ memberId, assignment }) => [memberId, assignment]));
-  let bytes = group.memberBytes;
-  for (const member of group.members.values()) bytes += (assignments.get(member.id)?.byteLength ?? 0) - member.assignment.byteLength;
-  const isLarge = input.assignments.some(({ assignment }) => assignment.byteLength > ASSIGNMENT_BYTES_MAX);
-  if (isLarge || bytes > turn.shard.options.groupBytesMax) {
-    leader.syncToken = undefined;
+function takeAssignments(turn: Turn, group: ClassicGroup, input: SyncInput, prepared: CompleteGeneration | undefined): void {
+  const assignments = assignmentsOf(input);
+  if (isTooLarge(turn.shard.options, group, assignments)) {
+    must(group.members.get(input.memberId), "the leader").syncToken = undefined;
     return turn.answer(group.id, input.token, syncError(ErrorCode.GROUP_MAX_SIZE_REACHED));
   }
-  for (const member of group.members.values()) group.assign(member, assignments.get(member.id) ?? NO_BYTES);
+  for (const member of group.members.values()) group.assign(member, givenTo(member, assignments));
   group.state = "Stable";
-  turn.append(group.id, [{ kind: "group", groupId: group.id, membership: group.durable }]);
+  if (prepared !== undefined && fits(prepared, group)) turn.append(group.id, prepared.encoded.entries, true, prepared.encoded.batch);
+  else turn.append(group.id, [{ kind: "group", groupId: group.id, membership: group.durable }]);
   for (const member of group.members.values()) {
     if (member.syncToken === undefined) continue;
     turn.answer(group.id, member.syncToken, syncAnswer(group, member), true);
     member.syncToken = undefined;
     renewSession(turn, group, member);
   }
+}
+
+/** What a leader brings beside what there is: one of it, or all that the members take. */
+export function isTooLarge({ groupBytesMax }: GroupOptions, group: ClassicGroup, assignments: ReadonlyMap<string, Uint8Array>): boolean {
+  let bytes = group.memberBytes;
+  for (const member of group.members.values()) bytes += givenTo(member, assignments).byteLength - member.assignment.byteLength;
+  for (const assignment of assignments.values()) if (assignment.byteLength > ASSIGNMENT_BYTES_MAX) return true;
+  return bytes > groupBytesMax;
 }
 
 function syncAnswer(group: ClassicGroup, member: LiveMember): SyncAnswer {

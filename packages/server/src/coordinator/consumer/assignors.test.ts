@@ -2,11 +2,12 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { must } from "../../base/assert.ts";
+import { takeAll } from "../../quota/turn-share.ts";
 import type { Assignment } from "../fold/group-state.ts";
 import { ASSIGNORS, type Subscriber } from "./assignors.ts";
 
 const assign = (name: string, ...rest: Parameters<NonNullable<ReturnType<typeof ASSIGNORS.get>>>) =>
-  must(ASSIGNORS.get(name), "an assignor")(...rest);
+  takeAll(must(ASSIGNORS.get(name), "an assignor")(...rest));
 
 const subscriber = (id: string, topicIds: string[], current: Assignment = new Map()): Subscriber => ({
   id,

@@ -1,11 +1,13 @@
 import { must } from "../../base/assert.ts";
+import type { Steps } from "../../quota/turn-share.ts";
 import type { Assignment } from "../fold/group-state.ts";
+import { PARTITIONS_PER_STEP, TOPICS_PER_STEP } from "../limits.ts";
 
 /** A member as an assignor sees it: the ids of the topics that it wants and that exist, and what it has now. */
 export type Subscriber = Readonly<{ id: string; instanceId: string | undefined; topicIds: readonly string[]; current: Assignment }>;
 
-/** Member id → what it is to get. Nobody is missing. Deterministic. */
-type Assignor = (subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>) => Map<string, Assignment>;
+/** Member id → what it is to get. Nobody is missing. Deterministic; for many topics it takes tens of milliseconds, hence steps. */
+type Assignor = (subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>) => Steps<Map<string, Assignment>>;
 
 /** Rounds of moving partitions; two are the rule, and what is left then is valid, only less even. */
 const ROUNDS_MAX = 16;
@@ -14,9 +16,10 @@ const ROUNDS_MAX = 16;
 type Share = { readonly subscriber: Subscriber; readonly topics: Map<string, number[]>; load: number };
 
 /** Contiguous ranges of each topic over its members, in the order of their names: partition 0 of every topic goes to the same member. */
-function range(subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>): Map<string, Assignment> {
+function* range(subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>): ReturnType<Assignor> {
   const shares = sharesOf(subscribers);
-  for (const [topicId, members] of byTopic(shares)) {
+  for (const [topicId, members] of yield* byTopic(shares)) {
+    yield "more";
     const count = partitions.get(topicId) ?? 0;
     let from = 0;
     members.forEach((share, at) => {
@@ -29,21 +32,21 @@ function range(subscribers: readonly Subscriber[], partitions: ReadonlyMap<strin
       from += size;
     });
   }
-  return assignmentsOf(shares);
+  return yield* assignmentsOf(shares);
 }
 
 /** As even as subscriptions allow, and whoever has a partition keeps it unless that makes it uneven. */
-function uniform(subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>): Map<string, Assignment> {
+function* uniform(subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>): ReturnType<Assignor> {
   const shares = sharesOf(subscribers);
   const first = shares[0]?.subscriber.topicIds;
-  if (first !== undefined && shares.every(({ subscriber }) => subscriber.topicIds === first)) alike(shares, first, partitions);
-  else unlike(shares, partitions);
-  return assignmentsOf(shares);
+  if (first !== undefined && shares.every(({ subscriber }) => subscriber.topicIds === first)) yield* alike(shares, first, partitions);
+  else yield* unlike(shares, partitions);
+  return yield* assignmentsOf(shares);
 }
 
 /** All want the same: everybody gets its part of the whole, so nothing has to be moved back and forth. */
-function alike(shares: readonly Share[], topicIds: readonly string[], partitions: ReadonlyMap<string, number>): void {
-  const free = keepCurrent(shares, partitions);
+function* alike(shares: readonly Share[], topicIds: readonly string[], partitions: ReadonlyMap<string, number>): Steps {
+  const free = yield* keepCurrent(shares, partitions);
   let total = 0;
   for (const topicId of topicIds) total += partitions.get(topicId) ?? 0;
   const least = Math.floor(total / shares.length);
@@ -52,13 +55,16 @@ function alike(shares: readonly Share[], topicIds: readonly string[], partitions
     const quota = share.load > least && larger > 0 ? least + 1 : least;
     if (share.load > least) larger -= 1;
     giveUp(share, quota, free);
+    yield "more";
   }
   const wanted = new Set(topicIds);
-  const all = [...free].filter(([topicId]) => wanted.has(topicId)).sort(([a], [b]) => (a < b ? -1 : 1));
-  fill(
-    shares,
-    all.flatMap(([topicId, list]) => list.map((partition) => ({ topicId, partition }))),
-  );
+  const topics = [...free].filter(([topicId]) => wanted.has(topicId)).sort(([a], [b]) => (a < b ? -1 : 1));
+  yield "more";
+  const all = topics.flatMap(([topicId, list]) => list.map((partition) => ({ topicId, partition })));
+  for (let at = 0; at < all.length; at += PARTITIONS_PER_STEP) {
+    yield "more";
+    fill(shares, all.slice(at, at + PARTITIONS_PER_STEP));
+  }
 }
 
 /** The last ones first. */
@@ -75,19 +81,27 @@ function giveUp(share: Share, quota: number, free: Map<string, number[]>): void 
   }
 }
 
-function unlike(shares: readonly Share[], partitions: ReadonlyMap<string, number>): void {
-  const topics = byTopic(shares);
-  const free = keepCurrent(shares, partitions);
-  for (const [topicId, members] of topics)
+function* unlike(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Steps {
+  const topics = yield* byTopic(shares);
+  const free = yield* keepCurrent(shares, partitions);
+  for (const [at, [topicId, members]] of topics.entries()) {
+    if (at % TOPICS_PER_STEP === 0) yield "more";
     fill(
       members,
       (free.get(topicId) ?? []).map((partition) => ({ topicId, partition })),
     );
-  for (let round = 0; round < ROUNDS_MAX; round += 1) {
-    let isEven = true;
-    for (const [topicId, members] of topics) if (level(topicId, members)) isEven = false;
-    if (isEven) break;
   }
+  for (let round = 0; round < ROUNDS_MAX; round += 1) if (yield* levelAll(topics)) break;
+}
+
+/** @returns whether all were even. */
+function* levelAll(topics: readonly (readonly [string, readonly Share[]])[]): Steps<boolean> {
+  let isEven = true;
+  for (const [at, [topicId, members]] of topics.entries()) {
+    if (at % TOPICS_PER_STEP === 0) yield "more";
+    if (level(topicId, members)) isEven = false;
+  }
+  return isEven;
 }
 
 /** By name; the first is what a group uses when most of its members ask for nothing else. */
@@ -111,30 +125,67 @@ function compare(a: Subscriber, b: Subscriber): number {
 }
 
 /** Topics ascending, each with the members that want it. */
-function byTopic(shares: readonly Share[]): [string, Share[]][] {
+function* byTopic(shares: readonly Share[]): Steps<[string, Share[]][]> {
   const topics = new Map<string, Share[]>();
   for (const share of shares) {
-    for (const topicId of share.subscriber.topicIds) {
+    for (const [at, topicId] of share.subscriber.topicIds.entries()) {
+      if (at % TOPICS_PER_STEP === 0) yield "more";
       const members = topics.get(topicId);
       if (members === undefined) topics.set(topicId, [share]);
       else members.push(share);
     }
   }
-  return [...topics].sort(([a], [b]) => (a < b ? -1 : 1));
+  const ids = yield* ascending([...topics.keys()]);
+  return ids.map((topicId) => [topicId, must(topics.get(topicId), "a topic that is wanted")]);
+}
+
+/** Sorts by merging: the language's own way of it cannot be put down. */
+function* ascending(ids: readonly string[]): Steps<readonly string[]> {
+  let runs: (readonly string[])[] = [];
+  for (let at = 0; at < ids.length; at += PARTITIONS_PER_STEP) {
+    runs.push(ids.slice(at, at + PARTITIONS_PER_STEP).sort());
+    yield "more";
+  }
+  while (runs.length > 1) {
+    const merged: (readonly string[])[] = [];
+    for (let at = 0; at < runs.length; at += 2) merged.push(yield* merge(runs[at] ?? [], runs[at + 1] ?? []));
+    runs = merged;
+  }
+  return runs[0] ?? [];
+}
+
+function* merge(some: readonly string[], others: readonly string[]): Steps<readonly string[]> {
+  const merged: string[] = [];
+  let [at, there] = [0, 0];
+  while (at < some.length && there < others.length) {
+    if (merged.length % PARTITIONS_PER_STEP === 0) yield "more";
+    const [one, other] = [some[at] as string, others[there] as string];
+    if (one < other) at += 1;
+    else there += 1;
+    merged.push(one < other ? one : other);
+  }
+  return merged.concat(some.slice(at), others.slice(there));
 }
 
 /** Of all topics, one behind the other: which partitions somebody has. */
 class Taken {
-  readonly #starts = new Map<string, number>();
+  readonly #starts: ReadonlyMap<string, number>;
   readonly #marks: Uint8Array;
 
-  constructor(partitions: ReadonlyMap<string, number>) {
+  private constructor(starts: ReadonlyMap<string, number>, total: number) {
+    this.#starts = starts;
+    this.#marks = new Uint8Array(total);
+  }
+
+  static *of(partitions: ReadonlyMap<string, number>): Steps<Taken> {
+    const starts = new Map<string, number>();
     let total = 0;
     for (const [topicId, count] of partitions) {
-      this.#starts.set(topicId, total);
+      if (starts.size % TOPICS_PER_STEP === 0) yield "more";
+      starts.set(topicId, total);
       total += count;
     }
-    this.#marks = new Uint8Array(total);
+    return new Taken(starts, total);
   }
 
   /** Those that nobody has had so far, and that exist. */
@@ -155,10 +206,11 @@ class Taken {
 }
 
 /** @returns by topic, the partitions that nobody has, ascending; no topic without any. */
-function keepCurrent(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Map<string, number[]> {
-  const taken = new Taken(partitions);
+function* keepCurrent(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Steps<Map<string, number[]>> {
+  const taken = yield* Taken.of(partitions);
   const wanted = new Map<readonly string[], ReadonlySet<string>>();
   for (const share of shares) {
+    yield "more";
     const { topicIds, current } = share.subscriber;
     let topics = wanted.get(topicIds);
     if (topics === undefined) wanted.set(topicIds, (topics = new Set(topicIds)));
@@ -166,7 +218,9 @@ function keepCurrent(shares: readonly Share[], partitions: ReadonlyMap<string, n
       if (topics.has(topicId)) keep(share, topicId, taken.take(topicId, list, partitions.get(topicId) ?? 0));
   }
   const free = new Map<string, number[]>();
+  let seen = 0;
   for (const [topicId, count] of partitions) {
+    if (seen++ % TOPICS_PER_STEP === 0) yield "more";
     const numbers = taken.free(topicId, count);
     if (numbers.length > 0) free.set(topicId, numbers);
   }
@@ -179,8 +233,10 @@ function keep(share: Share, topicId: string, kept: number[]): void {
   share.load += kept.length;
 }
 
+type Free = Readonly<{ topicId: string; partition: number }>;
+
 /** Each to whoever has least: pours into the lowest shares until all are level, then one each. */
-function fill(members: readonly Share[], free: readonly Readonly<{ topicId: string; partition: number }>[]): void {
+function fill(members: readonly Share[], free: readonly Free[]): void {
   if (free.length === 0) return;
   const lowest = [...members].sort((a, b) => a.load - b.load);
   let at = 0;
@@ -218,9 +274,10 @@ function level(topicId: string, members: readonly Share[]): boolean {
   }
 }
 
-function assignmentsOf(shares: readonly Share[]): Map<string, Assignment> {
+function* assignmentsOf(shares: readonly Share[]): ReturnType<Assignor> {
   const assignments = new Map<string, Assignment>();
   for (const { subscriber, topics } of shares) {
+    yield "more";
     for (const partitions of topics.values()) partitions.sort((a, b) => a - b);
     assignments.set(subscriber.id, topics);
   }

@@ -1,5 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../../base/assert.ts";
+import { takeAll } from "../../quota/turn-share.ts";
 import { type JoinAnswer, joinError, syncError } from "../answers.ts";
 import { CONSUMER_PROTOCOL, decodeSubscription, encodeAssignment } from "../classic/subscription.ts";
 import { isSameList, protocolBytes } from "../fold/apply-entry.ts";
@@ -35,7 +36,7 @@ export function joinConsumer(turn: Turn, input: JoinInput): void {
   const classic = { sessionTimeoutMs, protocols };
   const next = { ...(known ?? newMember(input, memberId)), ...wanted, rebalanceTimeoutMs, classic };
   const isChanged = known === undefined || !isSameList(known.topics, wanted.topics);
-  const member = advance(draft, next, ownedBy(turn, input), isChanged);
+  const member = takeAll(advance(draft, next, ownedBy(turn, input), isChanged));
   const sessions = finish(turn, draft, input.groupId);
   renew(turn, sessions, member);
   sessions.duties.delete(member.id);

@@ -1,12 +1,13 @@
 import { assert, must } from "../../base/assert.ts";
+import type { Steps } from "../../quota/turn-share.ts";
 import { applyEntry, isSameList } from "../fold/apply-entry.ts";
 import type { Entry } from "../fold/entries.ts";
 import { type Assignment, type ConsumerMember, type ConsumerMembership, type GroupState, NO_ASSIGNMENT } from "../fold/group-state.ts";
 import type { Topology } from "../topology.ts";
-import { ASSIGNORS, DEFAULT_ASSIGNOR } from "./assignors.ts";
+import { ASSIGNORS, DEFAULT_ASSIGNOR, type Subscriber } from "./assignors.ts";
 import { isSameAssignment } from "./reconcile.ts";
-import { ResolvedTopics } from "./resolved-topics.ts";
-import { topologyHash } from "./topology-hash.ts";
+import { ResolvedTopics, wishOf } from "./resolved-topics.ts";
+import { hashOf, topologyHash } from "./topology-hash.ts";
 
 /** A group that begins, or that was a classic one: as the entries would make it. */
 export function membershipOf(entries: readonly Entry[], groupId: string): ConsumerMembership {
@@ -21,8 +22,7 @@ export function membershipOf(entries: readonly Entry[], groupId: string): Consum
 export class ConsumerDraft {
   readonly groupId: string;
   readonly base: ConsumerMembership;
-  /** What makes `base` from what the fold has. */
-  readonly prelude: readonly Entry[];
+  readonly #prelude: readonly Entry[];
   readonly #topology: Topology;
   readonly #wallMs: number;
   /** undefined: gone. */
@@ -34,7 +34,10 @@ export class ConsumerDraft {
   #targetEpoch: number;
   #assignor: string;
 
-  /** @param isNew The fold does not have the group in this form: its epoch has to be said in any case. */
+  /**
+   * @param prelude What makes `base` from what the fold has.
+   * @param isNew The fold does not have the group in this form: its epoch has to be said in any case.
+   */
   constructor(
     groupId: string,
     base: ConsumerMembership,
@@ -43,7 +46,7 @@ export class ConsumerDraft {
     prelude: readonly Entry[] = [],
     isNew = false,
   ) {
-    this.prelude = prelude;
+    this.#prelude = prelude;
     this.groupId = groupId;
     this.base = base;
     this.#topology = topology;
@@ -117,31 +120,31 @@ export class ConsumerDraft {
     if (hash !== undefined && hash !== this.base.topologyHash) this.bump();
   }
 
-  /** Makes the target of the newest epoch, unless there is one. */
-  retarget(): void {
+  /** Makes the target of the newest epoch, unless there is one. The group and its topics must not change between the steps. */
+  *retarget(): Steps {
     if (this.#targetEpoch >= this.#epoch) return;
     const members = this.members();
+    const wishes = members.map((member) => wishOf(member, this.#topology));
     const resolved = new ResolvedTopics(this.#topology);
-    const subscribers = members.map((member) => ({
-      id: member.id,
-      instanceId: member.instanceId,
-      topicIds: resolved.idsOf(member),
-      current: this.target(member.id),
-    }));
+    const subscribers: Subscriber[] = [];
+    for (const [at, { id, instanceId }] of members.entries()) {
+      subscribers.push({ id, instanceId, topicIds: resolved.idsOf(must(wishes[at], "what it wants")), current: this.target(id) });
+      yield "more";
+    }
     const name = preferred(members);
-    const assign = ASSIGNORS.get(name);
-    assert(assign !== undefined, "a member's assignor was checked");
-    for (const [id, target] of assign(subscribers, resolved.partitions))
+    for (const [id, target] of yield* must(ASSIGNORS.get(name), "an assignor that was checked")(subscribers, resolved.partitions)) {
       if (!isSameAssignment(target, this.target(id))) this.#targets.set(id, target);
+      yield "more";
+    }
     this.#assignor = name;
-    this.#topologyHash = must(topologyHash(members, this.#topology), "what expressions stand for");
+    this.#topologyHash = yield* hashOf(new Set(wishes.flatMap(({ named, matched }) => [named, matched])), this.#topology);
     this.#targetEpoch = this.#epoch;
   }
 
   /** What happened, in an order that can be applied. */
   entries(): Entry[] {
     const { groupId } = this;
-    const entries: Entry[] = [];
+    const entries: Entry[] = [...this.#prelude];
     if (this.#isNew || this.#epoch !== this.base.epoch) entries.push(this.#groupEntry());
     const changed = [...this.#changed];
     for (const [memberId, member] of changed)

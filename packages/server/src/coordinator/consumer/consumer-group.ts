@@ -1,5 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import type { Entry } from "../fold/entries.ts";
+import type { EncodedEntries } from "../fold/entry-batch.ts";
 import type { GroupState } from "../fold/group-state.ts";
 import type { Turn } from "../group-shard.ts";
 import { ConsumerDraft } from "./consumer-draft.ts";
@@ -12,10 +13,10 @@ export function draftOf(turn: Turn, groupId: string): ConsumerDraft | undefined 
   return membership?.kind === "consumer" ? new ConsumerDraft(groupId, membership, turn.shard.topology, turn.wallMs) : undefined;
 }
 
-/** Appends what the draft gathered. @returns the group's sessions. */
-export function finish(turn: Turn, draft: ConsumerDraft, groupId: string): ConsumerSessions {
-  const entries = [...draft.prelude, ...draft.entries()];
-  if (entries.length > 0) turn.append(groupId, entries);
+/** Appends what the draft gathered. @param encoded The same, when it is at hand. @returns the group's sessions. */
+export function finish(turn: Turn, draft: ConsumerDraft, groupId: string, encoded?: EncodedEntries): ConsumerSessions {
+  const entries = encoded?.entries ?? draft.entries();
+  if (entries.length > 0) turn.append(groupId, entries, true, encoded?.batch);
   const live = turn.shard.live.get(groupId);
   if (live?.kind === "classic") turn.answerWaiting(live, ErrorCode.REBALANCE_IN_PROGRESS);
   if (live?.kind === "consumer") {

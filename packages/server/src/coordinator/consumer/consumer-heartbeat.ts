@@ -1,6 +1,8 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
+import { type Steps, takeAll } from "../../quota/turn-share.ts";
 import { heartbeatError } from "../answers.ts";
 import { isSameList } from "../fold/apply-entry.ts";
+import type { EncodedEntries } from "../fold/entry-batch.ts";
 import { type Assignment, type ConsumerMember, EPOCH_AWAY, NO_ASSIGNMENT } from "../fold/group-state.ts";
 import type { Turn } from "../group-shard.ts";
 import type { ConsumerHeartbeatInput } from "../inputs.ts";
@@ -15,13 +17,32 @@ const LEAVE_EPOCH = -1;
 
 type Input = ConsumerHeartbeatInput;
 
-/** ConsumerGroupHeartbeat: joins, stays, leaves; the answer carries the member's epoch and, when it changed, its assignment. */
-export function consumerHeartbeat(turn: Turn, input: Input): void {
-  const refusal = checkRequest(turn, input) ?? (input.memberEpoch < 0 ? depart(turn, input) : attend(turn, input));
+/** What a heartbeat comes to, on a draft: nothing has changed yet. `encoded`: the entries of the draft, when they are at hand. */
+export type Proposal = Readonly<{
+  draft: ConsumerDraft;
+  before: ConsumerMember;
+  member: ConsumerMember;
+  encoded: EncodedEntries | undefined;
+}>;
+
+/**
+ * ConsumerGroupHeartbeat: joins, stays, leaves; the answer carries the member's epoch and, when it changed, its assignment.
+ * @param prepared What `propose` gave for this input, when the group and its topics are still those.
+ */
+export function consumerHeartbeat(turn: Turn, input: Input, prepared?: Proposal): void {
+  const refusal = checkRequest(turn, input) ?? (input.memberEpoch < 0 ? depart(turn, input) : attend(turn, input, prepared));
   if (refusal !== undefined) turn.answer(input.groupId, input.token, heartbeatError(refusal.error, refusal.message));
 }
 
-function attend(turn: Turn, input: Input): Refusal | undefined {
+function attend(turn: Turn, input: Input, prepared: Proposal | undefined): Refusal | undefined {
+  const proposal = prepared ?? takeAll(propose(turn, input));
+  if ("error" in proposal) return proposal;
+  carryOut(turn, input, proposal);
+  return undefined;
+}
+
+/** All that has to be found out: for a member that joins a group with many topics, a new target. */
+export function* propose(turn: Turn, input: Input): Steps<Proposal | Refusal> {
   const isJoin = input.memberEpoch === 0;
   const draft = draftOf(turn, input.groupId) ?? (isJoin ? upgrade(turn, input.groupId) : undefined);
   if (draft === undefined) return { error: ErrorCode.GROUP_ID_NOT_FOUND, message: `Consumer group ${input.groupId} not found.` };
@@ -33,8 +54,9 @@ function attend(turn: Turn, input: Input): Refusal | undefined {
   const wanted = subscribed(draft, found, input);
   const tooMuch = checkWish(turn, draft, found, wanted);
   if (tooMuch !== undefined) return tooMuch;
-  step(turn, draft, input, found, wanted);
-  return undefined;
+  const isSame = isSameList(found.topics, wanted.topics) && found.expression === wanted.expression;
+  const member = yield* advance(draft, wanted, input.owned, !isSame || draft.member(found.id) === undefined);
+  return { draft, before: found, member, encoded: undefined };
 }
 
 function findDynamic(draft: ConsumerDraft, input: Input): ConsumerMember | Refusal {
@@ -100,10 +122,8 @@ function newMember({ instanceId, rackId, clientId, clientHost, rebalanceTimeoutM
   return { ...identity, rackId, rebalanceTimeoutMs, assignor, ...nothing };
 }
 
-function step(turn: Turn, draft: ConsumerDraft, input: Input, before: ConsumerMember, wanted: ConsumerMember): void {
-  const isSame = isSameList(before.topics, wanted.topics) && before.expression === wanted.expression;
-  const member = advance(draft, wanted, input.owned, !isSame || draft.member(before.id) === undefined);
-  const sessions = finish(turn, draft, input.groupId);
+function carryOut(turn: Turn, input: Input, { draft, before, member, encoded }: Proposal): void {
+  const sessions = finish(turn, draft, input.groupId, encoded);
   sessions.sessions.set(member.id, turn.nowMs + turn.shard.options.consumerSessionTimeoutMs);
   sessions.expectRevocation(member, turn.nowMs);
   turn.schedule(sessions, sessions.sessions.get(member.id) ?? 0);
@@ -140,10 +160,15 @@ function subscribed(draft: ConsumerDraft, member: ConsumerMember, input: Input):
 }
 
 /** Epoch, target and the member's own next step, in this order. */
-export function advance(draft: ConsumerDraft, member: ConsumerMember, owned: Assignment | undefined, isChanged: boolean): ConsumerMember {
+export function* advance(
+  draft: ConsumerDraft,
+  member: ConsumerMember,
+  owned: Assignment | undefined,
+  isChanged: boolean,
+): Steps<ConsumerMember> {
   draft.set(member);
   if (isChanged) draft.bump();
-  draft.retarget();
+  yield* draft.retarget();
   const next = reconcile(member, draft.target(member.id), draft.targetEpoch, owned, (topicId, partition) =>
     draft.ownerOf(topicId, partition),
   );

@@ -9,7 +9,16 @@ function union(named: readonly string[], matched: readonly string[]): Iterable<s
   return matched.length === 0 ? named : new Set([...named, ...matched]);
 }
 
+/** What a member wants: names of topics that it says, and those that its expression stands for at the moment. */
+export type Wish = Readonly<{ named: readonly string[]; matched: readonly string[] }>;
+
 const NO_NAMES: readonly string[] = [];
+
+/** What expressions stand for has to be known; it is found once, since it may be forgotten while a target is made. */
+export function wishOf({ topics, expression }: ConsumerMember, topology: Topology): Wish {
+  const matched = expression === undefined ? NO_NAMES : must(topology.matching(expression), "what an expression stands for").names;
+  return { named: topics.length === 0 ? NO_NAMES : topics, matched };
+}
 
 /** The topics that members want and that exist. Members that want the same have the same list, for which an assignor looks. */
 export class ResolvedTopics {
@@ -24,9 +33,7 @@ export class ResolvedTopics {
   }
 
   /** At most as many as an assignment can hold; who wants more is refused, but topics can come later. */
-  idsOf({ topics, expression }: ConsumerMember): readonly string[] {
-    const matched = expression === undefined ? NO_NAMES : must(this.#topology.matching(expression), "what an expression stands for").names;
-    const named = topics.length === 0 ? NO_NAMES : topics;
+  idsOf({ named, matched }: Wish): readonly string[] {
     let ofTopics = this.#known.get(named);
     if (ofTopics === undefined) this.#known.set(named, (ofTopics = new Map()));
     let ids = ofTopics.get(matched);

@@ -1,10 +1,11 @@
-import { deepEqual, equal, throws } from "node:assert/strict";
+import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { recordCount } from "@tidemq/protocol/record-batch.ts";
 import { QueueError } from "../../base/errors.ts";
 import type { Entry } from "./entries.ts";
-import { decodeEntry, encodeEntries, encodeEntry } from "./entry-codec.ts";
+import { encodeEntries, encodeInSteps } from "./entry-batch.ts";
+import { decodeEntry, encodeEntry } from "./entry-codec.ts";
 import type { ConsumerMember } from "./group-state.ts";
 import { GroupsFold, groupsFolds } from "./groups-fold.ts";
 
@@ -123,6 +124,24 @@ test("the entries of one input are one batch, which the fold applies", () => {
   const broken = Buffer.from(batch);
   broken[61] = 0x7f;
   throws(() => fold.apply(broken), refused(/corrupt batch/));
+});
+
+test("entries that are encoded in steps are the same bytes, a step a member", () => {
+  const members = Array.from({ length: 40 }, (_, at) => `m${at}`);
+  const [group, , , , , , , target] = GOLDEN.map(([entry]) => entry);
+  ok(group?.kind === "group" && target?.kind === "target");
+  const [classic] = group.membership.members.values();
+  ok(classic !== undefined);
+  const crowd: Entry = { ...group, membership: { ...group.membership, members: new Map(members.map((id) => [id, { ...classic, id }])) } };
+  const targets: Entry = { ...target, targets: new Map(members.map((id) => [id, new Map([[TOPIC, [1, 2]]])])) };
+  for (const entries of [[crowd], [targets], [crowd, targets], GOLDEN.map(([entry]) => entry)]) {
+    const steps = encodeInSteps(entries, 1000);
+    let count = 0;
+    let result = steps.next();
+    for (; result.done !== true; result = steps.next()) count += 1;
+    deepEqual(result.value, { entries, batch: encodeEntries(entries, 1000) });
+    if (entries.length < 3) ok(count >= 40 * entries.length);
+  }
 });
 
 test("a group that only offsets made is gone with the last of them", () => {

@@ -1,19 +1,10 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { ProtocolError } from "@tidemq/protocol/protocol-error.ts";
-import { RecordBatchBuilder } from "@tidemq/protocol/record-batch-builder.ts";
 import { unreachable } from "../../base/assert.ts";
 import { QueueError } from "../../base/errors.ts";
-import {
-  ASSIGNMENT_BYTES_MAX,
-  GROUP_ID_BYTES_MAX,
-  MEMBERS_MAX,
-  OFFSET_METADATA_BYTES_MAX,
-  PARTITIONS_MAX,
-  SCRATCH_BYTES,
-  SCRATCH_BYTES_MAX,
-  TOPICS_MAX,
-} from "../limits.ts";
+import type { Steps } from "../../quota/turn-share.ts";
+import { ASSIGNMENT_BYTES_MAX, GROUP_ID_BYTES_MAX, MEMBERS_MAX, OFFSET_METADATA_BYTES_MAX, PARTITIONS_MAX, TOPICS_MAX } from "../limits.ts";
 import type { CommittedTopic, Entry } from "./entries.ts";
 import * as fields from "./entry-fields.ts";
 import type { Assignment, ClassicMember, ClassicMembership, CommittedOffset, ConsumerMember } from "./group-state.ts";
@@ -24,9 +15,6 @@ const VERSION = 1;
 const VERSIONS: Readonly<Partial<Record<Entry["kind"], number>>> = { member: 2 };
 /** A member with an expression. */
 const EXPRESSION_SINCE = 2;
-
-/** About what a record has beside its value. */
-const RECORD_BYTES = 16;
 
 const KINDS = ["group", "offsets", "offsets-gone", "group-gone", "consumer-group", "member", "member-gone", "target"] as const;
 
@@ -39,10 +27,14 @@ export function encodeEntry(entry: Entry): Uint8Array {
 
 /** The same behind what the writer has. */
 export function writeEntry(writer: ByteWriter, entry: Entry): void {
+  writeHead(writer, entry);
+  writeFields(writer, entry);
+}
+
+function writeHead(writer: ByteWriter, entry: Entry): void {
   writer.int8(KINDS.indexOf(entry.kind) + 1);
   writer.int8(versionOf(entry));
   writer.compactString(entry.groupId);
-  writeFields(writer, entry);
 }
 
 /** The oldest that says all: who has not heard of newer ones reads it as long as it can. */
@@ -50,21 +42,23 @@ function versionOf(entry: Entry): number {
   return entry.kind === "member" && entry.member.expression !== undefined ? EXPRESSION_SINCE : VERSION;
 }
 
-/** Used again and again: memory that was never touched costs more than what is written to it. */
-let scratch = new ByteWriter(SCRATCH_BYTES);
-
-/** The entries of one input as a batch in memory of its own: magic 2, not compressed, offsets from 0. */
-export function encodeEntries(entries: readonly Entry[], wallMs: number): Uint8Array {
-  scratch.reset();
-  const ends = entries.map((entry) => {
-    writeEntry(scratch, entry);
-    return scratch.mark;
-  });
-  const all = scratch.finish();
-  const builder = new RecordBatchBuilder(all.byteLength + entries.length * RECORD_BYTES);
-  for (let at = 0; at < ends.length; at += 1) builder.append({ timestampMs: wallMs, value: all.subarray(ends[at - 1] ?? 0, ends[at]) });
-  if (all.byteLength > SCRATCH_BYTES_MAX) scratch = new ByteWriter(SCRATCH_BYTES);
-  return builder.build();
+/** The same in steps: a group of a thousand members takes milliseconds. */
+export function* writeEntryInSteps(writer: ByteWriter, entry: Entry): Steps {
+  if (entry.kind !== "group" && entry.kind !== "target") return writeEntry(writer, entry);
+  writeHead(writer, entry);
+  if (entry.kind === "group") {
+    writeGeneration(writer, entry.membership);
+    for (const member of entry.membership.members.values()) {
+      writeMember(writer, member);
+      yield "more";
+    }
+  } else {
+    writeTargetHead(writer, entry);
+    for (const [memberId, target] of entry.targets) {
+      writeTarget(writer, memberId, target);
+      yield "more";
+    }
+  }
 }
 
 /**
@@ -100,7 +94,9 @@ function unknownEntry(number: number, version: number, kind: Entry["kind"] | und
 function writeFields(writer: ByteWriter, entry: Entry): void {
   switch (entry.kind) {
     case "group":
-      return writeMembership(writer, entry.membership);
+      writeGeneration(writer, entry.membership);
+      for (const member of entry.membership.members.values()) writeMember(writer, member);
+      return;
     case "offsets":
       return writeOffsets(writer, entry.topics);
     case "offsets-gone":
@@ -115,10 +111,9 @@ function writeFields(writer: ByteWriter, entry: Entry): void {
     case "member-gone":
       return writer.compactString(entry.memberId);
     case "target":
-      writer.int32(entry.epoch);
-      writer.compactString(entry.assignor);
-      writer.compactString(entry.topologyHash);
-      return writeTargets(writer, entry.targets);
+      writeTargetHead(writer, entry);
+      for (const [memberId, target] of entry.targets) writeTarget(writer, memberId, target);
+      return;
     default:
       unreachable(entry);
   }
@@ -159,20 +154,22 @@ function readFields(reader: ByteReader, kind: Entry["kind"], version: number, gr
   }
 }
 
-function writeMembership(writer: ByteWriter, group: ClassicMembership): void {
+/** All but the members. */
+function writeGeneration(writer: ByteWriter, group: ClassicMembership): void {
   writer.int64(group.emptySinceMs);
   writer.compactString(group.protocolType);
   writer.int32(group.generation);
   fields.writeOptional(writer, group.protocol);
   fields.writeOptional(writer, group.leader);
   writer.uvarint(group.members.size);
-  for (const member of group.members.values()) {
-    fields.writeIdentity(writer, member);
-    writer.int32(member.sessionTimeoutMs);
-    writer.int32(member.rebalanceTimeoutMs);
-    fields.writeProtocols(writer, member.protocols);
-    fields.writeBlob(writer, member.assignment);
-  }
+}
+
+function writeMember(writer: ByteWriter, member: ClassicMember): void {
+  fields.writeIdentity(writer, member);
+  writer.int32(member.sessionTimeoutMs);
+  writer.int32(member.rebalanceTimeoutMs);
+  fields.writeProtocols(writer, member.protocols);
+  fields.writeBlob(writer, member.assignment);
 }
 
 function readMembership(reader: ByteReader): ClassicMembership {
@@ -269,12 +266,17 @@ function readTopics(reader: ByteReader): string[] {
   return topics;
 }
 
-function writeTargets(writer: ByteWriter, targets: ReadonlyMap<string, Assignment>): void {
-  writer.uvarint(targets.size);
-  for (const [memberId, assignment] of targets) {
-    writer.compactString(memberId);
-    fields.writeAssignment(writer, assignment);
-  }
+/** All but the targets. */
+function writeTargetHead(writer: ByteWriter, entry: Extract<Entry, { kind: "target" }>): void {
+  writer.int32(entry.epoch);
+  writer.compactString(entry.assignor);
+  writer.compactString(entry.topologyHash);
+  writer.uvarint(entry.targets.size);
+}
+
+function writeTarget(writer: ByteWriter, memberId: string, assignment: Assignment): void {
+  writer.compactString(memberId);
+  fields.writeAssignment(writer, assignment);
 }
 
 function readTargets(reader: ByteReader): Map<string, Assignment> {

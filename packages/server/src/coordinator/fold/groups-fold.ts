@@ -25,6 +25,7 @@ export class GroupsFold implements RecordFold {
   readonly groups = new Map<string, GroupState>();
   /** About what `encode` gives. */
   bytes = 0;
+  readonly #changes = new WeakMap<GroupState, number>();
   readonly #cursor = new RecordCursor();
   #expected: Readonly<{ batch: Uint8Array; entries: readonly Entry[] }> | undefined;
 
@@ -54,6 +55,13 @@ export class GroupsFold implements RecordFold {
     const before = this.#bytesOf(entry.groupId);
     applyEntry(this.groups, entry);
     this.bytes += this.#bytesOf(entry.groupId) - before;
+    const group = this.groups.get(entry.groupId);
+    if (group !== undefined) this.#changes.set(group, this.changesOf(group) + 1);
+  }
+
+  /** How many entries have changed this group here. */
+  changesOf(group: GroupState | undefined): number {
+    return group === undefined ? 0 : (this.#changes.get(group) ?? 0);
   }
 
   async encode(pause: () => Promise<void>): Promise<Uint8Array> {

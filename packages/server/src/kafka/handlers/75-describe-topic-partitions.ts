@@ -6,11 +6,10 @@ import {
 } from "@tidemq/protocol/messages/75-describe-topic-partitions.ts";
 import { type MessageInput, ZERO_UUID } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
-import type { PartitionState, TopicState } from "../../cluster/cluster-state.ts";
+import type { TopicState } from "../../cluster/cluster-state.ts";
 import { topicNameProblem } from "../../controller/topic-names.ts";
-import { type ApiHandler, type Call, declaredApi } from "../api-handler.ts";
+import { type ApiHandler, declaredApi } from "../api-handler.ts";
 import { OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "../authorized-operations.ts";
-import { type BrokerEndpoints, brokersOf } from "../broker-endpoints.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { DESCRIBED_PARTITIONS_MAX } from "../limits.ts";
 import { topologyOf } from "../partition-topology.ts";
@@ -19,7 +18,6 @@ import { topologyOf } from "../partition-topology.ts";
  * Behaviour
  * - Topics in the order of their names, from the cursor on, until the client's limit or ours is reached; the cursor of the
  *   answer says where to go on. No topics asked for: all.
- * - A partition without a leader, or whose leader has no listener for this client, says so; as Metadata does.
  * - The smallest page is one partition: a limit below that counts as ours.
  *
  * Version notes
@@ -34,7 +32,7 @@ export function describeTopicPartitionsHandler(parts: KafkaParts): ApiHandler {
   return declaredApi(parts, {
     request: describeTopicPartitionsRequest,
     response: describeTopicPartitionsResponse,
-    handle: (request, call) => page(parts, request, call),
+    handle: (request) => page(parts, request),
     refuse: (request, code) => ({
       throttleTimeMs: 0,
       topics: request.topics.map(({ name }) => failedTopic(name, code)),
@@ -43,13 +41,12 @@ export function describeTopicPartitionsHandler(parts: KafkaParts): ApiHandler {
   });
 }
 
-function page(parts: KafkaParts, request: DescribeTopicPartitionsRequest, call: Call): Response {
+function page(parts: KafkaParts, request: DescribeTopicPartitionsRequest): Response {
   const { cursor, responsePartitionLimit } = request;
   if (cursor !== null && cursor.partitionIndex < 0) {
     throw new QueueError("INVALID_REQUEST", `DescribeTopicPartitionsRequest cursor partition must be valid: ${cursor.partitionIndex}`);
   }
   let room = responsePartitionLimit < 1 ? DESCRIBED_PARTITIONS_MAX : Math.min(responsePartitionLimit, DESCRIBED_PARTITIONS_MAX);
-  const brokers = brokersOf(parts, call.connection);
   const topics: TopicAnswer[] = [];
   for (const name of namesFrom(parts, request)) {
     if (room === 0) return { throttleTimeMs: 0, topics, nextCursor: { topicName: name, partitionIndex: 0 } };
@@ -59,7 +56,7 @@ function page(parts: KafkaParts, request: DescribeTopicPartitionsRequest, call: 
       continue;
     }
     const from = cursor?.topicName === name ? cursor.partitionIndex : 0;
-    const answered = topicAnswer(topic, parts.state.partitionsOf(topic).slice(from, from + room), brokers);
+    const answered = topicAnswer(parts, topic, from, room);
     topics.push(answered);
     room -= answered.partitions.length;
     const next = from + answered.partitions.length;
@@ -77,12 +74,13 @@ function isFrom(name: string, cursor: Cursor | null): boolean {
   return cursor === null || name >= cursor.topicName;
 }
 
-function topicAnswer(topic: TopicState, partitions: readonly PartitionState[], brokers: BrokerEndpoints): TopicAnswer {
+function topicAnswer(parts: KafkaParts, topic: TopicState, from: number, countMax: number): TopicAnswer {
+  const partitions = parts.state.partitionsOf(topic).slice(from, from + countMax);
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
     topicId: topic.id,
-    partitions: partitions.map((partition) => ({ ...topologyOf(partition, brokers), eligibleLeaderReplicas: [], lastKnownElr: [] })),
+    partitions: partitions.map((partition) => ({ ...topologyOf(partition), eligibleLeaderReplicas: [], lastKnownElr: [] })),
     topicAuthorizedOperations: TOPIC_OPERATIONS,
   };
 }
