@@ -7,9 +7,9 @@ import { ERROR_CODES, type ErrorSpec } from "../packages/server/src/base/errors.
 import { CLIENT_METRICS_OPTIONS } from "../packages/server/src/config/client-metrics-options.ts";
 import { DYNAMIC_OPTIONS } from "../packages/server/src/config/dynamic-options.ts";
 import { describeValid } from "../packages/server/src/config/kafka-option.ts";
-import { START_FLAGS } from "../packages/server/src/config/load-start-config.ts";
-import type { Option } from "../packages/server/src/config/option-types.ts";
-import { START_OPTIONS } from "../packages/server/src/config/start-options.ts";
+import { flagsFor } from "../packages/server/src/config/load-config.ts";
+import { countsForAny, type ServerOption } from "../packages/server/src/config/server-option.ts";
+import { SERVER_OPTIONS } from "../packages/server/src/config/server-options.ts";
 import { TOPIC_OPTIONS } from "../packages/server/src/config/topic-options.ts";
 import { METRICS } from "../packages/server/src/telemetry/metric-table.ts";
 import { dashboardJson } from "./dashboard.ts";
@@ -31,10 +31,11 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   ]);
 }
 
-const options = (): readonly Option<unknown>[] => Object.values(START_OPTIONS);
+const options = (): readonly ServerOption<unknown>[] =>
+  Object.values<ServerOption<unknown>>(SERVER_OPTIONS).filter((option) => countsForAny(option, ["start"]));
 
 function configuration(): string {
-  const rows = START_FLAGS.map(({ name, placeholder, defaultText, doc }) => {
+  const rows = flagsFor(["start"]).map(({ name, placeholder, defaultText, doc }) => {
     const allowed = options().find((option) => option.name === name)?.allowed ?? "a path";
     return [`\`--${name}${placeholder === "" ? "" : ` ${placeholder}`}\``, doc, defaultText, allowed];
   });

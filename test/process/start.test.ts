@@ -198,8 +198,8 @@ describe("what it is told", () => {
     ["a value of the wrong kind", ["--sync", "maybe"], /sync = maybe.*must be/],
     ["a port that is none", ["--listen", "127.0.0.1:99999"], /listen = 127\.0\.0\.1:99999.*must be/],
     ["object storage that it does not know", ["--object-storage", "ftp://x"], /object-storage = ftp:\/\/x/],
-    ["to listen beyond this machine", ["--listen", "0.0.0.0:0"], /listen = 0\.0\.0\.0:0: reaches beyond this machine.*--insecure/],
-    ["to serve HTTP beyond this machine", ["--http", "0.0.0.0:0"], /http = 0\.0\.0\.0:0: reaches beyond this machine.*--insecure/],
+    ["to listen beyond this machine", ["--listen", "0.0.0.0:0"], /listen = 0\.0\.0\.0:0 .*: reaches beyond this machine.*--insecure/],
+    ["to serve HTTP beyond this machine", ["--http", "0.0.0.0:0"], /http = 0\.0\.0\.0:0 .*: reaches beyond this machine.*--insecure/],
     ["a file that is not there", ["--config", "/nonexistent.toml"], /nonexistent\.toml/],
     ["too large a log for the disk", ["--wal-file-size", "1GiB", "--wal-capacity", "256GiB"], /free.*--wal-capacity/],
   ] as const) {

@@ -3,7 +3,7 @@ import type { Client } from "@tidemq/client/client.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { decodeRecords } from "@tidemq/protocol/record.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
-import { NODE_ID } from "@tidemq/server/process/broker.ts";
+import { NODE_ID } from "@tidemq/server/process/local-control.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { idOfPayload, type RecordId } from "@tidemq/server/testing/checkers/payload.ts";

@@ -1,4 +1,4 @@
-import type { StartConfig } from "@tidemq/server/config/start-options.ts";
+import type { StartConfig } from "@tidemq/server/config/server-config.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
 
 const KIB = 1024;

@@ -1,5 +1,5 @@
 import { Client } from "@tidemq/client/client.ts";
-import type { StartConfig } from "@tidemq/server/config/start-options.ts";
+import type { StartConfig } from "@tidemq/server/config/server-config.ts";
 import type { Broker } from "@tidemq/server/process/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { CheckFailure, check } from "@tidemq/server/testing/checkers/check-failure.ts";

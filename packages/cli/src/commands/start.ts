@@ -21,12 +21,13 @@ export async function runStart(args: readonly string[]): Promise<number> {
     return ExitCode.OK;
   }
   try {
-    const { loadStartConfig, ConfigError } = await import("@tidemq/server/config/load-start-config.ts");
+    const { loadStartConfig } = await import("@tidemq/server/config/load-config.ts");
     let config: ReturnType<typeof loadStartConfig>;
     try {
-      config = loadStartConfig(args, (path) => readFileSync(path, "utf8"));
+      config = loadStartConfig({ args, environment: process.env, readText: (path) => readFileSync(path, "utf8") });
     } catch (error) {
-      if (error instanceof ConfigError) throw new UsageError(`${error.message}\n(tidemq start --help explains the options)`);
+      if (error instanceof Error && error.name === "ConfigError")
+        throw new UsageError(`${error.message}\n(tidemq start --help explains the options)`);
       throw error;
     }
     const { start } = await import("@tidemq/server/process/start.ts");
@@ -78,8 +79,8 @@ Ctrl-C stops the server.
 }
 
 async function helpText(): Promise<string> {
-  const { START_FLAGS } = await import("@tidemq/server/config/load-start-config.ts");
-  const rows = START_FLAGS.map((flag) => {
+  const { flagsFor } = await import("@tidemq/server/config/load-config.ts");
+  const rows = flagsFor(["start"]).map((flag) => {
     const name = `--${flag.name}${flag.placeholder === "" ? "" : ` ${flag.placeholder}`}`;
     return `  ${name.padEnd(30)} ${flag.doc} (default: ${flag.defaultText})`;
   });

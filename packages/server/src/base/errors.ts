@@ -131,6 +131,7 @@ export const ERROR_CODES = {
     http: 503,
     doc: "The coordinator is not available at the moment.",
   },
+  NOT_COORDINATOR: { kind: "moved", kafka: Kafka.NOT_COORDINATOR, http: 421, doc: "Find the coordinator, ask that broker." },
   PARTITION_OFFLINE: {
     kind: "retry",
     kafka: Kafka.LEADER_NOT_AVAILABLE,

@@ -48,6 +48,8 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   readonly remote: Address;
   /** The address that the client reached. */
   readonly local: Address;
+  /** Of the listener behind that address: the client is told where other brokers have the listener of this name. */
+  readonly listenerName: string;
   /** What the client calls itself, in the request that was started last; set by the handler of frames. */
   clientId = "";
   /** What the client's software is, once it has said so; set by the handler of frames. */
@@ -80,10 +82,11 @@ export class ClientConnection implements ConnectionReader, RoomWaiter, TurnWork 
   #receivedBytes = 0;
   #sentBytes = 0;
 
-  constructor(id: number, socket: Connection, parts: ConnectionParts) {
+  constructor(id: number, socket: Connection, listenerName: string, parts: ConnectionParts) {
     this.id = id;
     this.remote = socket.remote;
     this.local = socket.local;
+    this.listenerName = listenerName;
     this.#socket = socket;
     this.#parts = parts;
     this.#responses = new ResponseQueue(parts.chunks);

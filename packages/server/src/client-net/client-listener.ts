@@ -21,6 +21,9 @@ import { type Pressure, sweeps } from "./peer-watch.ts";
 import { ChunkPool } from "./response-queue.ts";
 import { TurnQueue } from "./turn-queue.ts";
 
+/** What a listener is called that nobody gave a name, as with Kafka. */
+export const LISTENER_NAME = "PLAINTEXT";
+
 /** What may be set; limits.ts otherwise. */
 export type ClientListenerOptions = Readonly<{
   connectionsMax?: number;
@@ -78,11 +81,12 @@ export class ClientListener {
   }
 
   /**
-   * Accepts on one more address; port 0 takes any free one, which the result names.
+   * Accepts on one more address; port 0 takes any free one, which the result names. `name`: of the listener, which several
+   * addresses may be.
    * @throws NetworkError
    */
-  async listen(host: string, port: number): Promise<Listener> {
-    const listener = await this.#parts.network.listen(host, port, (socket) => this.#accept(socket));
+  async listen(host: string, port: number, name = LISTENER_NAME): Promise<Listener> {
+    const listener = await this.#parts.network.listen(host, port, (socket) => this.#accept(socket, name));
     this.#listeners.push(listener);
     return listener;
   }
@@ -121,9 +125,9 @@ export class ClientListener {
     await listeners;
   }
 
-  #accept(socket: Connection): void {
+  #accept(socket: Connection, listenerName: string): void {
     if (this.#connections.size >= this.#connectionsMax || this.#closing !== undefined) return this.#refuse(socket);
-    const connection = new ClientConnection(this.#nextId, socket, this.#connectionParts);
+    const connection = new ClientConnection(this.#nextId, socket, listenerName, this.#connectionParts);
     this.#nextId += 1;
     this.#connections.add(connection);
     this.counters.connectionsAccepted += 1;

@@ -1,7 +1,8 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { brokerConfigEntries } from "./broker-options.ts";
-import { loadStartConfig } from "./load-start-config.ts";
+import { loadStartConfig } from "./load-config.ts";
+import type { StartConfig } from "./server-config.ts";
 
 const facts = {
   nodeId: 1,
@@ -12,9 +13,12 @@ const facts = {
   frameBytesMax: 1000,
 };
 
+function load(args: string): StartConfig {
+  return loadStartConfig({ args: args === "" ? [] : args.split(" "), environment: {}, readText: String });
+}
+
 function values(args: string): Map<string, string> {
-  const words = args === "" ? [] : args.split(" ");
-  return new Map(brokerConfigEntries(loadStartConfig(words, String), facts).map((entry) => [entry.name, entry.value]));
+  return new Map(brokerConfigEntries(load(args), facts).map((entry) => [entry.name, entry.value]));
 }
 
 test("a broker describes what it runs with", () => {
@@ -30,6 +34,6 @@ test("a broker describes what it runs with", () => {
 test("defaults of topics stand under their broker names, each name once, sorted", () => {
   equal(values("").get("message.max.bytes"), "1048588");
   equal(values("").get("log.retention.ms"), "604800000");
-  const names = brokerConfigEntries(loadStartConfig([], String), facts).map((entry) => entry.name);
+  const names = brokerConfigEntries(load(""), facts).map((entry) => entry.name);
   deepEqual(names, [...new Set(names)].sort());
 });

@@ -1,7 +1,7 @@
 import { DYNAMIC_OPTIONS, startValue } from "./dynamic-options.ts";
 import type { KafkaType } from "./kafka-option.ts";
 import { formatHostPort, type HostPort } from "./option-types.ts";
-import type { StartConfig } from "./start-options.ts";
+import type { StartConfig } from "./server-config.ts";
 
 /** One line of DescribeConfigs for a broker, as it was started. */
 export type BrokerConfigEntry = Readonly<{
@@ -27,7 +27,8 @@ export type BrokerFacts = Readonly<{
 /** Sorted by name. Only options whose value is true here; Kafka's many others have no counterpart. */
 export function brokerConfigEntries(config: StartConfig, facts: BrokerFacts): readonly BrokerConfigEntry[] {
   const listeners = facts.listeners.map((listener) => `PLAINTEXT://${formatHostPort(listener)}`).join(",");
-  const advertised = config.advertise === undefined ? listeners : `PLAINTEXT://${formatHostPort(config.advertise)}`;
+  const advertise = config.listeners[0]?.advertise;
+  const advertised = advertise === undefined ? listeners : `PLAINTEXT://${formatHostPort(advertise)}`;
   const own: readonly BrokerConfigEntry[] = [
     set(
       "advertised.listeners",

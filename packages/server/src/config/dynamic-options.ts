@@ -1,7 +1,7 @@
 import { GiB, KiB, MiB } from "../base/units.ts";
 import { type Judged, judgeValue, type KafkaOption } from "./kafka-option.ts";
 import { UPLOAD_WAL_USED_PERCENT, UPLOAD_WAL_USED_RATIO } from "./limits.ts";
-import type { StartConfig } from "./start-options.ts";
+import type { StartConfig } from "./server-config.ts";
 import { TOPIC_OPTIONS, type TopicDefaults, type TopicOption } from "./topic-options.ts";
 
 /** Of a byte rate: no limit. */

@@ -3,3 +3,22 @@ export const UPLOAD_WAL_USED_RATIO = 0.4;
 
 /** The same for texts. */
 export const UPLOAD_WAL_USED_PERCENT = Math.round(UPLOAD_WAL_USED_RATIO * 100);
+
+/** Addresses of controllers that a broker is given. */
+export const CONTROLLERS_MAX = 16;
+
+/** Listeners for Kafka clients of one broker. */
+export const LISTENERS_MAX = 16;
+
+/** Characters of a configuration file. */
+export const CONFIG_CHARS_MAX = 1_000_000;
+
+/** Problems of one configuration that are told. */
+export const PROBLEMS_MAX = 50;
+
+/** Characters of a refused value that are shown. */
+export const SHOWN_CHARS_MAX = 200;
+
+/** Below six files nothing is left beside the reserve; a file's header names at most 500. */
+export const WAL_FILES_MIN = 6;
+export const WAL_FILES_MAX = 500;

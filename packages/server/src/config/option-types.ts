@@ -18,7 +18,12 @@ export type Option<T> = Readonly<{
   fromText: (text: string) => unknown;
   /** Undefined = refused. */
   read: (value: unknown) => T | undefined;
+  /** For a value of several parts that was refused: which of them. Without it the whole value is shown. */
+  parts?: (value: unknown) => readonly RefusedPart[];
 }>;
+
+/** A part of a value: where (`[1, "advertise"]`), what it is (undefined: missing), and what it must be. */
+export type RefusedPart = Readonly<{ at: readonly (string | number)[]; value: unknown; allowed: string }>;
 
 type Common<T> = Readonly<{ name: string; doc: string; default: T }>;
 
@@ -26,6 +31,9 @@ export type HostPort = Readonly<{ host: string; port: number }>;
 export type ObjectStorage = Readonly<{ kind: "dir"; path: string }> | BucketStorage;
 /** A bucket of S3, Google or Azure (there: a container). The prefix is empty or ends with a slash. */
 export type BucketStorage = Readonly<{ kind: "s3" | "gs" | "az"; bucket: string; prefix: string }>;
+
+/** Without control characters: what stands in a file is not its path. */
+const PATH = /^\P{Cc}{1,4096}$/u;
 
 /** A path, kept as given: relative ones are relative to the current folder. */
 export function path<T extends string | undefined>(
@@ -36,18 +44,18 @@ export function path<T extends string | undefined>(
     allowed: "a path",
     defaultText: spec.defaultText ?? spec.default ?? "none",
     fromText: (text) => text,
-    read: (value) => (typeof value === "string" && value !== "" && !value.includes("\0") ? value : undefined),
+    read: (value) => (typeof value === "string" && PATH.test(value) ? value : undefined),
   };
 }
 
-/** `on` and `off` on the command line; `true` and `false` in the file. */
+/** `on` and `off` (or `true` and `false`) as text; `true` and `false` in the file. */
 export function onOff<T extends boolean | undefined>(spec: Common<T> & Readonly<{ defaultText?: string }>): Option<boolean | T> {
   return {
     ...spec,
     placeholder: "on|off",
     allowed: "on or off (in the file: true or false)",
     defaultText: spec.defaultText ?? (spec.default === true ? "on" : "off"),
-    fromText: (text) => (text === "on" ? true : text === "off" ? false : text),
+    fromText: switchFromText,
     read: (value) => (typeof value === "boolean" ? value : undefined),
   };
 }
@@ -58,20 +66,27 @@ export function alone(spec: Readonly<{ name: string; doc: string }>): Option<boo
     ...spec,
     placeholder: "",
     default: false,
-    allowed: "no value (in the file: true or false)",
+    allowed: "no value, or on or off (in the file: true or false)",
     defaultText: "off",
-    fromText: (text) => (text === "" ? true : text),
+    fromText: (text) => (text === "" ? true : switchFromText(text)),
     read: (value) => (typeof value === "boolean" ? value : undefined),
   };
 }
 
-export function integer(spec: Common<number> & Readonly<{ min: number; max: number }>): Option<number> {
+function switchFromText(text: string): unknown {
+  if (text === "on" || text === "true") return true;
+  return text === "off" || text === "false" ? false : text;
+}
+
+export function integer<T extends number | undefined>(
+  spec: Common<T> & Readonly<{ min: number; max: number; defaultText?: string }>,
+): Option<number | T> {
   const { min, max } = spec;
   return {
     ...spec,
     placeholder: "N",
     allowed: `a whole number, ${min} to ${max}`,
-    defaultText: String(spec.default),
+    defaultText: spec.defaultText ?? String(spec.default ?? "none"),
     fromText: (text) => (/^-?\d{1,15}$/.test(text) ? Number(text) : text),
     read: (value) => (Number.isSafeInteger(value) && inRange(value as number, min, max) ? (value as number) : undefined),
   };
@@ -142,7 +157,8 @@ export function hostPort<T extends HostPort | undefined>(
   };
 }
 
-function parseHostPort(text: string, portMin: number): HostPort | undefined {
+/** Undefined when it is none. */
+export function parseHostPort(text: string, portMin: number): HostPort | undefined {
   const match = /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]{1,253})):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
@@ -212,6 +228,18 @@ export function regionName(spec: Readonly<{ name: string; doc: string; defaultTe
     allowed: "a name of a-z, 0-9 and -",
     fromText: (text) => text,
     read: (value) => (typeof value === "string" && /^[a-z0-9][a-z0-9-]{0,62}$/.test(value) ? value : undefined),
+  };
+}
+
+/** A word of a person's choice. */
+export function name(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<string | undefined> {
+  return {
+    ...spec,
+    placeholder: "NAME",
+    default: undefined,
+    allowed: "1 to 64 of A-Z a-z 0-9 . _ -",
+    fromText: (text) => text,
+    read: (value) => (typeof value === "string" && /^[A-Za-z0-9._-]{1,64}$/.test(value) ? value : undefined),
   };
 }
 

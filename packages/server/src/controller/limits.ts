@@ -62,6 +62,9 @@ export const SUBMITS_MAX = 4_096;
 /** A broker that hears nothing from its controller for so long goes to the next one: a leader speaks every ALIVE_MS. */
 export const CONTROLLER_SILENT_MS = 3_000;
 
+/** A broker that starts waits so long for the next piece of the first state. */
+export const FIRST_STATE_SILENT_MS = 5_000;
+
 /** Between two attempts at a session: from, to, drawn each time. */
 export const SESSION_RETRY_MIN_MS = 50;
 export const SESSION_RETRY_MAX_MS = 250;

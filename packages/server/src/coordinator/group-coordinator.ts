@@ -21,6 +21,7 @@ export const GROUPS_TOPIC = "@groups";
 const ALL_GROUPS = "";
 
 export type GroupCoordinatorParts = Readonly<{
+  brokerId: number;
   clock: Clock;
   state: ClusterState;
   options: GroupOptions;
@@ -106,12 +107,12 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   /** The broker that leads the group's partition. @throws QueueError COORDINATOR_NOT_AVAILABLE */
   async coordinatorOf(groupId: string): Promise<number> {
     await this.ready();
-    const leader = this.#parts.state.partitions.get(this.#partitionOf(groupId).id)?.leader ?? NO_LEADER;
+    const leader = this.#leaderOf(this.#partitionOf(groupId).id);
     if (leader === NO_LEADER) throw unavailable();
     return leader;
   }
 
-  /** @throws QueueError COORDINATOR_NOT_AVAILABLE: find the coordinator again. */
+  /** @throws QueueError NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE: find the coordinator again. */
   async ask<R extends Request>(request: R): Promise<AnswerTo<R>> {
     return (await (await this.#shardOf(request.groupId)).ask(request)) as AnswerTo<R>;
   }
@@ -121,9 +122,13 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     return (await this.#shardOf(groupId)).read(groupId, run);
   }
 
-  /** The same on all partitions, one a turn of the loop. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not here. */
+  /**
+   * The same on all partitions that are led here, one a turn of the loop. @throws QueueError COORDINATOR_NOT_AVAILABLE when one of them is not
+   * served, or has no leader at all: nobody else would tell of its groups.
+   */
   async readAll<T>(run: (shard: GroupShard) => T): Promise<T[]> {
-    const shards = await Promise.all(this.#partitions.map((id, index) => this.#shardAt(index, id)));
+    const here = [...this.#partitions.entries()].filter(([, id]) => !this.#isElsewhere(id));
+    const shards = await Promise.all(here.map(([index, id]) => this.#shardAt(index, id)));
     const results: T[] = [];
     for (const shard of shards) {
       results.push(await shard.read(ALL_GROUPS, run));
@@ -171,10 +176,20 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   }
 
   async #shardAt(index: number, partitionId: number): Promise<ShardDriver> {
+    if (this.#isElsewhere(partitionId)) throw new QueueError("NOT_COORDINATOR", "another broker is the coordinator of the group");
     if (!this.#shards.has(index)) await this.#parts.opened(partitionId, OPENED_WAIT_MS);
     const shard = this.#shards.get(index);
     if (shard === undefined) throw unavailable();
     return shard;
+  }
+
+  #isElsewhere(partitionId: number): boolean {
+    const leader = this.#leaderOf(partitionId);
+    return leader !== NO_LEADER && leader !== this.#parts.brokerId;
+  }
+
+  #leaderOf(partitionId: number): number {
+    return this.#parts.state.partitions.get(partitionId)?.leader ?? NO_LEADER;
   }
 
   get #partitions(): readonly number[] {

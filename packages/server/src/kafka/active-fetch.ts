@@ -16,6 +16,7 @@ import { type FetchAnswer, type FetchPart, sendFetchAnswer } from "./fetch-respo
 import type { FetchSession } from "./fetch-session.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
 import { FETCH_BYTES_MAX, FETCH_ROOM_SHARE, FETCH_SLOW_READS_MAX, FETCH_WAIT_MS_MAX } from "./limits.ts";
+import { endpointsOf } from "./node-endpoints.ts";
 import { compareLeaderEpoch } from "./partition-access.ts";
 
 /** One request, with what it fetches. */
@@ -202,11 +203,13 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
       for (const part of parts) part.records?.release();
       return;
     }
+    const leaders = parts.flatMap(({ leader }) => (leader === undefined ? [] : [leader.id]));
     const answer: FetchAnswer = {
       errorCode: ErrorCode.NONE,
       sessionId: session?.id ?? 0,
       isReadCommitted,
       parts: this.#newToClient(parts),
+      endpoints: endpointsOf(this.#parts, connection, leaders),
     };
     this.#parts.counters.answered(1, this.#parts.clock.monotonicMs() - startedMs);
     sendFetchAnswer(connection, version, correlationId, answer);

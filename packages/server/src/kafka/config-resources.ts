@@ -5,6 +5,8 @@ import { failureOf } from "./api-handler.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
 import { RESOURCE } from "./resources.ts";
 
+const NUMBER = /^[+-]?\d+$/;
+
 /** What options belong to, as requests name it. */
 type ConfigResource = Readonly<{ resourceType: number; resourceName: string }>;
 
@@ -45,12 +47,20 @@ export function refuseResources(resources: readonly ConfigResource[], code: numb
   return resources.map((resource) => answer(resource, code, message));
 }
 
-/** An empty name stands for all brokers. */
-export function brokerOf({ options: { brokerId } }: KafkaParts, { resourceType, resourceName }: ConfigResource): number {
+/** How Kafka words that options are another broker's, for a change of them. */
+const ALTERED = { subject: "Node id", expected: "" };
+
+/** The same for a description. */
+export const DESCRIBED: typeof ALTERED = { subject: "Broker id", expected: " or empty string" };
+
+/** An empty name stands for all brokers. A broker tells of its own options and changes those only. */
+export function brokerOf({ options: { brokerId } }: KafkaParts, { resourceType, resourceName }: ConfigResource, words = ALTERED): number {
   if (resourceType !== RESOURCE.broker) throw new QueueError("INVALID_REQUEST", `Unsupported resource type: ${resourceType}`);
   if (resourceName === "") return ALL_BROKERS;
   if (resourceName === String(brokerId)) return brokerId;
-  throw new QueueError("INVALID_REQUEST", `Unexpected broker id, expected ${brokerId} or empty string, but received ${resourceName}`);
+  if (!NUMBER.test(resourceName))
+    throw new QueueError("INVALID_REQUEST", `${words.subject} must be an integer, but it is: ${resourceName}`);
+  throw new QueueError("INVALID_REQUEST", `Unexpected broker id, expected ${brokerId}${words.expected}, but received ${resourceName}`);
 }
 
 function keysTwice(resources: readonly ConfigResource[]): ReadonlySet<string> {

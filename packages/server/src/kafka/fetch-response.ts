@@ -6,6 +6,7 @@ import type { ClientConnection } from "../client-net/client-connection.ts";
 import { RESPONSE_COPY_BYTES_MAX } from "../client-net/limits.ts";
 import type { Hold } from "../model/record-slices.ts";
 import type { BorrowedRecords } from "./borrowed-records.ts";
+import type { BrokerEndpoint } from "./broker-endpoints.ts";
 import type { FetchPosition } from "./fetch-position.ts";
 
 /** What one partition answers. */
@@ -27,10 +28,13 @@ export type FetchAnswer = Readonly<{
   /** The client skips aborted transactions and wants their list, which is empty. */
   isReadCommitted: boolean;
   parts: readonly FetchPart[];
+  /** Where the leaders are that `parts` name. */
+  endpoints: readonly BrokerEndpoint[];
 }>;
 
 const NO_PIECES: readonly Uint8Array[] = [];
 const TAGGED_SINCE = 12;
+const ENDPOINTS_SINCE = 16;
 /** Room for the fields of one partition, so that a large answer's writer seldom grows. */
 const PART_BYTES = 96;
 
@@ -55,12 +59,13 @@ export function sendFetchAnswer(connection: ClientConnection, version: number, c
   const isSmall = recordBytes < RESPONSE_COPY_BYTES_MAX / 2 && answer.parts.length <= SMALL_PARTS_MAX;
   const writer = isSmall ? smallWriter : new ByteWriter(256 + answer.parts.length * PART_BYTES);
   writer.reset();
-  const { errorCode, sessionId } = answer;
+  const { errorCode, sessionId, endpoints } = answer;
+  const nodeEndpoints = version < ENDPOINTS_SINCE ? [] : endpoints.map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack }));
   encodeResponseFrame(
     fetchResponse,
     version,
     correlationId,
-    { throttleTimeMs: 0, errorCode, sessionId, responses: topicsOf(answer, version) },
+    { throttleTimeMs: 0, errorCode, sessionId, responses: topicsOf(answer, version), nodeEndpoints },
     writer,
   );
   connection.respond(writer.pieces(), holds);

@@ -1,16 +1,34 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
+import type { BrokerEndpoints } from "./broker-endpoints.ts";
 
-/** Who has a partition and who leads it, as Metadata and DescribeTopicPartitions answer. */
-export function topologyOf(partition: PartitionState) {
-  const isLed = partition.leader !== NO_LEADER;
+/**
+ * Who has a partition and who leads it, as Metadata and DescribeTopicPartitions answer. `brokers`: those that are there for the
+ * client; other replicas are offline to it. So is every replica of a partition that nobody can lead.
+ */
+export function topologyOf(partition: PartitionState, brokers: BrokerEndpoints) {
+  const isReached = brokers.has(partition.leader);
   return {
-    errorCode: isLed ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
+    errorCode: isReached ? ErrorCode.NONE : leaderCode(partition),
     partitionIndex: partition.index,
-    leaderId: partition.leader,
+    leaderId: isReached ? partition.leader : NO_LEADER,
     leaderEpoch: partition.leaderEpoch,
     replicaNodes: partition.replicas,
     isrNodes: partition.inSync,
-    offlineReplicas: isLed ? [] : partition.replicas,
+    offlineReplicas: isUnled(partition) ? partition.replicas : offline(partition, brokers),
   };
+}
+
+/** Nobody has led it yet; or nobody can until a person decides, since what its last member in sync held is lost. */
+export function isUnled({ inSync, leader, leaderEpoch }: PartitionState): boolean {
+  return inSync.length === 0 || (leader === NO_LEADER && leaderEpoch === 0);
+}
+
+/** A leader that has no listener for this client, or none at all. */
+function leaderCode({ leader }: PartitionState): number {
+  return leader === NO_LEADER ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.LISTENER_NOT_FOUND;
+}
+
+function offline({ replicas }: PartitionState, brokers: BrokerEndpoints): readonly number[] {
+  return replicas.filter((replica) => !brokers.has(replica));
 }

@@ -7,7 +7,8 @@ import { decodeMessage } from "@tidemq/protocol/codec.ts";
 import { decodeResponseHeader, encodeResponseFrame } from "@tidemq/protocol/headers.ts";
 import { produceResponse } from "@tidemq/protocol/messages/00-produce.ts";
 import fc from "fast-check";
-import { failPartition, ProduceResponseWriter, produceResponseBytesMax } from "./produce-response.ts";
+import type { BrokerEndpoint } from "./broker-endpoints.ts";
+import { endpointsBytesMax, failPartition, ProduceResponseWriter, produceResponseBytesMax } from "./produce-response.ts";
 
 const version = fc.integer({ min: produceResponse.versions.min, max: produceResponse.versions.max });
 const partition = fc.record({
@@ -24,6 +25,15 @@ const topics = fc.array(
   { maxLength: 3 },
 );
 
+const endpoint = fc.record({
+  id: fc.nat(),
+  host: fc.constantFrom("a", "broker-7.example", "ü".repeat(63), "x".repeat(126), "x".repeat(127), "x".repeat(256)),
+  port: fc.nat(65_535),
+  rack: fc.constantFrom(null, "", "east", "r".repeat(256)),
+  isFenced: fc.constant(false),
+});
+const endpoints = fc.array(endpoint, { maxLength: 130 });
+
 type Topics = typeof topics extends fc.Arbitrary<infer T> ? T : never;
 
 function nameOf(bytes: Uint8Array, of: number): string {
@@ -34,11 +44,12 @@ function nameOf(bytes: Uint8Array, of: number): string {
         .replace(/[^a-z]/g, "x");
 }
 
-function written(value: Topics, of: number, correlationId: number, throttleMs: number): Buffer {
+function written(value: Topics, of: number, correlationId: number, throttleMs: number, leaders: readonly BrokerEndpoint[] = []): Buffer {
   const names = value.map(({ name }) => (of >= 13 ? Buffer.from(name) : Buffer.from(nameOf(name, of))));
   const nameBytes = names.reduce((sum, name) => sum + name.byteLength, 0);
   const partitions = value.reduce((sum, topic) => sum + topic.partitions.length, 0);
-  const bytes = Buffer.alloc(7 + produceResponseBytesMax(value.length, nameBytes, partitions), 0xaa);
+  const bytesMax = produceResponseBytesMax(value.length, nameBytes, partitions) + boundOf(leaders);
+  const bytes = Buffer.alloc(7 + bytesMax, 0xaa);
   const writer = new ProduceResponseWriter();
   writer.begin(bytes, 7, of, correlationId, value.length);
   for (const [i, topic] of value.entries()) {
@@ -50,12 +61,26 @@ function written(value: Topics, of: number, correlationId: number, throttleMs: n
     }
     writer.topicEnd();
   }
-  const size = writer.end(throttleMs);
+  const size = writer.end(throttleMs, leaders);
   ok(7 + size <= bytes.byteLength, "the bound holds");
   return bytes.subarray(7, 7 + size);
 }
 
-function declared(value: Topics, of: number, correlationId: number, throttleTimeMs: number): Buffer {
+function boundOf(leaders: readonly BrokerEndpoint[]): number {
+  const texts = leaders.map(({ host, rack }) => Buffer.byteLength(host) + Buffer.byteLength(rack ?? ""));
+  return endpointsBytesMax(
+    leaders.length,
+    texts.reduce((sum, bytes) => sum + bytes, 0),
+  );
+}
+
+function declared(
+  value: Topics,
+  of: number,
+  correlationId: number,
+  throttleTimeMs: number,
+  leaders: readonly BrokerEndpoint[] = [],
+): Buffer {
   const writer = new ByteWriter();
   const responses = value.map(({ name, partitions }) => ({
     ...(of >= 13 ? { topicId: nameOf(name, of) } : { name: nameOf(name, of) }),
@@ -65,14 +90,16 @@ function declared(value: Topics, of: number, correlationId: number, throttleTime
       currentLeader: of >= 10 && leader !== undefined ? { leaderId: leader.id, leaderEpoch: leader.epoch } : undefined,
     })),
   }));
-  encodeResponseFrame(produceResponse, of, correlationId, { responses, throttleTimeMs }, writer);
+  const nodeEndpoints = of < 10 ? [] : leaders.map(({ id, host, port, rack }) => ({ nodeId: id, host, port, rack }));
+  encodeResponseFrame(produceResponse, of, correlationId, { responses, throttleTimeMs, nodeEndpoints }, writer);
   return Buffer.from(writer.finish());
 }
 
 test("writes what the declaration of the message writes, within its bound, in every version", () => {
   fc.assert(
-    fc.property(topics, version, fc.integer(), fc.nat(), (value, of, correlationId, throttleMs) => {
-      equal(written(value, of, correlationId, throttleMs).toString("hex"), declared(value, of, correlationId, throttleMs).toString("hex"));
+    fc.property(topics, version, fc.integer(), fc.nat(), endpoints, (value, of, correlationId, throttleMs, leaders) => {
+      const bytes = written(value, of, correlationId, throttleMs, leaders);
+      equal(bytes.toString("hex"), declared(value, of, correlationId, throttleMs, leaders).toString("hex"));
     }),
     { numRuns: 500, seed: 1 },
   );

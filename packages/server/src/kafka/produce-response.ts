@@ -1,4 +1,6 @@
+import { Buffer } from "node:buffer";
 import { responseHeaderVersion } from "@tidemq/protocol/headers.ts";
+import type { BrokerEndpoint } from "./broker-endpoints.ts";
 import { PRODUCE_MESSAGE_BYTES_MAX } from "./limits.ts";
 
 const LOG_START_SINCE = 5;
@@ -7,6 +9,7 @@ const FLEXIBLE_SINCE = 9;
 const CURRENT_LEADER_SINCE = 10;
 const TOPIC_IDS_SINCE = 13;
 const PRODUCE = 0;
+const NO_ENDPOINTS: readonly BrokerEndpoint[] = [];
 
 /** Most bytes of one partition in the answer, without its message. */
 const PARTITION_BYTES_MAX = 64;
@@ -14,17 +17,26 @@ const PARTITION_BYTES_MAX = 64;
 const FRAME_BYTES_MAX = 32;
 /** Most bytes of one topic beside its name. */
 const TOPIC_BYTES_MAX = 16;
+/** Tag, size and count of all endpoints; number, port, lengths and tagged fields of one. */
+const ENDPOINTS_BYTES_MAX = 12;
+const ENDPOINT_BYTES_MAX = 16;
 
-/** Upper bound of an answer's size. */
+/** Upper bound of an answer's size, without the endpoints of leaders. */
 export function produceResponseBytesMax(topics: number, nameBytes: number, partitions: number): number {
   return FRAME_BYTES_MAX + topics * TOPIC_BYTES_MAX + nameBytes + partitions * (PARTITION_BYTES_MAX + PRODUCE_MESSAGE_BYTES_MAX);
 }
 
+/** The same for the endpoints of so many leaders, whose hosts and racks have so many bytes in all. */
+export function endpointsBytesMax(count: number, textBytes: number): number {
+  return count === 0 ? 0 : ENDPOINTS_BYTES_MAX + count * ENDPOINT_BYTES_MAX + textBytes;
+}
+
 /**
- * Writes the answer to a Produce request into memory that holds `produceResponseBytesMax`, as the declaration of the
- * message would (tested).
+ * Writes the answer to a Produce request into memory that holds `produceResponseBytesMax` and the endpoints, as the declaration of
+ * the message would (tested).
  *
- *   size | correlation id | topics: name or id, partitions: index, error, base offset, append time, log start, … | throttle time
+ *   size | correlation id | topics: name or id, partitions: index, error, base offset, append time, log start, … | throttle time |
+ *   endpoints of leaders
  */
 export class ProduceResponseWriter {
   #bytes: Uint8Array = new Uint8Array(0);
@@ -87,15 +99,38 @@ export class ProduceResponseWriter {
     if (this.#flexible) this.#int8(0);
   }
 
-  /** Returns the bytes written in all. */
-  end(throttleMs: number): number {
+  /** Where those are whom `partitionEnd` told to ask. Returns the bytes written in all. */
+  end(throttleMs: number, endpoints = NO_ENDPOINTS): number {
     this.#int32(throttleMs);
-    if (this.#flexible) this.#int8(0);
+    if (this.#flexible) this.#endpoints(this.#version < CURRENT_LEADER_SINCE ? NO_ENDPOINTS : endpoints);
     const end = this.at;
     this.at = this.#start;
     this.#int32(end - this.#start - 4);
     this.at = end;
     return end - this.#start;
+  }
+
+  #endpoints(endpoints: readonly BrokerEndpoint[]): void {
+    if (endpoints.length === 0) return this.#int8(0);
+    const bytes = endpoints.reduce((sum, endpoint) => sum + endpointBytes(endpoint), uvarintBytes(endpoints.length + 1));
+    this.#int8(1); // one tagged field: tag 0, its size, the list
+    this.#int8(0);
+    this.#uvarint(bytes);
+    this.#count(endpoints.length);
+    for (const { id, host, port, rack } of endpoints) {
+      this.#int32(id);
+      this.#utf8(host);
+      this.#int32(port);
+      this.#utf8(rack);
+      this.#int8(0);
+    }
+  }
+
+  #utf8(text: string | null): void {
+    if (text === null) return this.#uvarint(0);
+    const bytes = Buffer.from(text);
+    this.#uvarint(bytes.byteLength + 1);
+    for (const byte of bytes) this.#int8(byte);
   }
 
   #count(count: number): void {
@@ -138,6 +173,19 @@ export class ProduceResponseWriter {
     }
     this.#int8(rest);
   }
+}
+
+function endpointBytes({ host, rack }: BrokerEndpoint): number {
+  return 4 + textBytes(host) + 4 + textBytes(rack) + 1;
+}
+
+function textBytes(text: string | null): number {
+  const bytes = text === null ? 0 : Buffer.byteLength(text);
+  return uvarintBytes(bytes + 1) + bytes;
+}
+
+function uvarintBytes(value: number): number {
+  return value < 0x80 ? 1 : 1 + uvarintBytes(value >>> 7);
 }
 
 /** Turns the accepted partition whose error code lies at `errorAt` into a failed one: nothing of it may look like an offset. */

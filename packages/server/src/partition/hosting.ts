@@ -44,9 +44,13 @@ export interface InternalPartitions {
 export class Hosting {
   readonly #parts: HostingParts;
   readonly #late: LateOpenings;
+  /** Whose log is here, but which this broker does not lead at the moment: it was fenced. */
+  readonly #resting = new Map<number, Partition>();
 
   #defaults: TopicDefaults;
   #defaultSettings: TopicSettings;
+  /** Of which the log has something that is not open yet. */
+  readonly #toRestore = new Set<number>();
 
   constructor(parts: HostingParts) {
     this.#parts = parts;
@@ -58,15 +62,19 @@ export class Hosting {
   /** What the WAL held, then what it never heard of. Before anything is served. */
   async restore(recovered: readonly RecoveredPartition[]): Promise<void> {
     const { partitions, state, wal } = this.#parts;
+    for (const found of recovered) if (!isEmptyLog(found)) this.#toRestore.add(found.partition.id);
     let forgotten = 0;
     for (const found of recovered) {
       const { id } = found.partition;
-      const led = this.#led(id);
-      if (led !== undefined && !isEmptyLog(found)) await this.#restoreOne(led, found);
+      const mine = this.#mine(id);
+      if (mine !== undefined && !isEmptyLog(found)) await this.#restoreOne(mine, found);
+      else if (!state.partitions.has(id))
+        wal.forget(id); // deleted since the log was opened
       else if (!isEmptyLog(found) && this.#isGivenUp(id)) {
         wal.forget(id);
         forgotten += 1;
       }
+      this.#toRestore.delete(id);
     }
     for (const { id } of state.partitions.values()) if (this.#led(id) !== undefined && partitions.byId(id) === undefined) this.#openNew(id);
     // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
@@ -98,9 +106,9 @@ export class Hosting {
         for (const id of effect.partitionIds) this.#drop(id, "UNKNOWN_TOPIC_OR_PARTITION");
         return;
       case "uploaded-end-moved":
-        return this.#parts.partitions.byId(effect.partitionId)?.uploadedMoved(effect.uploadedEnd);
+        return this.#here(effect.partitionId)?.uploadedMoved(effect.uploadedEnd);
       case "log-start-raised":
-        return this.#parts.partitions.byId(effect.partitionId)?.logStartRaised(effect.logStart);
+        return this.#here(effect.partitionId)?.logStartRaised(effect.logStart);
       case "loss-accepted":
         return this.#lossAccepted(effect.partitionId, effect.from, effect.to);
       case "broker-configs-changed":
@@ -113,7 +121,7 @@ export class Hosting {
   }
 
   #lossAccepted(partitionId: number, from: number, to: number): void {
-    const partition = this.#parts.partitions.byId(partitionId);
+    const partition = this.#here(partitionId);
     if (partition === undefined) return;
     partition.lossAccepted(from, to);
     if (isWithoutRecords(partition)) this.#late.add(partitionId);
@@ -121,9 +129,41 @@ export class Hosting {
 
   #leaderChanged(partitionId: number): void {
     const state = this.#led(partitionId);
-    if (state === undefined) return this.#drop(partitionId, "NOT_LEADER");
-    // At the start `restore` opens everything; afterwards what becomes led here is new, or its log was given up.
-    if (this.#parts.partitions.byId(partitionId) === undefined) this.#openNew(partitionId);
+    if (state === undefined) return this.#mine(partitionId) === undefined ? this.#drop(partitionId, "NOT_LEADER") : this.#rest(partitionId);
+    const resting = this.#resting.get(partitionId);
+    if (resting !== undefined) return this.#resume(resting, state);
+    const partition = this.#parts.partitions.byId(partitionId);
+    // `restore` opens what the log has something of; anything else is new, or its log was given up.
+    if (partition === undefined && !this.#toRestore.has(partitionId)) this.#openNew(partitionId);
+    if (partition === undefined || partition.leaderEpoch === state.leaderEpoch) return;
+    // Led on in a new epoch: who waits in the old one is told so.
+    this.#rest(partitionId);
+    this.#resume(partition, state);
+  }
+
+  /** Nothing is lost: the log and the fold stay as they are for the next leader epoch. */
+  #rest(partitionId: number): void {
+    const partition = this.#parts.partitions.remove(partitionId);
+    if (partition === undefined) return;
+    this.#resting.set(partitionId, partition);
+    this.#parts.uploader.remove(partitionId);
+    if (isOpenInternal(partition)) this.#parts.internal.closed(partition);
+    partition.rest(kafkaErrorOf("NOT_LEADER"));
+  }
+
+  #resume(partition: Partition, { id, topic, leaderEpoch }: PartitionState): void {
+    this.#resting.delete(id);
+    partition.resume(leaderEpoch);
+    partition.settings = this.#settings(partition.identity.topicId);
+    this.#parts.partitions.add(partition);
+    if (isWithoutRecords(partition)) this.#openRecordsLater({ id, topic });
+    else this.#serve(partition, undefined);
+  }
+
+  /** Its fold is whole: it is uploaded, and appended to. */
+  #serve(partition: Partition, oldestPendingMs: number | undefined): void {
+    this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));
+    if (partition.recordFolds !== undefined) this.#parts.internal.opened(partition);
   }
 
   #openNew(partitionId: number): void {
@@ -134,8 +174,12 @@ export class Hosting {
 
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
     const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, state, found);
+    // Deleted meanwhile.
+    if (this.#mine(state.id) === undefined) return;
     this.#open(state, found.partition, base, live, oldestPendingMs);
     this.#openRecordsLater(state);
+    // Fenced meanwhile, or not led yet.
+    if (this.#led(state.id) === undefined) this.#rest(state.id);
   }
 
   async #openLate(partitionId: number): Promise<void> {
@@ -147,7 +191,7 @@ export class Hosting {
 
   /** An internal partition is uploaded and appended to when its records are folded; the log of it is served before. */
   async #openRecords(partition: Partition): Promise<void> {
-    const { partitions, uploader, internal, clock, log } = this.#parts;
+    const { partitions, clock, log } = this.#parts;
     const { id } = partition.identity;
     const state = this.#led(id);
     if (state === undefined) return;
@@ -158,8 +202,18 @@ export class Hosting {
       log.error("groups are offline: entries of theirs are lost; see `tidemq cluster health`", { partition: partition.name });
       return;
     }
-    uploader.add(new PartitionUploadSource(partition, undefined));
-    internal.opened(partition);
+    this.#serve(partition, undefined);
+  }
+
+  /** Led or resting. */
+  #here(partitionId: number): Partition | undefined {
+    return this.#parts.partitions.byId(partitionId) ?? this.#resting.get(partitionId);
+  }
+
+  /** Whose committed records this broker's log has: it leads the partition, or may be made its leader. */
+  #mine(partitionId: number): PartitionState | undefined {
+    const state = this.#parts.state.partitions.get(partitionId);
+    return state?.inSync.includes(this.#parts.brokerId) === true ? state : undefined;
   }
 
   #led(partitionId: number): PartitionState | undefined {
@@ -195,7 +249,7 @@ export class Hosting {
     this.#openRecordsLater(state);
   }
 
-  #openRecordsLater({ id, topic }: PartitionState): void {
+  #openRecordsLater({ id, topic }: Pick<PartitionState, "id" | "topic">): void {
     if (this.#parts.recordFolds.has(topic)) this.#late.add(id);
   }
 
@@ -213,7 +267,7 @@ export class Hosting {
     const start = { wal, base, live, leaderEpoch, logStart, settings, recordFolds };
     const partition = new Partition({ id, topic, topicId, index }, start, this.#parts);
     this.#parts.partitions.add(partition);
-    if (recordFolds === undefined) this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));
+    if (recordFolds === undefined) this.#serve(partition, oldestPendingMs);
   }
 
   /** Those of topics without options of their own are one object: a change of the defaults makes it anew, not thousands. */
@@ -239,20 +293,27 @@ export class Hosting {
   #configsChanged(topicId: string): void {
     const settings = this.#settings(topicId);
     for (const id of must(this.#parts.state.topicsById.get(topicId), "a topic whose options changed").partitions) {
-      const partition = this.#parts.partitions.byId(id);
+      const partition = this.#here(id);
       if (partition !== undefined) partition.settings = settings;
     }
   }
 
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
+    const isHere = this.#here(partitionId) !== undefined;
     const partition = this.#parts.partitions.remove(partitionId);
+    this.#resting.delete(partitionId);
     if (partition !== undefined) {
       this.#parts.uploader.remove(partitionId);
-      if (partition.records !== undefined) this.#parts.internal.closed(partition);
+      if (isOpenInternal(partition)) this.#parts.internal.closed(partition);
       partition.close(kafkaErrorOf(code));
     }
-    if (partition !== undefined || code !== "NOT_LEADER") this.#parts.wal.forget(partitionId);
+    if (isHere || code !== "NOT_LEADER") this.#parts.wal.forget(partitionId);
   }
+}
+
+/** Whose groups have a coordinator here. */
+function isOpenInternal(partition: Partition): boolean {
+  return partition.records !== undefined;
 }
 
 function isWithoutRecords(partition: Partition): boolean {

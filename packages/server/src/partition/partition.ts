@@ -47,7 +47,7 @@ export interface MarkListener {
 export class Partition {
   readonly identity: PartitionIdentity;
   readonly wal: WalPartition;
-  readonly leaderEpoch: number;
+  leaderEpoch: number;
   settings: TopicSettings;
   /** Of an internal partition, at `logEnd`; undefined while that is not known, and of every other partition. */
   records: RecordFold | undefined;
@@ -344,6 +344,18 @@ export class Partition {
   /** A person gave up [from, to): reads pass over it from now on. */
   lossAccepted(from: number, to: number): void {
     this.wal.acceptLoss(from, to);
+  }
+
+  /** Led here no more, until `resume`; who waits learns that the outcome is unknown. What was appended becomes durable all the same. */
+  rest(failure: number): void {
+    this.close(failure);
+  }
+
+  /** Led again, in a new epoch, with everything that the log has. */
+  resume(leaderEpoch: number): void {
+    assert(leaderEpoch > this.leaderEpoch, "nobody resumes an old leader epoch");
+    this.leaderEpoch = leaderEpoch;
+    this.#open = true;
   }
 
   /** Nothing is appended or read here any more; who waits learns that the outcome is unknown. */

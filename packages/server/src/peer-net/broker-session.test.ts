@@ -7,7 +7,7 @@ import { RealClock } from "../io/real/clock.ts";
 import { Http2PeerTransport } from "../io/real/peer-transport-http2.ts";
 import { RealRandom } from "../io/real/random.ts";
 import { PeerEnd } from "../testing/peer-end.ts";
-import { BROKER_SESSION } from "./broker-session.ts";
+import { BROKER_SESSION, SNAPSHOT_PAYLOAD_FIELD } from "./broker-session.ts";
 import { decodeMessage, encodeMessage, encodeWithPayload } from "./messages.ts";
 import type { Peer } from "./peer.ts";
 import { Peers } from "./peers.ts";
@@ -32,7 +32,7 @@ class PlayedSession extends PeerEnd {
     const { kind } = decodeMessage(BrokerMessage, bytes);
     if (kind?.$case === "register") this.#registered(kind.value.appliedIndex);
     if (kind?.$case === "submit") this.#answered(kind.value.token, kind.value.command.byteLength);
-    if (kind?.$case === "heartbeat") this.#say({ $case: "fenced", value: { brokerEpoch: 7 } });
+    if (kind?.$case === "heartbeat") this.#say({ $case: "notLeader", value: { leader: undefined } });
   }
 
   #registered(appliedIndex: number): void {
@@ -55,10 +55,10 @@ class PlayedSession extends PeerEnd {
 function sendSnapshot(stream: PeerStream): PeerStreamReader {
   const end = new PeerEnd(stream);
   end.onMessage = (bytes) => {
-    const { index } = decodeMessage(SnapshotRequest, bytes);
+    decodeMessage(SnapshotRequest, bytes);
     for (let offset = 0; offset < SNAPSHOT.length; offset += PIECE_BYTES) {
-      const head = { index, totalBytes: SNAPSHOT.length, offset, payload: new Uint8Array(0) };
-      stream.send(encodeWithPayload(SnapshotPiece, head, 4, [SNAPSHOT.subarray(offset, offset + PIECE_BYTES)]));
+      const head = { index: 12, totalBytes: SNAPSHOT.length, offset, clusterId: "cluster-1", payload: new Uint8Array(0) };
+      stream.send(encodeWithPayload(SnapshotPiece, head, SNAPSHOT_PAYLOAD_FIELD, [SNAPSHOT.subarray(offset, offset + PIECE_BYTES)]));
     }
     stream.end();
   };
@@ -95,7 +95,7 @@ async function openAt(peer: Peer, path: string): Promise<PeerEnd> {
   return ends[0] as PeerEnd;
 }
 
-test("a session: register, batches, heartbeat, fenced", async (t) => {
+test("a session: register, batches, heartbeat, sent elsewhere", async (t) => {
   const end = await openAt(await controllerPeer(t), BROKER_SESSION.session);
   const register = {
     brokerId: 3,
@@ -117,7 +117,7 @@ test("a session: register, batches, heartbeat, fenced", async (t) => {
   const load = undefined;
   end.stream.send(encodeMessage(BrokerMessage, { kind: { $case: "heartbeat", value: { load, appliedIndex: 43, controllerEpoch: 2 } } }));
   await end.untilMessages(3);
-  const [registered, batches, fenced] = end.messages.map((bytes) => decodeMessage(ControllerMessage, bytes).kind);
+  const [registered, batches, last] = end.messages.map((bytes) => decodeMessage(ControllerMessage, bytes).kind);
   deepEqual(registered, { $case: "registered", value: { brokerEpoch: 7, controllerEpoch: 2, sessionMs: 2000, heartbeatMs: 400 } });
   ok(batches?.$case === "batches");
   deepEqual(
@@ -131,7 +131,7 @@ test("a session: register, batches, heartbeat, fenced", async (t) => {
       ],
     ],
   );
-  deepEqual(fenced, { $case: "fenced", value: { brokerEpoch: 7 } });
+  deepEqual(last, { $case: "notLeader", value: { leader: undefined } });
   end.stream.cancel();
 });
 
@@ -156,13 +156,13 @@ test("a command is submitted, and answered with its place, or refused", async (t
 
 test("a snapshot in pieces is the whole of its bytes", async (t) => {
   const end = await openAt(await controllerPeer(t), BROKER_SESSION.readSnapshot);
-  end.stream.send(encodeMessage(SnapshotRequest, { index: 40 }));
+  end.stream.send(encodeMessage(SnapshotRequest, {}));
   end.stream.end();
   equal(await end.untilClosed(), undefined);
   const pieces = end.messages.map((bytes) => decodeMessage(SnapshotPiece, bytes));
   deepEqual(
     pieces.map(({ index, offset, totalBytes }) => [index, offset, totalBytes]),
-    [0, 1_000_000, 2_000_000].map((offset) => [40, offset, 3_000_000]),
+    [0, 1_000_000, 2_000_000].map((offset) => [12, offset, 3_000_000]),
   );
   ok(SNAPSHOT.equals(Buffer.concat(pieces.map((piece) => piece.payload))));
 });

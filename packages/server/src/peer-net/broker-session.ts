@@ -5,3 +5,6 @@ export const BROKER_SESSION = {
   /** A stream: one `SnapshotRequest`, then `SnapshotPiece`s. */
   readSnapshot: "/tidemq.controller.v1.BrokerSession/ReadSnapshot",
 } as const;
+
+/** Of `SnapshotPiece`. */
+export const SNAPSHOT_PAYLOAD_FIELD = 5;

@@ -2,9 +2,10 @@ import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
 import type { PeerMessage } from "../io/peer-transport.ts";
 import { SimRandom } from "../testing/sim-io/random.ts";
+import { SNAPSHOT_PAYLOAD_FIELD } from "./broker-session.ts";
 import { decodeMessage, encodeMessage, encodeWithPayload } from "./messages.ts";
 import { SnapshotPiece } from "./proto/common/metadata.ts";
-import { BrokerMessage, ControllerMessage, SnapshotRequest } from "./proto/controller/broker.ts";
+import { BrokerMessage, ControllerMessage, SnapshotNeeded } from "./proto/controller/broker.ts";
 
 const bytesOf = (message: PeerMessage): Buffer => Buffer.concat(message);
 
@@ -66,15 +67,15 @@ test("a broker's message and a controller's come back as they were", () => {
 
 test("a payload is sent as it lies and read as a view", () => {
   const payload = [Buffer.from("ab"), Buffer.alloc(100_000, 7)];
-  const piece = { index: 9, totalBytes: 200_000, offset: 50_000, payload: new Uint8Array(0) };
-  const message = encodeWithPayload(SnapshotPiece, piece, 4, payload);
+  const piece = { index: 9, totalBytes: 200_000, offset: 50_000, clusterId: "c", payload: new Uint8Array(0) };
+  const message = encodeWithPayload(SnapshotPiece, piece, SNAPSHOT_PAYLOAD_FIELD, payload);
   ok(message[1] === payload[0] && message[2] === payload[1]);
   const received = bytesOf(message);
   const found = decodeMessage(SnapshotPiece, received);
   ok(Buffer.concat(payload).equals(found.payload));
   equal(found.payload.buffer, received.buffer);
   deepEqual(received, bytesOf(encodeMessage(SnapshotPiece, { ...piece, payload: Buffer.concat(payload) })), "as any encoder writes it");
-  deepEqual(decodeMessage(SnapshotPiece, bytesOf(encodeWithPayload(SnapshotPiece, piece, 4, []))), piece);
+  deepEqual(decodeMessage(SnapshotPiece, bytesOf(encodeWithPayload(SnapshotPiece, piece, SNAPSHOT_PAYLOAD_FIELD, []))), piece);
 });
 
 test("fields of a newer version are passed over", () => {
@@ -86,8 +87,8 @@ test("fields of a newer version are passed over", () => {
 test("what is damaged is refused, or is another message; nothing else happens", () => {
   const malformed = { name: "QueueError", code: "MALFORMED_FRAME" };
   throws(() => decodeMessage(BrokerMessage, Uint8Array.of(0x0a, 0x05, 1)), malformed);
-  throws(() => decodeMessage(SnapshotRequest, Buffer.from("08ffffffffffffffff7f", "hex")), malformed, "beyond 2^53");
-  throws(() => decodeMessage(SnapshotRequest, Uint8Array.of(0, 8, 1)), malformed);
+  throws(() => decodeMessage(SnapshotNeeded, Buffer.from("08ffffffffffffffff7f", "hex")), malformed, "beyond 2^53");
+  throws(() => decodeMessage(SnapshotNeeded, Uint8Array.of(0, 8, 1)), malformed);
   const whole = bytesOf(encodeMessage(BrokerMessage, REGISTER));
   const random = new SimRandom(1);
   for (let round = 0; round < 20_000; round++) {

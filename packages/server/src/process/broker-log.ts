@@ -1,5 +1,5 @@
 import { must } from "../base/assert.ts";
-import type { StartConfig } from "../config/start-options.ts";
+import type { StartConfig } from "../config/server-config.ts";
 import type { Controller } from "../controller/controller.ts";
 import { Partition } from "../partition/partition.ts";
 import type { Log } from "../telemetry/log.ts";

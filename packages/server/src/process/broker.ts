@@ -4,13 +4,13 @@ import { MiB } from "../base/units.ts";
 import { ClientListener } from "../client-net/client-listener.ts";
 import { FRAME_BYTES_MAX } from "../client-net/limits.ts";
 import { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
+import type { ClusterState } from "../cluster/cluster-state.ts";
 import { brokerConfigEntries } from "../config/broker-options.ts";
 import { dynamicProblem } from "../config/dynamic-options.ts";
 import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
 import { formatObjectStorage, type HostPort } from "../config/option-types.ts";
-import type { StartConfig } from "../config/start-options.ts";
-import { CommandLog } from "../controller/command-log.ts";
-import { Controller } from "../controller/controller.ts";
+import type { StartConfig } from "../config/server-config.ts";
+import type { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { RetentionDriver } from "../controller/retention-driver.ts";
 import { RetentionTime } from "../controller/retention-time.ts";
@@ -21,7 +21,6 @@ import type { Listener } from "../io/network.ts";
 import type { KafkaParts } from "../kafka/kafka-parts.ts";
 import { kafkaRouter } from "../kafka/kafka-router.ts";
 import { RequestCounters } from "../kafka/request-counters.ts";
-import { LocalMetadataLog } from "../metadata-log/local/local-log.ts";
 import { Hosting } from "../partition/hosting.ts";
 import { OffsetLookup } from "../partition/offset-lookup.ts";
 import { Partitions } from "../partition/partitions.ts";
@@ -40,14 +39,12 @@ import { LogWiring, openLog, tellRecovery, WAL_FOLDER } from "./broker-log.ts";
 import { BucketWatch } from "./bucket-watch.ts";
 import { ClusterCollectionIndex } from "./cluster-collection-index.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { type Damage, damageOf } from "./damage.ts";
 import { DynamicConfigs } from "./dynamic-config.ts";
 import { refuseForeignWal } from "./foreign-wal.ts";
 import { StorageAudits } from "./storage-audits.ts";
 import type { World } from "./world.ts";
-
-/** `tidemq start` is one node, and this is its number. */
-export const NODE_ID = 1;
 
 /** Sizes that nobody sets; the simulator makes them small, so that everything happens soon. */
 export type BrokerSizes = Readonly<{
@@ -58,14 +55,13 @@ export type BrokerSizes = Readonly<{
   snapshotLogBytesMin: number;
 }>;
 
-const SIZES: BrokerSizes = {
+export const BROKER_SIZES: BrokerSizes = {
   slabBytes: 4 * MiB,
   indexBytesMax: 64 * MiB,
   objectBytesMax: OBJECT_DATA_BYTES_MAX,
   uploadWindowBytes: UPLOAD_WINDOW_BYTES,
   snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN,
 };
-const REPLICATION_FACTOR = 1;
 const RECORD_FOLDS: ReadonlyMap<string, RecordFolds> = new Map([[GROUPS_TOPIC, groupsFolds]]);
 /** How long the acceptance of a lost log waits for object storage before it is answered. */
 const ACCEPTED_WAIT_MS = 5_000;
@@ -79,17 +75,18 @@ export type AcceptedLoss =
   | Readonly<{ kind: "log"; from: number; isServed: boolean }>;
 
 /**
- * One node: controller and broker in one process, the metadata in a local log. Takes the world as an argument, so that
+ * One broker, whose metadata comes from a log of its own or from controllers elsewhere. Takes the world as an argument, so that
  * the simulator runs exactly this.
  *
- * Order of a start: metadata log → state → write-ahead log → claim, register, lead → folds → listen.
- * Order of a stop: stop listening, answer what is under way → retention, collection, uploads → write-ahead log → metadata log.
+ * Order of a start: metadata (before) → write-ahead log → register, lead → folds → listen.
+ * Order of a stop: stop listening, answer what is under way → retention, collection, uploads → write-ahead log → metadata.
  */
 export class Broker {
   readonly config: StartConfig;
   readonly world: World;
   readonly clusterId: string;
-  readonly metadataLog: LocalMetadataLog;
+  readonly control: ControlPlane;
+  readonly nodeId: number;
   readonly controller: Controller;
   readonly wal: Wal;
   readonly recovery: RecoveryReport;
@@ -112,31 +109,25 @@ export class Broker {
   #hosting: Hosting | undefined;
   readonly #openedMs: number;
 
-  static async open(config: StartConfig, world: World, sizes: BrokerSizes = SIZES): Promise<Broker> {
-    const { disk, clock, random, log: logger } = world;
-    const fatal = (error: Error): void => world.fatal(error);
-    const metadataLog = await LocalMetadataLog.open({ disk, clock, random, logger, fatal });
-    const { clusterId } = metadataLog;
-    const { defaultPartitions } = config;
-    const { snapshotLogBytesMin } = sizes;
-    const commands = await CommandLog.open({ clusterId, snapshotLogBytesMin }, { log: metadataLog, clock, random, logger, fatal });
-    const defaults = { defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR };
-    const controller = new Controller(defaults, { applied: commands.applied, commands, random });
-    const bucket = new BucketWatch(world.objectStore, clusterId, clock, logger);
-    await refuseForeignBucket(config, bucket, clusterId);
-    await refuseForeignWal(disk, { folder: WAL_FOLDER, fileBytes: config.walFileBytes }, controller.state, NODE_ID);
+  /** @throws {QueueError} and others: the start is refused; the control plane stays open. */
+  static async open(config: StartConfig, world: World, control: ControlPlane, sizes: BrokerSizes = BROKER_SIZES): Promise<Broker> {
+    const { disk, clock, log: logger } = world;
+    const { brokerId, controller } = control;
+    const { state } = controller;
+    const bucket = new BucketWatch(world.objectStore, state.clusterId, clock, logger);
+    await refuseForeignBucket(config, bucket, state.clusterId);
+    await refuseForeignWal(disk, { folder: WAL_FOLDER, fileBytes: config.walFileBytes }, state, brokerId);
     const wiring = new LogWiring();
-    const opened = await openLog(NODE_ID, config, sizes, world, controller, wiring);
+    const opened = await openLog(brokerId, config, sizes, world, controller, wiring);
     tellRecovery(logger, opened.report);
-    metadataLog.checkReaches(opened.newestMetadataIndex);
-    await commands.claim();
     const log = { walId: opened.wal.id, walIndex: opened.newestMetadataIndex, walDamaged: opened.report.damage.length > 0 };
-    const { brokerEpoch, offline } = await controller.registerBroker({ id: NODE_ID, host: "localhost", rack: "", ...log });
+    const brokerEpoch = await control.register(log);
+    const offline = lostHere(state, brokerId);
     if (offline > 0) logger.error("the write-ahead log was lost: put it back, or see `tidemq cluster health`", { partitions: offline });
     // Before anything is led: so the next start knows this log from an older copy of it.
-    await opened.wal.nameMetadataIndex(controller.state.index);
-    await controller.electLeaders(NODE_ID);
-    const broker = new Broker(config, world, { metadataLog, controller, opened, brokerEpoch, sizes, bucket });
+    await opened.wal.nameMetadataIndex(state.index);
+    await control.lead();
+    const broker = new Broker(config, world, { control, opened, brokerEpoch, sizes, bucket });
     await broker.#restore(opened, wiring);
     return broker;
   }
@@ -145,8 +136,7 @@ export class Broker {
     config: StartConfig,
     world: World,
     parts: Readonly<{
-      metadataLog: LocalMetadataLog;
-      controller: Controller;
+      control: ControlPlane;
       opened: OpenedWal;
       brokerEpoch: number;
       sizes: BrokerSizes;
@@ -159,12 +149,13 @@ export class Broker {
     this.partitions = new Partitions(new ProducerLimit(config.walCapacityBytes));
     this.world = world;
     this.#openedMs = clock.monotonicMs();
-    this.metadataLog = parts.metadataLog;
-    this.clusterId = parts.metadataLog.clusterId;
-    this.controller = parts.controller;
+    this.control = parts.control;
+    this.controller = parts.control.controller;
+    this.nodeId = parts.control.brokerId;
+    this.clusterId = this.controller.state.clusterId;
     this.wal = wal;
     this.recovery = report;
-    const index = new ClusterObjectIndex(this.controller, NODE_ID);
+    const index = new ClusterObjectIndex(this.controller, this.nodeId);
     const metrics = this.tierMetrics;
     const { clusterId } = this;
     this.bucket = parts.bucket;
@@ -174,7 +165,7 @@ export class Broker {
     const { rates, coldTurns: turns } = this;
     this.remote = new RemoteReader({ store, index, clock, random, metrics, clusterId, failed, rates, turns }, config.readMemoryBytes);
     const fatal = (error: Error): void => world.fatal(error);
-    const ids = new ObjectIds({ clusterId, broker: NODE_ID, brokerEpoch: parts.brokerEpoch }, random);
+    const ids = new ObjectIds({ clusterId, broker: this.nodeId, brokerEpoch: parts.brokerEpoch }, random);
     const triggers = { bytes: config.uploadBytes, ageMs: config.uploadAgeMs, walUsedRatio: UPLOAD_WAL_USED_RATIO };
     this.uploader = new Uploader(
       { triggers, objectBytesMax: parts.sizes.objectBytesMax, windowBytes: parts.sizes.uploadWindowBytes, uploadsMax: UPLOADS_MAX },
@@ -211,14 +202,15 @@ export class Broker {
     const expiry = new RetentionTime(clock);
     expiry.nowMs();
     this.groups = new GroupCoordinator({
+      brokerId: this.nodeId,
       clock,
-      state: parts.controller.state,
+      state: this.controller.state,
       expiryMs: () => expiry.nowMs(),
       options: groupOptions(config.walCapacityBytes, wal.batchBytesMax),
       createTopic: (name, partitions) => this.controller.createInternalTopic(name, partitions),
       opened: (partitionId, waitMs) => must(this.#hosting, "the partitions").opened(partitionId, waitMs),
     });
-    this.telemetry = new ClientTelemetry({ clock, random, state: parts.controller.state });
+    this.telemetry = new ClientTelemetry({ clock, random, state: this.controller.state });
     this.clients = this.#serveKafka();
   }
 
@@ -240,8 +232,7 @@ export class Broker {
     await this.collector.stop(DRAIN_MS);
     await this.uploader.stop(DRAIN_MS);
     await this.wal.close();
-    await this.controller.close();
-    await this.metadataLog.close();
+    await this.control.close();
   }
 
   async #restore(opened: OpenedWal, wiring: LogWiring): Promise<void> {
@@ -250,7 +241,7 @@ export class Broker {
     const { state } = this.controller;
     const fatal = (error: Error): void => this.world.fatal(error);
     const hosting = new Hosting({
-      brokerId: NODE_ID,
+      brokerId: this.nodeId,
       clock,
       wal,
       remote,
@@ -264,7 +255,7 @@ export class Broker {
     });
     this.#hosting = hosting;
     wal.setMetadataIndex(state.index);
-    const dynamic = new DynamicConfigs(this.config, state, NODE_ID, this);
+    const dynamic = new DynamicConfigs(this.config, state, this.nodeId, this);
     this.controller.onApplied((effects, { index }) => {
       wal.setMetadataIndex(index);
       hosting.applied(effects);
@@ -288,9 +279,10 @@ export class Broker {
 
   #serveKafka(): ClientListener {
     const { clock, random, log, network } = this.world;
-    const { advertise, autoCreateTopics, data: dataFolder } = this.config;
+    const { listeners, autoCreateTopics, data: dataFolder } = this.config;
+    const advertise = listeners[0]?.advertise;
     const parts: KafkaParts = {
-      options: { brokerId: NODE_ID, advertise, autoCreateTopics, dataFolder },
+      options: { brokerId: this.nodeId, advertise, autoCreateTopics, dataFolder },
       clock,
       random,
       log,
@@ -302,14 +294,13 @@ export class Broker {
       counters: this.requestCounters,
       telemetry: this.telemetry,
       coldTurns: this.coldTurns,
-      brokerConfigs: () => brokerConfigEntries(this.config, { nodeId: NODE_ID, listeners: this.addresses, frameBytesMax: FRAME_BYTES_MAX }),
+      brokerConfigs: () =>
+        brokerConfigEntries(this.config, { nodeId: this.nodeId, listeners: this.addresses, frameBytesMax: FRAME_BYTES_MAX }),
       dynamicProblem: (configs) => dynamicProblem(this.config, configs),
       fatal: (error) => this.world.fatal(error),
     };
     return new ClientListener({}, { network, clock, log, handler: kafkaRouter(parts) });
   }
-
-  readonly nodeId = NODE_ID;
 
   get uptimeMs(): number {
     return this.world.clock.monotonicMs() - this.#openedMs;
@@ -338,7 +329,7 @@ export class Broker {
   }
 
   async #acceptLogLoss(partitionId: number): Promise<AcceptedLoss> {
-    const from = await this.controller.acceptLogLoss(partitionId, NODE_ID);
+    const from = await this.controller.acceptLogLoss(partitionId, this.nodeId);
     const isServed = await must(this.#hosting, "the partitions").opened(partitionId, ACCEPTED_WAIT_MS);
     return { kind: "log", from, isServed };
   }
@@ -347,6 +338,13 @@ export class Broker {
   get addresses(): readonly HostPort[] {
     return this.#listeners.map(({ host, port }) => ({ host, port }));
   }
+}
+
+/** Partitions that nobody can lead until the log of this broker that they had is back, or given up. */
+function lostHere(state: ClusterState, broker: number): number {
+  let count = 0;
+  for (const { inSync, lastInSync } of state.partitions.values()) if (inSync.length === 0 && lastInSync?.broker === broker) count += 1;
+  return count;
 }
 
 /**

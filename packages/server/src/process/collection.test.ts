@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { objectKey } from "../model/object-id.ts";
 import { append, oneNode, records, TOPIC } from "../testing/partition-fixture.ts";
-import { NODE_ID } from "./broker.ts";
+import { NODE_ID } from "./local-control.ts";
 import type { AuditView } from "./storage-audits.ts";
 
 const batchOf = (n: number) => records(10, { producerId: 7, producerEpoch: 0, baseSequence: n * 10 }, n * 100, 300);

@@ -6,7 +6,7 @@ import { ALL_BROKERS } from "../cluster/cluster-state.ts";
 import { dynamicProblem } from "../config/dynamic-options.ts";
 import { SimBroker } from "../testing/sim-broker.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
-import { NODE_ID } from "./broker.ts";
+import { NODE_ID } from "./local-control.ts";
 
 const none = (): undefined => undefined;
 

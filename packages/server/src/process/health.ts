@@ -1,4 +1,5 @@
 import { formatBytes } from "../base/units.ts";
+import type { ClusterState } from "../cluster/cluster-state.ts";
 import { formatObjectStorage } from "../config/option-types.ts";
 import type { Broker } from "./broker.ts";
 import type { Damage } from "./damage.ts";
@@ -29,18 +30,18 @@ export type Health = Readonly<{
 }>;
 
 export function healthOf(broker: Broker): Health {
-  const { controller, metadataLog, partitions, wal, uploader, config } = broker;
+  const { controller, control, partitions, wal, uploader, config } = broker;
   const { state } = controller;
   const { usedBytes, capacityBytes, roomBytes, isShort } = wal.occupancy();
   const storeError = storeErrorOf(broker);
   const { damage } = broker;
   const lost = lostLogsOf(broker);
-  const offline = state.partitions.size - partitions.count;
+  const total = replicasHere(state, broker.nodeId);
+  const offline = total - partitions.count;
   const problems: string[] = [];
   if (storeError !== undefined) problems.push(`object storage fails: ${storeError}; writes go on until the write-ahead log is full`);
   if (broker.collector.problem !== undefined) problems.push(`objects of no use stay in object storage: ${broker.collector.problem}`);
-  if (metadataLog.roomProblem !== undefined)
-    problems.push(`the disk of the metadata is full: topics, options and uploads wait until there is room; ${metadataLog.roomProblem}`);
+  if (control.problem !== undefined) problems.push(control.problem);
   if (wal.sizeProblem !== undefined) {
     const sizes = `${formatBytes(capacityBytes)} instead of ${formatBytes(config.walCapacityBytes)}`;
     problems.push(`the write-ahead log has ${sizes} until there is room for its files; ${wal.sizeProblem}`);
@@ -72,8 +73,15 @@ export function healthOf(broker: Broker): Health {
       error: storeError ?? null,
       pendingBytes: uploader.pendingBytes,
     },
-    partitions: { total: state.partitions.size, online: partitions.count, offline, damaged: damage, lost },
+    partitions: { total, online: partitions.count, offline, damaged: damage, lost },
   };
+}
+
+/** Partitions of which this broker has a replica. */
+export function replicasHere(state: ClusterState, broker: number): number {
+  let count = 0;
+  for (const { replicas } of state.partitions.values()) if (replicas.includes(broker)) count += 1;
+  return count;
 }
 
 /** What uploads met last, or whoever asked object storage for anything else. */
@@ -83,9 +91,9 @@ function storeErrorOf({ uploader, bucket }: Broker): string | undefined {
 }
 
 /** Partitions whose log was lost, until it is back or somebody accepts the loss. */
-function lostLogsOf({ controller: { state } }: Broker): LostLog[] {
+function lostLogsOf({ controller: { state }, nodeId }: Broker): LostLog[] {
   const lost: LostLog[] = [];
-  for (const { topic, index, inSync, uploadedEnd } of state.partitions.values())
-    if (inSync.length === 0) lost.push({ topic, partition: index, from: uploadedEnd });
+  for (const { topic, index, inSync, replicas, uploadedEnd } of state.partitions.values())
+    if (inSync.length === 0 && replicas.includes(nodeId)) lost.push({ topic, partition: index, from: uploadedEnd });
   return lost;
 }

@@ -1,6 +1,7 @@
 import type { ProcessStats } from "../io/real/process-stats.ts";
 import { type LabelValues, Metrics } from "../telemetry/metrics.ts";
 import type { Broker } from "./broker.ts";
+import { replicasHere } from "./health.ts";
 
 /** Registers every metric of one node. Parts keep plain fields; this is the only place that knows which field is which metric. */
 export function nodeMetrics(broker: Broker, stats: ProcessStats, version: string): Metrics {
@@ -122,12 +123,12 @@ function readRetention(metrics: Metrics, { retention, requestCounters }: Broker)
 }
 
 function readState(metrics: Metrics, broker: Broker): void {
-  const { controller, partitions, metadataLog } = broker;
+  const { controller, control, partitions } = broker;
   const { state } = controller;
   metrics.read("tidemq_topics", () => state.topicsByName.size);
   metrics.read("tidemq_partitions", () => partitions.count);
-  metrics.read("tidemq_partitions_offline", () => state.partitions.size - partitions.count);
+  metrics.read("tidemq_partitions_offline", () => replicasHere(state, broker.nodeId) - partitions.count);
   metrics.read("tidemq_damaged_ranges", () => broker.damage.length);
   metrics.read("tidemq_metadata_index", () => state.index);
-  metrics.read("tidemq_metadata_log_bytes", () => metadataLog.bytes);
+  metrics.read("tidemq_metadata_log_bytes", () => control.logBytes);
 }

@@ -2,7 +2,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { ALL_BROKERS } from "../cluster/cluster-state.ts";
-import { type Broker, NODE_ID } from "../process/broker.ts";
+import { type Broker } from "../process/broker.ts";
+import { NODE_ID } from "../process/local-control.ts";
 import { append, oneNode, readAll, records, TOPIC } from "../testing/partition-fixture.ts";
 
 type Node = Awaited<ReturnType<typeof oneNode>>;

@@ -1,7 +1,9 @@
+import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { formatBytes, MiB } from "../base/units.ts";
+import { bindHosts } from "../config/addresses.ts";
 import { formatHostPort, formatObjectStorage, type HostPort } from "../config/option-types.ts";
-import { bindHosts, type StartConfig } from "../config/start-options.ts";
+import type { StartConfig } from "../config/server-config.ts";
 import { DiskError, type DiskErrorCode } from "../io/disk.ts";
 import { NetworkError } from "../io/network.ts";
 import { RealClock } from "../io/real/clock.ts";
@@ -14,8 +16,9 @@ import { TcpNetwork } from "../io/real/network-tcp.ts";
 import { ProcessStats } from "../io/real/process-stats.ts";
 import { RealRandom } from "../io/real/random.ts";
 import type { Log } from "../telemetry/log.ts";
-import { Broker } from "./broker.ts";
+import { BROKER_SIZES, Broker } from "./broker.ts";
 import { HttpEndpoints } from "./http-endpoints.ts";
+import { LocalControl, localControlOptions } from "./local-control.ts";
 import { nodeMetrics } from "./node-metrics.ts";
 import { openObjectStore } from "./open-object-store.ts";
 import { SERVER_VERSION } from "./version.ts";
@@ -94,7 +97,8 @@ async function startLocked(config: StartConfig, ui: StartUi, lock: FolderLock): 
     busy: () => stats.busy(),
     fatal: (error) => die(log, error),
   };
-  const broker = await Broker.open(config, world);
+  const control = await LocalControl.open(localControlOptions(config, BROKER_SIZES), world);
+  const broker = await Broker.open(config, world, control);
   const closeParts = async (): Promise<void> => {
     await broker.close();
     await objectStore.close();
@@ -143,10 +147,11 @@ async function checkRoom(folder: DataFolder, config: StartConfig): Promise<void>
 }
 
 async function listenKafka(broker: Broker, config: StartConfig): Promise<readonly HostPort[]> {
+  const { listen } = must(config.listeners[0], "a listener");
   try {
-    return await listenOnAll(bindHosts(config.listen), config.listen.port, (host, port) => broker.listen(host, port));
+    return await listenOnAll(bindHosts(listen), listen.port, (host, port) => broker.listen(host, port));
   } catch (error) {
-    throw portError(error, config.listen, "--listen");
+    throw portError(error, listen, "--listen");
   }
 }
 

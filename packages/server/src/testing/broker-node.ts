@@ -1,4 +1,5 @@
 import { ClusterState } from "../cluster/cluster-state.ts";
+import type { BrokerIdentity } from "../cluster/commands.ts";
 import { AppliedState } from "../controller/applied-state.ts";
 import { Controller } from "../controller/controller.ts";
 import { ControllerLink } from "../controller/session/controller-link.ts";
@@ -31,7 +32,6 @@ export class BrokerNode {
   brokerEpoch = 0;
   /** Why the process ended itself. */
   endedBy: Error | undefined;
-  #starts = 0;
 
   constructor(cluster: ControllerCluster, id: number) {
     this.#cluster = cluster;
@@ -53,19 +53,12 @@ export class BrokerNode {
     const { clock, random } = process;
     const peers = new Peers({ transport: network.attach(process, { host: this.host }), clock, random });
     const applied = new AppliedState(new ClusterState(CLUSTER_ID));
-    this.#starts += 1;
-    const name = `${this.host}/${this.#starts}`;
-    applied.onApplied(() => history.applied(name, applied.state));
+    const incarnation = Buffer.from(random.bytes(8)).toString("hex");
+    applied.onApplied(() => history.applied(`${this.host}/${incarnation}`, applied.state));
     const log = { walId: `log-${this.id}`, walIndex: 0, walDamaged: false };
+    const listeners = [{ name: "PLAINTEXT", host: this.host, port: 9_092 }];
+    const identity = { ...log, id: this.id, incarnation, host: this.host, rack: "", listeners };
     const link = new ControllerLink({
-      identity: {
-        ...log,
-        id: this.id,
-        incarnation: Buffer.from(random.bytes(8)).toString("hex"),
-        host: this.host,
-        rack: "",
-        listeners: [{ name: "PLAINTEXT", host: this.host, port: 9_092 }],
-      },
       applied,
       controllers: nodes.map((node, at) => peers.register(100 + at, { host: node.name, port: PEER_PORT })),
       clock,
@@ -81,15 +74,18 @@ export class BrokerNode {
     Object.assign(this, { process, applied, link, brokerEpoch: 0, endedBy: undefined });
     this.controller = new Controller(DEFAULTS, { applied, commands: link, random });
     link.start();
-    void link.registered().then((brokerEpoch) => {
-      this.brokerEpoch = brokerEpoch;
-      this.#sayReady();
-    });
+    void this.#register(link, identity);
   }
 
   kill(): void {
     this.process?.crash();
     Object.assign(this, { process: undefined, applied: undefined, controller: undefined, link: undefined });
+  }
+
+  async #register(link: ControllerLink, identity: BrokerIdentity): Promise<void> {
+    await link.caughtUp();
+    this.brokerEpoch = await link.register(identity);
+    this.#sayReady();
   }
 
   /** Until it is so: whoever is told that he is fenced says it again. */

@@ -6,7 +6,7 @@ import { decodeResponseHeader, encodeRequestFrame } from "@tidemq/protocol/heade
 import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
 import { must } from "../base/assert.ts";
 import { GiB } from "../base/units.ts";
-import { ClientListener, type ClientListenerOptions } from "../client-net/client-listener.ts";
+import { ClientListener, type ClientListenerOptions, LISTENER_NAME } from "../client-net/client-listener.ts";
 import { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
 import { CommandLog } from "../controller/command-log.ts";
@@ -36,6 +36,10 @@ import { SimRandom } from "./sim-io/random.ts";
 
 export type Pair<Q extends Message, R extends Message> = Readonly<{ request: Q; response: R }>;
 
+/** Beside the one that has no name of its own. */
+export const EXTERNAL = "EXTERNAL";
+const EXTERNAL_PORT = 9192;
+
 const BROKER_CONFIGS: readonly BrokerConfigEntry[] = [
   { name: "max.connections", type: "int", value: "10000", isDefault: true, isDynamic: true, doc: "Connections." },
   { name: "node.id", type: "int", value: "1", isDefault: false, isDynamic: false, doc: "The number of this node." },
@@ -44,7 +48,7 @@ const BROKER_CONFIGS: readonly BrokerConfigEntry[] = [
 
 /**
  * Everything from a client's socket to the partitions, real but for the socket, the clock, the write-ahead log (in memory)
- * and the tier (absent). One broker, number 1.
+ * and the tier (absent). This broker has number 1; others are there in the metadata only.
  */
 export class KafkaFixture {
   readonly clock = new ManualClock();
@@ -57,7 +61,8 @@ export class KafkaFixture {
   readonly telemetry: ClientTelemetry;
   readonly listener: ClientListener;
   readonly fatal: Error[] = [];
-  #accept: (connection: Connection) => void = () => {};
+  /** By port. */
+  readonly #accepts = new Map<number, (connection: Connection) => void>();
 
   static async open(options: Partial<KafkaParts["options"]> = {}, net: ClientListenerOptions = {}): Promise<KafkaFixture> {
     const clock = new ManualClock();
@@ -90,6 +95,7 @@ export class KafkaFixture {
     const remote = { batchAtTimestamp: () => Promise.resolve(undefined) } as unknown as RemoteReader;
     const uploader = { add: () => {}, remove: () => {} } as unknown as Uploader;
     const groups = new GroupCoordinator({
+      brokerId: 1,
       clock,
       state,
       options: DEFAULT_GROUP_OPTIONS,
@@ -137,17 +143,39 @@ export class KafkaFixture {
     };
     const network: Network = {
       listen: (host, port, accept) => {
-        this.#accept = accept;
+        this.#accepts.set(port, accept);
         return Promise.resolve({ host, port, close: () => Promise.resolve() });
       },
     };
     this.listener = new ClientListener(net, { network, clock, log, handler: kafkaRouter(parts) });
     void this.listener.listen("10.0.0.1", 9092);
+    void this.listener.listen("10.0.0.1", EXTERNAL_PORT, EXTERNAL);
   }
 
   connect(): KafkaClient {
+    return this.#connect(9092);
+  }
+
+  /** Through the listener of this name. */
+  connectExternal(): KafkaClient {
+    return this.#connect(EXTERNAL_PORT);
+  }
+
+  /** Another broker, ready, on a host of its own, with a listener for each of these names. */
+  async addBroker(id: number, names: readonly string[] = [LISTENER_NAME], rack = ""): Promise<void> {
+    const listeners = names.map((name) => ({ name, host: `${name.toLowerCase()}-${id}`, port: 9000 + id }));
+    const log = { walId: `log-${id}`, walIndex: 0, walDamaged: false };
+    await this.settle(this.controller.registerBroker({ id, host: `h${id}`, rack, listeners, ...log }));
+    await this.settle(this.controller.electLeaders(id));
+  }
+
+  async fence(id: number): Promise<void> {
+    await this.settle(this.controller.fenceBroker(id, must(this.controller.state.brokers.get(id), "broker").epoch));
+  }
+
+  #connect(port: number): KafkaClient {
     const socket = new FakeConnection();
-    this.#accept(socket);
+    must(this.#accepts.get(port), "a listener")(socket);
     return new KafkaClient(this, socket);
   }
 
@@ -174,6 +202,15 @@ export class KafkaFixture {
   async createTopic(name: string, partitions = 1, configs: Readonly<Record<string, string>> = {}): Promise<string> {
     const entries = Object.entries(configs).map(([option, value]) => ({ name: option, value }));
     const request = { name, partitions, replicationFactor: 1, assignments: [], configs: entries };
+    const [result] = await this.settle(this.controller.createTopics([request], false));
+    if (result === undefined || result.error !== undefined) throw new Error(`topic ${name}: ${result?.error.message}`);
+    return result.topicId;
+  }
+
+  /** A topic whose partitions have these replicas, the leaders first. */
+  async placeTopic(name: string, ...replicas: readonly (readonly number[])[]): Promise<string> {
+    const assignments = replicas.map((brokers, partition) => ({ partition, brokers }));
+    const request = { name, partitions: -1, replicationFactor: -1, assignments, configs: [] };
     const [result] = await this.settle(this.controller.createTopics([request], false));
     if (result === undefined || result.error !== undefined) throw new Error(`topic ${name}: ${result?.error.message}`);
     return result.topicId;

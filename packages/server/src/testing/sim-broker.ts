@@ -1,7 +1,9 @@
 import { KiB, MiB } from "../base/units.ts";
-import type { StartConfig } from "../config/start-options.ts";
+import type { StartConfig } from "../config/server-config.ts";
 import type { Disk } from "../io/disk.ts";
 import { Broker, type BrokerSizes } from "../process/broker.ts";
+import { LocalControl, localControlOptions } from "../process/local-control.ts";
+import type { World } from "../process/world.ts";
 import type { Log } from "../telemetry/log.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { SimDisk } from "./sim-io/disk.ts";
@@ -24,8 +26,11 @@ export const SIM_SIZES: BrokerSizes = {
 
 const SIM_CONFIG: StartConfig = {
   data: "data",
-  listen: BROKER_ADDRESS,
-  advertise: BROKER_ADDRESS,
+  listeners: [{ name: "PLAINTEXT", listen: BROKER_ADDRESS, advertise: BROKER_ADDRESS }],
+  nodeId: 1,
+  roles: ["broker", "controller"],
+  rack: "",
+  metadataLog: "local",
   http: { host: "broker", port: 9643 },
   objectStorage: { kind: "dir", path: "bucket" },
   s3Endpoint: undefined,
@@ -110,14 +115,19 @@ export class SimBroker {
       fatal: (error: Error) => this.#die(process, error),
     };
     try {
-      const broker = await Promise.race([Broker.open(this.config, parts, SIM_SIZES), ended]);
-      await Promise.race([broker.listen(this.config.listen.host, this.config.listen.port), ended]);
+      const broker = await Promise.race([this.#open(parts), ended]);
+      await Promise.race([broker.listen(BROKER_ADDRESS.host, BROKER_ADDRESS.port), ended]);
       this.broker = broker;
       return broker;
     } catch (error) {
       process.crash(); // a start that fails ends its process
       throw error;
     }
+  }
+
+  async #open(parts: World): Promise<Broker> {
+    const control = await LocalControl.open(localControlOptions(this.config, SIM_SIZES), parts);
+    return Broker.open(this.config, parts, control, SIM_SIZES);
   }
 
   /** `kill -9`: what the kernel has stays. */

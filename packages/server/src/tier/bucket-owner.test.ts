@@ -1,5 +1,6 @@
 import { equal } from "node:assert/strict";
 import { test } from "node:test";
+import { CLUSTER_KEY, encodeClusterKey } from "../model/cluster-key.ts";
 import { SimObjectStore } from "../testing/sim-io/object-store.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
 import { foreignKey } from "./bucket-owner.ts";
@@ -17,5 +18,27 @@ test("the objects of another cluster are seen, wherever they sort", async () => 
     bucket.overwrite(other, new Uint8Array(1));
     equal(await look(), other);
     bucket.remove(other);
+  }
+});
+
+test("the key that says whose the bucket is: passed over when it names this cluster, else it is what is named", async () => {
+  for (const mine of ["mine", "zebra", "tidemq-cluste", "tidemq-cluster-2"]) {
+    const world = new SimWorld(1);
+    const bucket = new SimObjectStore(world, "bucket", { corruptReadRatio: 0.2 });
+    const store = bucket.connect(world.startProcess("broker"));
+    const look = () => world.settle(foreignKey(store, mine));
+    bucket.overwrite(CLUSTER_KEY, encodeClusterKey(mine));
+    equal(await look(), undefined);
+    bucket.overwrite(`${mine}/data/1/2/000000000001-0123456789abcdef.records`, new Uint8Array(1));
+    equal(await look(), undefined);
+    for (const other of ["another/data/1", "tidemq-cluster.x/data", "tidemq-clustes/data/1", "zz/data/1"]) {
+      bucket.overwrite(other, new Uint8Array(1));
+      equal(await look(), other, `${mine} beside ${other}`);
+      bucket.remove(other);
+    }
+    bucket.overwrite(CLUSTER_KEY, encodeClusterKey("another"));
+    equal(await look(), CLUSTER_KEY);
+    bucket.overwrite(CLUSTER_KEY, new Uint8Array(84));
+    equal(await look(), CLUSTER_KEY);
   }
 });

@@ -1,5 +1,5 @@
 import type { Clock } from "../../io/clock.ts";
-import type { PeerServices } from "../../io/peer-transport.ts";
+import type { PeerServices, StreamHandler } from "../../io/peer-transport.ts";
 import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
 import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
 import type { BrokerFencing } from "../broker-fencing.ts";
@@ -9,6 +9,7 @@ import type { Leadership } from "../leadership.ts";
 import { TAIL_BYTES_MAX } from "../limits.ts";
 import { EntryTail } from "./entry-tail.ts";
 import { ServedSession } from "./served-session.ts";
+import { ServedSnapshot } from "./served-snapshot.ts";
 
 export type BrokerServiceParts = Readonly<{
   commands: CommandLog;
@@ -19,7 +20,7 @@ export type BrokerServiceParts = Readonly<{
   clock: Clock;
 }>;
 
-/** What a controller serves to brokers: sessions, one for each (docs/rfcs/0009-brokers-and-their-controller.md). */
+/** What a controller serves to brokers: snapshots to begin with, and sessions, one for each (docs/rfcs/0009-brokers-and-their-controller.md). */
 export class BrokerService {
   readonly parts: BrokerServiceParts;
   readonly tail = new EntryTail(TAIL_BYTES_MAX);
@@ -32,7 +33,10 @@ export class BrokerService {
     this.parts = parts;
     this.services = {
       calls: new Map(),
-      streams: new Map([[BROKER_SESSION.session, (stream) => this.#begin(new ServedSession(this, stream))]]),
+      streams: new Map<string, StreamHandler>([
+        [BROKER_SESSION.session, (stream) => this.#begin(new ServedSession(this, stream))],
+        [BROKER_SESSION.readSnapshot, (stream) => new ServedSnapshot(parts.log, parts.commands.applied.state.clusterId, stream)],
+      ]),
     };
     this.#stopListening = parts.commands.applied.onApplied((_, entry) => {
       this.tail.add(entry);

@@ -10,7 +10,7 @@ import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
 import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
 import type { Peer } from "../../peer-net/peer.ts";
 import type { MetadataBatches } from "../../peer-net/proto/common/metadata.ts";
-import { type Answered, BrokerMessage, ControllerMessage, type Registered } from "../../peer-net/proto/controller/broker.ts";
+import { type Answered, BrokerMessage, ControllerMessage, type Registered, type Welcome } from "../../peer-net/proto/controller/broker.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { AppliedState } from "../applied-state.ts";
 import type { BrokerLoad } from "../broker-sessions.ts";
@@ -19,8 +19,6 @@ import { CONTROLLER_SILENT_MS, HEARTBEAT_MS, SESSION_RETRY_MAX_MS, SESSION_RETRY
 import { PendingCommands } from "./pending-commands.ts";
 
 export type ControllerLinkParts = Readonly<{
-  /** For as long as the process lives. */
-  identity: BrokerIdentity;
   applied: AppliedState;
   /** In any order; one of them leads. */
   controllers: readonly Peer[];
@@ -37,14 +35,24 @@ export type ControllerLinkParts = Readonly<{
 /** Refusals that no repetition changes: this process is not the one that should be the broker here. */
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set(["START_REFUSED", "NEWER_FORMAT"]);
 
-/** A broker's end of its session: has the log of the cluster applied here, and commands put into it. Goes from controller to controller. */
+/**
+ * A broker's end of its session: has the log of the cluster applied here, and commands put into it. Goes from controller to controller.
+ * Follows at first, so that the broker can judge its write-ahead log by the metadata, then is registered.
+ */
 export class ControllerLink implements Commands {
   readonly #parts: ControllerLinkParts;
   readonly #pending: PendingCommands;
+  readonly #caughtUp = Promise.withResolvers<void>();
   readonly #registered = Promise.withResolvers<number>();
+  /** From the moment it may be registered, for as long as the process lives. */
+  #identity: BrokerIdentity | undefined;
+  /** Batches below were in the log when this process asked first. */
+  #endIndex: number | undefined;
   #at = 0;
   #stream: PeerStream | undefined;
   #isOpen = false;
+  /** By the controller of the present session. */
+  #wasAccepted = false;
   #brokerEpoch = 0;
   /** The highest seen: of an older controller nothing is believed. */
   #controllerEpoch = 0;
@@ -58,7 +66,7 @@ export class ControllerLink implements Commands {
     this.#pending = new PendingCommands(parts.clock);
     parts.applied.onApplied((effects) => {
       for (const effect of effects)
-        if (effect.kind === "broker-fenced" && effect.broker === parts.identity.id && effect.brokerEpoch === this.#brokerEpoch)
+        if (effect.kind === "broker-fenced" && effect.broker === this.#identity?.id && effect.brokerEpoch === this.#brokerEpoch)
           parts.fenced();
     });
   }
@@ -72,8 +80,16 @@ export class ControllerLink implements Commands {
     this.#run().catch((error: unknown) => this.#parts.fatal(error instanceof Error ? error : new Error(String(error))));
   }
 
-  /** The broker epoch, once this process's registration is applied here. */
-  registered(): Promise<number> {
+  /** Resolves when everything is applied here that was in the log when this process asked first. */
+  caughtUp(): Promise<void> {
+    return this.#caughtUp.promise;
+  }
+
+  /** Becomes this broker; once. Resolves with its epoch when the registration is applied here. */
+  register(identity: BrokerIdentity): Promise<number> {
+    assert(this.#identity === undefined, "a process is one broker");
+    this.#identity = identity;
+    this.#sayWho();
     return this.#registered.promise;
   }
 
@@ -106,12 +122,9 @@ export class ControllerLink implements Commands {
   /** One session, to its end. Whether it ever was one. */
   async #session(peer: Peer): Promise<boolean> {
     const over = Promise.withResolvers<void>();
-    let wasAccepted = false;
+    this.#wasAccepted = false;
     const reader: PeerStreamReader = {
-      message: (bytes) => {
-        this.#hear(bytes);
-        wasAccepted ||= this.#isOpen;
-      },
+      message: (bytes) => this.#hear(bytes),
       drained: () => this.#sendWaiting(),
       ended: () => undefined,
       closed: () => over.resolve(),
@@ -128,26 +141,21 @@ export class ControllerLink implements Commands {
       return false;
     }
     this.#heardMs = this.#parts.clock.monotonicMs();
-    this.#say({ $case: "register", value: this.#registration() });
+    this.#sayWho();
     this.#beat();
     await over.promise;
     this.#end();
-    return wasAccepted;
+    return this.#wasAccepted;
   }
 
-  #registration() {
-    const { identity, applied } = this.#parts;
-    const { id: brokerId, listeners, ...rest } = identity;
-    return {
-      ...rest,
-      brokerId,
-      clusterId: applied.state.clusterId,
-      formatVersion: NEWEST_COMMAND,
-      advertisedListeners: listeners.map((listener) => ({ ...listener, securityProtocol: "PLAINTEXT" })),
-      roles: ["broker"],
-      appliedIndex: applied.state.index,
-      brokerEpoch: this.#brokerEpoch,
-    };
+  #sayWho(): void {
+    const { state } = this.#parts.applied;
+    const known = { clusterId: state.clusterId, formatVersion: NEWEST_COMMAND, appliedIndex: state.index };
+    if (this.#identity === undefined) return this.#say({ $case: "follow", value: known });
+    const { id: brokerId, listeners, ...rest } = this.#identity;
+    const advertisedListeners = listeners.map((listener) => ({ ...listener, securityProtocol: "PLAINTEXT" }));
+    const value = { ...rest, ...known, brokerId, advertisedListeners, roles: ["broker"], brokerEpoch: this.#brokerEpoch };
+    this.#say({ $case: "register", value });
   }
 
   #end(): void {
@@ -170,6 +178,8 @@ export class ControllerLink implements Commands {
 
   #understand({ kind }: ControllerMessage): void {
     switch (kind?.$case) {
+      case "welcome":
+        return this.#welcomed(kind.value);
       case "registered":
         return this.#accepted(kind.value);
       case "batches":
@@ -192,11 +202,19 @@ export class ControllerLink implements Commands {
     this.#stream?.cancel();
   }
 
+  #welcomed({ controllerEpoch, endIndex }: Welcome): void {
+    if (!this.#isCurrent(controllerEpoch)) return;
+    this.#wasAccepted = true;
+    this.#endIndex ??= endIndex;
+    this.#settle();
+  }
+
   #accepted({ brokerEpoch, controllerEpoch }: Registered): void {
     if (!this.#isCurrent(controllerEpoch)) return;
+    this.#wasAccepted = true;
     this.#brokerEpoch = brokerEpoch;
     this.#isOpen = true;
-    this.#settleRegistered();
+    this.#settle();
     this.#sendWaiting();
   }
 
@@ -213,7 +231,7 @@ export class ControllerLink implements Commands {
         fatal(error as Error);
       }
     });
-    this.#settleRegistered();
+    this.#settle();
   }
 
   #answered({ token, index, position, refusal }: Answered): void {
@@ -228,9 +246,10 @@ export class ControllerLink implements Commands {
     return controllerEpoch === this.#controllerEpoch;
   }
 
-  #settleRegistered(): void {
-    const { applied, identity } = this.#parts;
-    if (this.#brokerEpoch > 0 && applied.state.brokers.get(identity.id)?.epoch === this.#brokerEpoch)
+  #settle(): void {
+    const { state } = this.#parts.applied;
+    if (this.#endIndex !== undefined && state.index >= this.#endIndex - 1) this.#caughtUp.resolve();
+    if (this.#brokerEpoch > 0 && state.brokers.get(this.#identity?.id ?? -1)?.epoch === this.#brokerEpoch)
       this.#registered.resolve(this.#brokerEpoch);
   }
 

@@ -1,20 +1,32 @@
 import { QueueError } from "../../base/errors.ts";
 import type { ClusterState } from "../../cluster/cluster-state.ts";
 import { NEWEST_COMMAND } from "../../cluster/command-codec.ts";
-import type { Register } from "../../peer-net/proto/controller/broker.ts";
+import type { Follow, Register } from "../../peer-net/proto/controller/broker.ts";
 
-/** Why this process cannot be a broker here; undefined when it can. What a command checks by itself is not checked. */
-export function registrationProblem(state: ClusterState, register: Register, running: string | undefined): QueueError | undefined {
-  const { brokerId, clusterId, formatVersion, appliedIndex, incarnation, brokerEpoch } = register;
+/** Why a process cannot be told what is in the log; undefined when it can. */
+export function followProblem(state: ClusterState, { clusterId, formatVersion, appliedIndex }: Follow): QueueError | undefined {
   if (clusterId !== state.clusterId)
     return refused(`the broker belongs to cluster ${clusterId}, this is ${state.clusterId}: point it at its own controllers`);
   if (formatVersion < NEWEST_COMMAND)
     return new QueueError(
       "NEWER_FORMAT",
-      `the controllers are of newer software than broker ${brokerId}: update it. format=${formatVersion} needed=${NEWEST_COMMAND}`,
+      `the controllers are of newer software than the broker: update it. format=${formatVersion} needed=${NEWEST_COMMAND}`,
     );
   if (appliedIndex > state.index)
-    return refused(`broker ${brokerId} knows metadata that this log does not have. applied=${appliedIndex} end=${state.index}`);
+    return refused(`the broker knows metadata that this log does not have. applied=${appliedIndex} end=${state.index}`);
+  return undefined;
+}
+
+/** Why this process cannot be a broker here; undefined when it can. What a command checks by itself is not checked. */
+export function registrationProblem(state: ClusterState, register: Register, running: string | undefined): QueueError | undefined {
+  const { brokerId, walIndex, incarnation, brokerEpoch } = register;
+  const problem = followProblem(state, register);
+  if (problem !== undefined) return problem;
+  if (walIndex > state.index)
+    return refused(
+      `the write-ahead log of broker ${brokerId} knows metadata that this log does not have: it belongs to a later state of the ` +
+        `cluster, or part of the metadata log is lost. write-ahead log=${walIndex} end=${state.index}`,
+    );
   if (brokerEpoch > 0 && state.brokers.get(brokerId)?.epoch !== brokerEpoch)
     return refused(`another process has become broker ${brokerId} meanwhile; this one must not go on. epoch=${brokerEpoch}`);
   if (running !== undefined && running !== incarnation)

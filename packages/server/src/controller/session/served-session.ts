@@ -6,10 +6,10 @@ import { PeerError } from "../../io/peer-error.ts";
 import type { PeerStream, PeerStreamReader } from "../../io/peer-transport.ts";
 import type { LogEntry } from "../../metadata-log/metadata-log.ts";
 import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
-import { BrokerMessage, ControllerMessage, type Register, type Submit } from "../../peer-net/proto/controller/broker.ts";
+import { BrokerMessage, ControllerMessage, type Follow, type Register, type Submit } from "../../peer-net/proto/controller/broker.ts";
 import { BATCHES_BYTES_MAX, HEARTBEAT_MS, SESSION_MS, SESSION_WINDOW_BYTES, SUBMITS_MAX } from "../limits.ts";
 import type { BrokerService } from "./broker-service.ts";
-import { registrationProblem } from "./registration-check.ts";
+import { followProblem, registrationProblem } from "./registration-check.ts";
 
 type Word = NonNullable<ControllerMessage["kind"]>;
 
@@ -20,11 +20,13 @@ const NOT_FOR_BROKERS: ReadonlySet<Command["kind"]> = new Set(["claim-controller
 export class ServedSession implements PeerStreamReader {
   readonly #service: BrokerService;
   readonly #stream: PeerStream;
+  #follows = false;
   #register: Register | undefined;
   #brokerEpoch = 0;
-  /** The newest batch that the broker was sent. */
-  #sentIndex = 0;
+  /** The newest batch that the broker was sent; undefined while it is to be sent none. */
+  #sentIndex: number | undefined;
   #submits = 0;
+  /** Registered: it lives, and may have commands put into the log. */
   #isOpen = false;
   #isOver = false;
   #isDue = false;
@@ -68,7 +70,7 @@ export class ServedSession implements PeerStreamReader {
 
   /** New batches are there: in the next turn, so that answers about them go first. */
   tellLater(): void {
-    if (this.#isDue || this.#isOver || !this.#isOpen) return;
+    if (this.#isDue || this.#isOver || this.#sentIndex === undefined) return;
     this.#isDue = true;
     this.#service.parts.clock.nextTurn(() => {
       this.#isDue = false;
@@ -77,14 +79,36 @@ export class ServedSession implements PeerStreamReader {
   }
 
   #hear({ kind }: BrokerMessage): void {
-    if (kind?.$case === "register" && this.#register === undefined) {
+    if (kind?.$case === "follow" && !this.#follows && this.#register === undefined) {
+      this.#follows = true;
+      void this.#follow(kind.value);
+    } else if (kind?.$case === "register" && this.#register === undefined) {
       this.#register = kind.value;
       void this.#begin(kind.value);
     } else if (kind?.$case === "heartbeat" && this.#register !== undefined) {
       const { load, appliedIndex } = kind.value;
       if (this.#isOpen) this.#service.parts.fencing.heard(this.#register.brokerId, this.#brokerEpoch, appliedIndex, load);
     } else if (kind?.$case === "submit" && this.#isOpen) void this.#submit(kind.value);
-    else throw new QueueError("MALFORMED_FRAME", "a broker's session begins with its registration, once");
+    else throw new QueueError("MALFORMED_FRAME", "a broker follows or registers first, each once");
+  }
+
+  /** The log as it is now, read to its end: a broker judges its own write-ahead log by it. */
+  async #follow(follow: Follow): Promise<void> {
+    const { commands, leadership } = this.#service.parts;
+    const { state } = commands.applied;
+    if (!leadership.leads) return this.goElsewhere();
+    try {
+      await commands.follow();
+      if (this.#isOver) return;
+      if (!leadership.leads) return this.goElsewhere();
+      const problem = followProblem(state, follow);
+      if (problem !== undefined) throw problem;
+      this.#sentIndex ??= follow.appliedIndex;
+      this.#say({ $case: "welcome", value: { controllerEpoch: state.controllerEpoch, endIndex: state.index + 1 } });
+      this.tellLater();
+    } catch (error) {
+      this.#refuse(error);
+    }
   }
 
   async #begin(register: Register): Promise<void> {
@@ -107,7 +131,7 @@ export class ServedSession implements PeerStreamReader {
       const { brokerEpoch } = await controller.registerBroker({ id, incarnation, host, rack, ...log, listeners });
       if (this.#isOver) return;
       this.#brokerEpoch = brokerEpoch;
-      this.#sentIndex = appliedIndex;
+      this.#sentIndex ??= appliedIndex;
       fencing.heard(id, brokerEpoch, appliedIndex);
       this.#isOpen = true;
       const times = { sessionMs: SESSION_MS, heartbeatMs: HEARTBEAT_MS };
@@ -145,28 +169,27 @@ export class ServedSession implements PeerStreamReader {
     this.#isTelling = true;
     try {
       const { state } = this.#service.parts.commands.applied;
-      while (!this.#isOver && this.#sentIndex < state.index && this.#stream.pendingBytes < SESSION_WINDOW_BYTES) {
-        const entries = this.#service.tail.from(this.#sentIndex + 1, BATCHES_BYTES_MAX) ?? (await this.#fromLog());
-        this.#sendBatches(entries);
+      for (let sent = this.#sentIndex; !this.#isOver && sent !== undefined && sent < state.index; sent = this.#sentIndex) {
+        if (this.#stream.pendingBytes >= SESSION_WINDOW_BYTES) return;
+        this.#sendBatches(sent + 1, this.#service.tail.from(sent + 1, BATCHES_BYTES_MAX) ?? (await this.#fromLog(sent + 1)));
       }
     } finally {
       this.#isTelling = false;
     }
   }
 
-  #sendBatches(entries: readonly LogEntry[]): void {
+  #sendBatches(firstIndex: number, entries: readonly LogEntry[]): void {
     if (this.#isOver || entries.length === 0) return;
     const { state } = this.#service.parts.commands.applied;
-    const firstIndex = this.#sentIndex + 1;
     const payloads = entries.map(({ payload }) => payload);
     this.#say({ $case: "batches", value: { controllerEpoch: state.controllerEpoch, firstIndex, endIndex: state.index + 1, payloads } });
-    this.#sentIndex += entries.length;
+    this.#sentIndex = firstIndex + entries.length - 1;
   }
 
   /** Of a broker that is far behind. What this process has not applied yet is not told. */
-  async #fromLog(): Promise<readonly LogEntry[]> {
+  async #fromLog(firstIndex: number): Promise<readonly LogEntry[]> {
     const { log, clock, commands } = this.#service.parts;
-    const read = await log.readFrom(this.#sentIndex + 1);
+    const read = await log.readFrom(firstIndex);
     await nextTurn(clock);
     if (read.kind === "entries") return read.entries.filter(({ index }) => index <= commands.applied.state.index);
     if (read.kind === "trimmed") this.#say({ $case: "snapshotNeeded", value: { index: read.snapshotIndex } });

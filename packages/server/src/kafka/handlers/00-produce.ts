@@ -10,6 +10,7 @@ import { batchMessage, checkBatch } from "../batch-check.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { NAME_CACHE_SLOTS, PRODUCE_SWEEP_MS, PRODUCE_WAIT_MS_MAX } from "../limits.ts";
 import { NameCache } from "../name-cache.ts";
+import { EndpointBytes, endpointsOf } from "../node-endpoints.ts";
 import { type PendingOwner, PendingProduce } from "../pending-produce.ts";
 import { ProduceResponseWriter, produceResponseBytesMax } from "../produce-response.ts";
 import { ProduceScanner } from "../produce-scanner.ts";
@@ -28,7 +29,7 @@ import { ProduceScanner } from "../produce-scanner.ts";
  *
  * Version notes
  * - 0–2 are advertised and refused · v3 transactional id · v5 log start · v7 zstd · v8 error text · v9 flexible
- * - v10 current leader with NOT_LEADER_OR_FOLLOWER · v11, v12 as v10 · v13 topics by id
+ * - v10 current leader with NOT_LEADER_OR_FOLLOWER, and where that is · v11, v12 as v10 · v13 topics by id
  */
 
 const TOPIC_IDS_SINCE = 13;
@@ -51,6 +52,7 @@ class ProduceHandler implements PendingOwner {
   readonly #writer = new ProduceResponseWriter();
   readonly #names = new NameCache(NAME_CACHE_SLOTS, "utf8");
   readonly #ids = new NameCache(NAME_CACHE_SLOTS, "base64url");
+  readonly #endpointBytes: EndpointBytes;
   readonly #free: PendingProduce[] = [];
   #oldest: PendingProduce | undefined;
   #newest: PendingProduce | undefined;
@@ -65,12 +67,15 @@ class ProduceHandler implements PendingOwner {
   #nowMs = 0;
   #throttleMs = 0;
   #hasError = false;
+  /** Whom the client shall ask instead. */
+  #leaders: number[] = [];
   // Of the partition that is being appended to.
   #baseOffset = NO_OFFSET;
   #appendTimeMs = NO_OFFSET;
 
   constructor(parts: KafkaParts) {
     this.#parts = parts;
+    this.#endpointBytes = new EndpointBytes(parts);
   }
 
   start(connection: ClientConnection, bytes: Uint8Array, bodyStart: number, end: number, version: number, correlationId: number): void {
@@ -109,7 +114,7 @@ class ProduceHandler implements PendingOwner {
     const scanner = this.#scanner;
     const writer = this.#writer;
     const { responses } = connection;
-    responses.reserve(produceResponseBytesMax(scanner.topics, scanner.nameBytes, scanner.partitions));
+    responses.reserve(produceResponseBytesMax(scanner.topics, scanner.nameBytes, scanner.partitions) + this.#endpointBytes.max);
     const pending = this.#free.pop() ?? new PendingProduce(this);
     const startedMs = this.#parts.clock.monotonicMs();
     const waitMs = Math.min(Math.max(scanner.timeoutMs, 0), PRODUCE_WAIT_MS_MAX);
@@ -120,7 +125,7 @@ class ProduceHandler implements PendingOwner {
       while (scanner.nextPartition()) this.#appendAndWrite(pending);
       writer.topicEnd();
     }
-    responses.advance(writer.end(this.#throttleMs));
+    responses.advance(writer.end(this.#throttleMs, this.#takeEndpoints(connection)));
     this.#link(pending);
     pending.written(connection.openSlot());
   }
@@ -196,6 +201,14 @@ class ProduceHandler implements PendingOwner {
     const id = this.#topic()?.partitions[this.#scanner.index];
     const state = id === undefined ? undefined : this.#parts.state.partitions.get(id);
     this.#writer.partitionEnd(state?.leader ?? -1, state?.leaderEpoch ?? -1);
+    if (state !== undefined) this.#leaders.push(state.leader);
+  }
+
+  #takeEndpoints(connection: ClientConnection) {
+    if (this.#leaders.length === 0) return undefined;
+    const leaders = this.#leaders;
+    this.#leaders = [];
+    return endpointsOf(this.#parts, connection, leaders);
   }
 
   #link(pending: PendingProduce): void {

@@ -25,8 +25,8 @@ import { REQUEST_STRUCTS_MAX } from "../limits.ts";
  *
  * Version notes
  * - v4 isolation · v5 log start · v7 sessions · v9 leader epoch of the client · v11 rack, preferred replica (always none)
- * - v12 flexible, divergence, current leader · v13 topics by id · v15 replica state is tagged · v16 endpoints of new leaders
- *   (none: one node) · v17 replica folder · v18 high watermark of the follower
+ * - v12 flexible, divergence, current leader · v13 topics by id · v15 replica state is tagged · v16 endpoints of new
+ *   leaders · v17 replica folder · v18 high watermark of the follower
  */
 
 const CONSUMER = -1;
@@ -45,7 +45,7 @@ export function fetchHandler(parts: KafkaParts): ApiHandler {
       const refuse = (errorCode: number): void => {
         parts.counters.error(errorCode);
         parts.counters.answered(ApiKey.Fetch, parts.clock.monotonicMs() - startedMs);
-        sendFetchAnswer(connection, version, correlationId, { errorCode, sessionId: 0, isReadCommitted: false, parts: [] });
+        sendFetchAnswer(connection, version, correlationId, { errorCode, sessionId: 0, isReadCommitted: false, parts: [], endpoints: [] });
       };
       const replicaId = request.replicaState.replicaId === CONSUMER ? request.replicaId : request.replicaState.replicaId;
       if (replicaId !== CONSUMER && replicaId !== DEBUGGING_CONSUMER) return refuse(ErrorCode.CLUSTER_AUTHORIZATION_FAILED);

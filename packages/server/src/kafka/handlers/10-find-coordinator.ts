@@ -3,14 +3,15 @@ import { findCoordinatorRequest, findCoordinatorResponse } from "@tidemq/protoco
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
 import { type ApiHandler, type Call, declaredApi, failureOf } from "../api-handler.ts";
-import { brokerAddress } from "../broker-address.ts";
+import { brokersOf } from "../broker-endpoints.ts";
 import { forEachGroup } from "../group-requests.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
  * Behaviour
- * - Groups: the leader of the internal partition that the group belongs to. The internal topic is made with the first such request.
- *   Without a leader, COORDINATOR_NOT_AVAILABLE: clients ask again.
+ * - Groups: the leader of the internal partition that the group belongs to, where the client's listener reaches it. The internal
+ *   topic is made with the first such request. Without a leader, or one that is there for the client, COORDINATOR_NOT_AVAILABLE:
+ *   clients ask again.
  * - Transactions and share groups are not implemented: UNSUPPORTED_VERSION says so for each key.
  *
  * Version notes
@@ -44,7 +45,10 @@ async function find(parts: KafkaParts, keyType: number, key: string, call: Call)
   try {
     if (keyType !== GROUP) throw notGroups(keyType);
     const nodeId = await parts.groups.coordinatorOf(key);
-    return { key, nodeId, ...brokerAddress(parts, call.connection), errorCode: ErrorCode.NONE, errorMessage: null };
+    const broker = brokersOf(parts, call.connection).get(nodeId);
+    if (broker === undefined)
+      throw new QueueError("COORDINATOR_NOT_AVAILABLE", "the coordinator of the group is not reachable through this listener");
+    return { key, nodeId, host: broker.host, port: broker.port, errorCode: ErrorCode.NONE, errorMessage: null };
   } catch (thrown) {
     const [errorCode, errorMessage] = failureOf(parts, thrown, "FindCoordinator");
     return { ...NOBODY, key, errorCode, errorMessage };

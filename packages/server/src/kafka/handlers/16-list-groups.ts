@@ -6,7 +6,8 @@ import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
  * Behaviour
- * - All groups of this broker, those that only have offsets among them. COORDINATOR_NOT_AVAILABLE while some cannot be read.
+ * - All groups that this broker coordinates, those that only have offsets among them; clients ask every broker. COORDINATOR_NOT_AVAILABLE
+ *   while some cannot be read, or have no coordinator at all: a list that lacks them would not say so.
  *
  * Version notes
  * - v3 flexible · v4 states, and a filter · v5 types, and a filter

@@ -14,7 +14,8 @@ import type { KafkaParts } from "../kafka-parts.ts";
  *   takes the range as a sign of what else a broker can do.
  * - A version of the future is answered in the form of version 0 with UNSUPPORTED_VERSION and the whole list.
  * - Name and version of the client's software have to look like such: INVALID_REQUEST otherwise (KIP-511).
- * - No features: nothing here depends on a finalized one.
+ * - No features: nothing here depends on a finalized one, and a `metadata.version` would claim records that no log here has. What shows
+ *   a cluster's version by it shows none.
  *
  * Version notes
  * - v1 throttle time · v3 flexible, client software, features · v4 as v3 (features may begin at 0)

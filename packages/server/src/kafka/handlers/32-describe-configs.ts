@@ -8,7 +8,7 @@ import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
 import { type ApiHandler, declaredApi, failureOf } from "../api-handler.ts";
 import { brokerConfigAnswer, type ConfigAnswer, clientMetricsAnswers, layersOf, setOnAll, topicConfigAnswers } from "../config-answers.ts";
-import { brokerOf } from "../config-resources.ts";
+import { brokerOf, DESCRIBED } from "../config-resources.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { RESOURCE } from "../resources.ts";
 
@@ -68,7 +68,7 @@ function answersOf(parts: KafkaParts, { resourceType, resourceName }: Asked): Co
       if (resourceName === "") throw new QueueError("INVALID_REQUEST", "Client metrics subscription name must not be empty");
       return clientMetricsAnswers(parts.state.clientMetricsOf(resourceName).configs);
     default: {
-      const layers = layersOf(parts, brokerOf(parts, { resourceType, resourceName }));
+      const layers = layersOf(parts, brokerOf(parts, { resourceType, resourceName }, DESCRIBED));
       if (resourceName === "") return setOnAll(layers);
       return parts.brokerConfigs().map((entry) => brokerConfigAnswer(entry, layers));
     }

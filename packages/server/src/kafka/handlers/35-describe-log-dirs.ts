@@ -12,7 +12,8 @@ import type { KafkaParts } from "../kafka-parts.ts";
 /*
  * Behaviour
  * - One directory, the data folder. A partition's size is what it has in object storage and, not yet uploaded, in the log.
- * - No topics asked for: all. Unknown topics and partitions are left out, as with Kafka.
+ * - Replicas of this broker only. No topics asked for: all. Topics and partitions that are unknown or elsewhere are left out, as with
+ *   Kafka.
  * - Sizes of the volume are not known: most of the data lies elsewhere.
  *
  * Version notes
@@ -28,7 +29,8 @@ export function describeLogDirsHandler(parts: KafkaParts): ApiHandler {
     request: describeLogDirsRequest,
     response: describeLogDirsResponse,
     handle(request) {
-      const topics = request.topics === null ? everyTopic(parts) : request.topics.flatMap((asked) => askedTopic(parts, asked));
+      const all = request.topics === null ? everyTopic(parts) : request.topics.flatMap((asked) => askedTopic(parts, asked));
+      const topics = all.filter(({ partitions }) => partitions.length > 0);
       return {
         throttleTimeMs: 0,
         errorCode: ErrorCode.NONE,
@@ -49,7 +51,7 @@ function askedTopic(parts: KafkaParts, { topic: name, partitions }: Asked): Topi
 }
 
 function topicAnswer(parts: KafkaParts, { name, partitions }: TopicState, indexes: readonly number[]): TopicAnswer {
-  const known = indexes.filter((index) => partitions[index] !== undefined);
+  const known = indexes.filter((index) => isHere(parts, partitions[index]));
   return {
     name,
     partitions: known.map((partitionIndex) => ({
@@ -59,6 +61,10 @@ function topicAnswer(parts: KafkaParts, { name, partitions }: TopicState, indexe
       isFutureKey: false,
     })),
   };
+}
+
+function isHere({ state, options }: KafkaParts, partitionId: number | undefined): boolean {
+  return partitionId !== undefined && state.partitions.get(partitionId)?.replicas.includes(options.brokerId) === true;
 }
 
 function storedBytes({ state, partitions }: KafkaParts, partitionId: number): number {

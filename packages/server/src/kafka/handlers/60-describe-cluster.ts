@@ -3,16 +3,17 @@ import { describeClusterRequest, describeClusterResponse } from "@tidemq/protoco
 import type { MessageInput } from "@tidemq/protocol/schema.ts";
 import { type ApiHandler, declaredApi } from "../api-handler.ts";
 import { CLUSTER_OPERATIONS, OPERATIONS_NOT_ASKED } from "../authorized-operations.ts";
-import { brokerAddress } from "../broker-address.ts";
+import { brokersOf, brokersWithFenced, controllerAmong } from "../broker-endpoints.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 
 /*
  * Behaviour
- * - Cluster id, the broker, the controller (the same node), and what a client may do (everything, when it asks).
+ * - Cluster id, the brokers that are alive under the client's listener, the controller (this broker: it does what one does for
+ *   clients), and what a client may do (everything, when it asks). Fenced brokers when asked for.
  * - Asked for controllers: MISMATCHED_ENDPOINT_TYPE, since clients reach brokers here.
  *
  * Version notes
- * - v0 flexible already · v1 endpoint type · v2 fenced brokers (there are none)
+ * - v0 flexible already · v1 endpoint type · v2 fenced brokers
  */
 
 type Response = MessageInput<typeof describeClusterResponse>;
@@ -31,13 +32,14 @@ export function describeClusterHandler(parts: KafkaParts): ApiHandler {
       if (request.endpointType !== BROKERS) {
         return failed(parts, ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, `Unsupported endpoint type ${request.endpointType}`);
       }
-      const { brokerId } = parts.options;
+      const alive = brokersOf(parts, call.connection);
+      const shown = request.includeFencedBrokers ? brokersWithFenced(parts, call.connection) : alive;
       return {
         throttleTimeMs: 0,
         errorCode: ErrorCode.NONE,
         clusterId: parts.state.clusterId,
-        controllerId: brokerId,
-        brokers: [{ brokerId, ...brokerAddress(parts, call.connection) }],
+        controllerId: controllerAmong(alive, parts),
+        brokers: [...shown.values()].map(({ id, ...endpoint }) => ({ brokerId: id, ...endpoint })),
         clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : OPERATIONS_NOT_ASKED,
       };
     },

@@ -6,10 +6,11 @@ import {
 } from "@tidemq/protocol/messages/75-describe-topic-partitions.ts";
 import { type MessageInput, ZERO_UUID } from "@tidemq/protocol/schema.ts";
 import { QueueError } from "../../base/errors.ts";
-import type { TopicState } from "../../cluster/cluster-state.ts";
+import type { PartitionState, TopicState } from "../../cluster/cluster-state.ts";
 import { topicNameProblem } from "../../controller/topic-names.ts";
-import { type ApiHandler, declaredApi } from "../api-handler.ts";
+import { type ApiHandler, type Call, declaredApi } from "../api-handler.ts";
 import { OPERATIONS_NOT_ASKED, TOPIC_OPERATIONS } from "../authorized-operations.ts";
+import { type BrokerEndpoints, brokersOf } from "../broker-endpoints.ts";
 import type { KafkaParts } from "../kafka-parts.ts";
 import { DESCRIBED_PARTITIONS_MAX } from "../limits.ts";
 import { topologyOf } from "../partition-topology.ts";
@@ -18,6 +19,7 @@ import { topologyOf } from "../partition-topology.ts";
  * Behaviour
  * - Topics in the order of their names, from the cursor on, until the client's limit or ours is reached; the cursor of the
  *   answer says where to go on. No topics asked for: all.
+ * - A partition without a leader, or whose leader has no listener for this client, says so; as Metadata does.
  * - The smallest page is one partition: a limit below that counts as ours.
  *
  * Version notes
@@ -32,7 +34,7 @@ export function describeTopicPartitionsHandler(parts: KafkaParts): ApiHandler {
   return declaredApi(parts, {
     request: describeTopicPartitionsRequest,
     response: describeTopicPartitionsResponse,
-    handle: (request) => page(parts, request),
+    handle: (request, call) => page(parts, request, call),
     refuse: (request, code) => ({
       throttleTimeMs: 0,
       topics: request.topics.map(({ name }) => failedTopic(name, code)),
@@ -41,12 +43,13 @@ export function describeTopicPartitionsHandler(parts: KafkaParts): ApiHandler {
   });
 }
 
-function page(parts: KafkaParts, request: DescribeTopicPartitionsRequest): Response {
+function page(parts: KafkaParts, request: DescribeTopicPartitionsRequest, call: Call): Response {
   const { cursor, responsePartitionLimit } = request;
   if (cursor !== null && cursor.partitionIndex < 0) {
     throw new QueueError("INVALID_REQUEST", `DescribeTopicPartitionsRequest cursor partition must be valid: ${cursor.partitionIndex}`);
   }
   let room = responsePartitionLimit < 1 ? DESCRIBED_PARTITIONS_MAX : Math.min(responsePartitionLimit, DESCRIBED_PARTITIONS_MAX);
+  const brokers = brokersOf(parts, call.connection);
   const topics: TopicAnswer[] = [];
   for (const name of namesFrom(parts, request)) {
     if (room === 0) return { throttleTimeMs: 0, topics, nextCursor: { topicName: name, partitionIndex: 0 } };
@@ -56,7 +59,7 @@ function page(parts: KafkaParts, request: DescribeTopicPartitionsRequest): Respo
       continue;
     }
     const from = cursor?.topicName === name ? cursor.partitionIndex : 0;
-    const answered = topicAnswer(parts, topic, from, room);
+    const answered = topicAnswer(topic, parts.state.partitionsOf(topic).slice(from, from + room), brokers);
     topics.push(answered);
     room -= answered.partitions.length;
     const next = from + answered.partitions.length;
@@ -74,13 +77,12 @@ function isFrom(name: string, cursor: Cursor | null): boolean {
   return cursor === null || name >= cursor.topicName;
 }
 
-function topicAnswer(parts: KafkaParts, topic: TopicState, from: number, countMax: number): TopicAnswer {
-  const partitions = parts.state.partitionsOf(topic).slice(from, from + countMax);
+function topicAnswer(topic: TopicState, partitions: readonly PartitionState[], brokers: BrokerEndpoints): TopicAnswer {
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
     topicId: topic.id,
-    partitions: partitions.map((partition) => ({ ...topologyOf(partition), eligibleLeaderReplicas: [], lastKnownElr: [] })),
+    partitions: partitions.map((partition) => ({ ...topologyOf(partition, brokers), eligibleLeaderReplicas: [], lastKnownElr: [] })),
     topicAuthorizedOperations: TOPIC_OPERATIONS,
   };
 }

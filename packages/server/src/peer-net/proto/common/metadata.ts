@@ -29,6 +29,8 @@ export interface SnapshotPiece {
   readonly totalBytes: number;
   /** Where in it this piece begins. */
   readonly offset: number;
+  /** Whose metadata it is. */
+  readonly clusterId: string;
   readonly payload: Uint8Array;
 }
 
@@ -112,7 +114,7 @@ export const MetadataBatches: MessageFns<MetadataBatches> = {
 };
 
 function createBaseSnapshotPiece(): SnapshotPiece {
-  return { index: 0, totalBytes: 0, offset: 0, payload: new Uint8Array(0) };
+  return { index: 0, totalBytes: 0, offset: 0, clusterId: "", payload: new Uint8Array(0) };
 }
 
 export const SnapshotPiece: MessageFns<SnapshotPiece> = {
@@ -126,8 +128,11 @@ export const SnapshotPiece: MessageFns<SnapshotPiece> = {
     if (message.offset !== 0) {
       writer.uint32(24).int64(message.offset);
     }
+    if (message.clusterId !== "") {
+      writer.uint32(34).string(message.clusterId);
+    }
     if (message.payload.length !== 0) {
-      writer.uint32(34).bytes(message.payload);
+      writer.uint32(42).bytes(message.payload);
     }
     return writer;
   },
@@ -171,6 +176,14 @@ export const SnapshotPiece: MessageFns<SnapshotPiece> = {
           }
           case 4: {
             if (tag !== 34) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
               break;
             }
 

@@ -20,10 +20,20 @@ export interface BrokerMessage {
     | { readonly $case: "register"; readonly value: Register }
     | { readonly $case: "heartbeat"; readonly value: Heartbeat }
     | { readonly $case: "submit"; readonly value: Submit }
+    | { readonly $case: "follow"; readonly value: Follow }
     | undefined;
 }
 
-/** The first message of a session. */
+/** The broker wants to know what is in the log before it registers. */
+export interface Follow {
+  readonly clusterId: string;
+  /** Newest format of commands and snapshots that this broker reads. */
+  readonly formatVersion: number;
+  /** Newest batch that it has applied already: the first one it needs is the next. */
+  readonly appliedIndex: number;
+}
+
+/** Once in the life of a session: from here on the broker is alive. */
 export interface Register {
   readonly brokerId: number;
   /** Random, of this start of the process: the same one again gets the same epoch. */
@@ -75,10 +85,16 @@ export interface ControllerMessage {
     | { readonly $case: "refused"; readonly value: Refused }
     | { readonly $case: "batches"; readonly value: MetadataBatches }
     | { readonly $case: "snapshotNeeded"; readonly value: SnapshotNeeded }
-    | { readonly $case: "fenced"; readonly value: Fenced }
+    | { readonly $case: "welcome"; readonly value: Welcome }
     | { readonly $case: "notLeader"; readonly value: NotLeader }
     | { readonly $case: "answered"; readonly value: Answered }
     | undefined;
+}
+
+/** Answers Follow. Whatever was in the log before the question has an index below end_index. */
+export interface Welcome {
+  readonly controllerEpoch: number;
+  readonly endIndex: number;
 }
 
 /** The broker's life has begun. */
@@ -99,11 +115,6 @@ export interface Refused {
 /** Batches below `index` are trimmed: read the snapshot, which holds everything up to and including it. */
 export interface SnapshotNeeded {
   readonly index: number;
-}
-
-/** The broker's epoch is over: it registers anew. */
-export interface Fenced {
-  readonly brokerEpoch: number;
 }
 
 /** Another controller leads. */
@@ -130,9 +141,8 @@ export interface Answered {
   readonly refusal: Refusal | undefined;
 }
 
-/** Asks for a snapshot that holds at least everything up to `index`. */
+/** There is nothing to choose. */
 export interface SnapshotRequest {
-  readonly index: number;
 }
 
 function createBaseBrokerMessage(): BrokerMessage {
@@ -150,6 +160,9 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
         break;
       case "submit":
         Submit.encode(message.kind.value, writer.uint32(26).fork()).join();
+        break;
+      case "follow":
+        Follow.encode(message.kind.value, writer.uint32(34).fork()).join();
         break;
     }
     return writer;
@@ -190,6 +203,82 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
             }
 
             message.kind = { $case: "submit", value: Submit.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.kind = { $case: "follow", value: Follow.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFollow(): Follow {
+  return { clusterId: "", formatVersion: 0, appliedIndex: 0 };
+}
+
+export const Follow: MessageFns<Follow> = {
+  encode(message: Follow, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.formatVersion !== 0) {
+      writer.uint32(16).int32(message.formatVersion);
+    }
+    if (message.appliedIndex !== 0) {
+      writer.uint32(24).int64(message.appliedIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Follow {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollow() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.formatVersion = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.appliedIndex = longToNumber(reader.int64());
             continue;
           }
         }
@@ -628,8 +717,8 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
       case "snapshotNeeded":
         SnapshotNeeded.encode(message.kind.value, writer.uint32(34).fork()).join();
         break;
-      case "fenced":
-        Fenced.encode(message.kind.value, writer.uint32(42).fork()).join();
+      case "welcome":
+        Welcome.encode(message.kind.value, writer.uint32(42).fork()).join();
         break;
       case "notLeader":
         NotLeader.encode(message.kind.value, writer.uint32(50).fork()).join();
@@ -691,7 +780,7 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
               break;
             }
 
-            message.kind = { $case: "fenced", value: Fenced.decode(reader, reader.uint32()) };
+            message.kind = { $case: "welcome", value: Welcome.decode(reader, reader.uint32()) };
             continue;
           }
           case 6: {
@@ -708,6 +797,63 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
             }
 
             message.kind = { $case: "answered", value: Answered.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseWelcome(): Welcome {
+  return { controllerEpoch: 0, endIndex: 0 };
+}
+
+export const Welcome: MessageFns<Welcome> = {
+  encode(message: Welcome, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.controllerEpoch !== 0) {
+      writer.uint32(8).int64(message.controllerEpoch);
+    }
+    if (message.endIndex !== 0) {
+      writer.uint32(16).int64(message.endIndex);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Welcome {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseWelcome() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.controllerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.endIndex = longToNumber(reader.int64());
             continue;
           }
         }
@@ -890,52 +1036,6 @@ export const SnapshotNeeded: MessageFns<SnapshotNeeded> = {
             }
 
             message.index = longToNumber(reader.int64());
-            continue;
-          }
-        }
-        if ((tag & 7) === 4 || tag === 0) {
-          break;
-        }
-        reader.skip(tag & 7);
-      }
-      return message;
-    } finally {
-      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
-    }
-  },
-};
-
-function createBaseFenced(): Fenced {
-  return { brokerEpoch: 0 };
-}
-
-export const Fenced: MessageFns<Fenced> = {
-  encode(message: Fenced, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.brokerEpoch !== 0) {
-      writer.uint32(8).int64(message.brokerEpoch);
-    }
-    return writer;
-  },
-
-  decode(input: BinaryReader | Uint8Array, length?: number): Fenced {
-    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
-    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
-    if (previousRecursionDepth >= 100) {
-      throw new globalThis.Error("protobuf decode recursion limit exceeded");
-    }
-    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
-    try {
-      const end = length === undefined ? reader.len : reader.pos + length;
-      const message = createBaseFenced() as any;
-      while (reader.pos < end) {
-        const tag = reader.uint32();
-        switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.brokerEpoch = longToNumber(reader.int64());
             continue;
           }
         }
@@ -1134,14 +1234,11 @@ export const Answered: MessageFns<Answered> = {
 };
 
 function createBaseSnapshotRequest(): SnapshotRequest {
-  return { index: 0 };
+  return {};
 }
 
 export const SnapshotRequest: MessageFns<SnapshotRequest> = {
-  encode(message: SnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.index !== 0) {
-      writer.uint32(8).int64(message.index);
-    }
+  encode(_: SnapshotRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     return writer;
   },
 
@@ -1158,14 +1255,6 @@ export const SnapshotRequest: MessageFns<SnapshotRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.index = longToNumber(reader.int64());
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;

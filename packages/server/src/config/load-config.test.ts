@@ -1,12 +1,19 @@
 import { deepEqual, equal, match, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { GiB, MiB } from "../base/units.ts";
-import { ConfigError, loadStartConfig, START_FLAGS } from "./load-start-config.ts";
-import { bindHosts, isLoopback, START_OPTIONS } from "./start-options.ts";
+import { bindHosts, isLoopback } from "./addresses.ts";
+import { ConfigError } from "./config-error.ts";
+import { flagsFor, loadStartConfig } from "./load-config.ts";
+import type { StartConfig } from "./server-config.ts";
+import { SERVER_OPTIONS } from "./server-options.ts";
 
-function load(args: string, file?: string): ReturnType<typeof loadStartConfig> {
+function load(args: string, file?: string): StartConfig {
   const words = args === "" ? [] : args.split(" ");
-  return loadStartConfig(file === undefined ? words : [...words, "--config", "x.toml"], () => file ?? "");
+  return loadStartConfig({
+    args: file === undefined ? words : [...words, "--config", "x.toml"],
+    environment: {},
+    readText: () => file ?? "",
+  });
 }
 
 function problems(args: string, file?: string): readonly string[] {
@@ -21,9 +28,12 @@ function problems(args: string, file?: string): readonly string[] {
 
 test("defaults", () => {
   deepEqual(load(""), {
+    nodeId: 1,
+    roles: ["broker", "controller"],
+    rack: "",
+    metadataLog: "local",
     data: "./data",
-    listen: { host: "localhost", port: 9092 },
-    advertise: undefined,
+    listeners: [{ name: "PLAINTEXT", listen: { host: "localhost", port: 9092 }, advertise: undefined }],
     http: { host: "localhost", port: 9643 },
     objectStorage: { kind: "dir", path: "./data/objects" },
     s3Endpoint: undefined,
@@ -81,7 +91,7 @@ test("how a bucket is reached", () => {
 test("flags in both forms, and what follows from others", () => {
   const config = load("--data d --listen=0.0.0.0:0 --http [::1]:1 --insecure --sync off --wal-capacity 384MiB --upload-age 90s");
   equal(config.data, "d");
-  deepEqual(config.listen, { host: "0.0.0.0", port: 0 });
+  deepEqual(config.listeners, [{ name: "PLAINTEXT", listen: { host: "0.0.0.0", port: 0 }, advertise: undefined }]);
   deepEqual(config.http, { host: "::1", port: 1 });
   equal(config.sync, false);
   equal(config.walCapacityBytes, 384 * MiB);
@@ -106,22 +116,26 @@ const REFUSED: readonly (readonly [string, string | undefined, RegExp])[] = [
   ["topic", undefined, /^topic: only flags are expected here/],
   ["--data", undefined, /^--data: a value is missing\. Allowed: a path/],
   ["--listen --insecure", undefined, /^--listen: a value is missing/],
-  ["--listen 9092", undefined, /^listen = 9092: must be HOST:PORT/],
-  ["--listen localhost:65536", undefined, /^listen = localhost:65536: must be/],
-  ["--advertise host:0", undefined, /^advertise = host:0: must be .* port 1 to 65535/],
-  ["--sync yes", undefined, /^sync = yes: must be on or off/],
-  ["--insecure=1", undefined, /^insecure = 1: must be no value/],
-  ["--object-storage s3://x", undefined, /^object-storage = s3:\/\/x: must be dir:PATH/],
-  ["--default-partitions 0", undefined, /^default-partitions = 0: must be a whole number, 1 to 10000/],
-  ["--default-partitions 1.5", undefined, /^default-partitions = 1\.5: must be/],
-  ["--wal-file-size 64", undefined, /^wal-file-size = 64: must be a size with unit .*, 40MiB to 1GiB/],
-  ["--wal-file-size 64MB", undefined, /^wal-file-size = 64MB: must be/],
-  ["--upload-age 5", undefined, /^upload-age = 5: must be a time with unit ms, s, m, h or d, 1s to 7d/],
-  ["--wal-file-size 41MiB", undefined, /^wal-file-size = 41MiB: must be a multiple of 4MiB/],
-  ["--wal-capacity 256MiB", undefined, /^wal-capacity = 256MiB, wal-file-size = 64MiB: .* 6 to 500 files, not 4/],
-  ["--upload-size 512MiB", undefined, /^upload-size = 512MiB: must not exceed 40 % of wal-capacity \(1GiB\)/],
-  ["--listen 0.0.0.0:9092", undefined, /^listen = 0\.0\.0\.0:9092: reaches beyond this machine.*--insecure/],
-  ["--http [::]:9643", undefined, /^http = \[::\]:9643: reaches beyond this machine/],
+  ["--listen 9092", undefined, /^listen = 9092 \(command line\): must be HOST:PORT/],
+  ["--listen localhost:65536", undefined, /^listen = localhost:65536 \(command line\): must be/],
+  ["--advertise host:0", undefined, /^advertise = host:0 \(command line\): must be .* port 1 to 65535/],
+  ["--sync yes", undefined, /^sync = yes \(command line\): must be on or off/],
+  ["--insecure=1", undefined, /^insecure = 1 \(command line\): must be no value/],
+  ["--object-storage s3://x", undefined, /^object-storage = s3:\/\/x \(command line\): must be dir:PATH/],
+  ["--default-partitions 0", undefined, /^default-partitions = 0 \(command line\): must be a whole number, 1 to 10000/],
+  ["--default-partitions 1.5", undefined, /^default-partitions = 1\.5 \(command line\): must be/],
+  ["--wal-file-size 64", undefined, /^wal-file-size = 64 \(command line\): must be a size with unit .*, 40MiB to 1GiB/],
+  ["--wal-file-size 64MB", undefined, /^wal-file-size = 64MB \(command line\): must be/],
+  ["--upload-age 5", undefined, /^upload-age = 5 \(command line\): must be a time with unit ms, s, m, h or d, 1s to 7d/],
+  ["--wal-file-size 41MiB", undefined, /^wal-file-size = 41MiB \(command line\): must be a multiple of 4MiB/],
+  [
+    "--wal-capacity 256MiB",
+    undefined,
+    /^wal-capacity = 256MiB \(command line\), wal-file-size = 64MiB \(default\): .* 6 to 500 files, not 4/,
+  ],
+  ["--upload-size 512MiB", undefined, /^upload-size = 512MiB \(command line\): must not exceed 40 % of wal-capacity = 1GiB \(default\)/],
+  ["--listen 0.0.0.0:9092", undefined, /^listen = 0\.0\.0\.0:9092 \(command line\): reaches beyond this machine.*with --insecure/],
+  ["--http [::]:9643", undefined, /^http = \[::\]:9643 \(command line\): reaches beyond this machine/],
   ["", `dta = "x"`, /^dta \(x\.toml:1\): no such option\. Meant: data\?$/],
   ["", `# c\n\ndefault-partitions = "3"`, /^default-partitions = "3" \(x\.toml:3\): must be a whole number/],
   ["", `sync = "off"`, /^sync = "off" \(x\.toml:1\): must be/],
@@ -151,7 +165,7 @@ test("a file that cannot be read is named", () => {
   const read = () => {
     throw new Error("no such file");
   };
-  throws(() => loadStartConfig(["--config", "y.toml"], read), /--config y\.toml: no such file/);
+  throws(() => loadStartConfig({ args: ["--config", "y.toml"], environment: {}, readText: read }), /--config y\.toml: no such file/);
 });
 
 test("loopback", () => {
@@ -168,8 +182,9 @@ test("loopback", () => {
 });
 
 test("names are unique, and each default is one that could be given", () => {
-  equal(new Set(START_FLAGS.map((flag) => flag.name)).size, START_FLAGS.length);
-  const { walFileBytes, uploadAgeMs, listen, sync } = START_OPTIONS;
+  const names = flagsFor(["start", "broker", "controller"]).map((flag) => flag.name);
+  equal(new Set(names).size, names.length);
+  const { walFileBytes, uploadAgeMs, listen, sync } = SERVER_OPTIONS;
   deepEqual(walFileBytes.read(walFileBytes.defaultText), walFileBytes.default);
   deepEqual(uploadAgeMs.read(uploadAgeMs.defaultText), uploadAgeMs.default);
   deepEqual(listen.read(listen.defaultText), listen.default);

@@ -1,0 +1,51 @@
+import { must } from "../../base/assert.ts";
+import { QueueError } from "../../base/errors.ts";
+import { ObjectStoreError } from "../../io/object-store.ts";
+import { CLUSTER_KEY, CLUSTER_KEY_BYTES, type ClusterKey, decodeClusterKey, encodeClusterKey } from "../../model/cluster-key.ts";
+import { isClusterId } from "../../model/object-id.ts";
+import { DAMAGED_READS_MAX } from "../limits.ts";
+import { damagedObject } from "./checked-read.ts";
+import type { PatientStore } from "./patient-store.ts";
+
+/**
+ * The cluster whose metadata lies in the bucket; undefined: nobody's does. Waits for outages to end.
+ * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT, SHUTTING_DOWN.
+ */
+export async function readClusterId(store: PatientStore): Promise<string | undefined> {
+  for (let reads = 0; reads < DAMAGED_READS_MAX; reads += 1) {
+    const found = await readOnce(store);
+    if (found === "missing") return undefined;
+    if (found === undefined) continue; // bits may flip on the way
+    if (found.isNewer)
+      throw new QueueError(
+        "NEWER_FORMAT",
+        `the metadata was written by newer software: start that version. key=${CLUSTER_KEY} version=${found.version}`,
+      );
+    return found.clusterId;
+  }
+  throw damagedObject(CLUSTER_KEY, "its checksum does not match");
+}
+
+/**
+ * Makes the bucket this cluster's, unless it is another's by then. Waits for outages to end.
+ * @returns The id that stands there afterwards: whoever comes second takes the first one's.
+ * @throws {QueueError} START_REFUSED: no id for a bucket; CORRUPT_METADATA, NEWER_FORMAT, SHUTTING_DOWN.
+ */
+export async function createClusterId(store: PatientStore, clusterId: string): Promise<string> {
+  // A directory has no room for a file and a folder of one name.
+  if (!isClusterId(clusterId) || clusterId === CLUSTER_KEY)
+    throw new QueueError("START_REFUSED", `not an id for a cluster in object storage: ${JSON.stringify(clusterId)}`);
+  if (await store.create(CLUSTER_KEY, encodeClusterKey(clusterId))) return clusterId;
+  return must(await readClusterId(store), "the id in a key that exists");
+}
+
+async function readOnce(store: PatientStore): Promise<ClusterKey | "missing" | undefined> {
+  try {
+    return decodeClusterKey(await store.read(CLUSTER_KEY, 0, CLUSTER_KEY_BYTES));
+  } catch (error) {
+    if (!(error instanceof ObjectStoreError)) throw error;
+    if (error.code === "not-found") return "missing";
+    if (error.code === "range") return undefined;
+    throw error;
+  }
+}

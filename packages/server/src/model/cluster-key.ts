@@ -1,0 +1,40 @@
+import { Buffer } from "node:buffer";
+import { crc32c } from "@tidemq/protocol/crc32c.ts";
+import { assert } from "../base/assert.ts";
+import { isClusterId } from "./object-id.ts";
+
+// docs/formats/metadata-log.md, "The cluster of a bucket".
+
+/** The one object in the root of a bucket: which cluster's metadata lies there. */
+export const CLUSTER_KEY = "tidemq-cluster";
+
+export const CLUSTER_KEY_BYTES = 84;
+const VERSION = 1;
+const MAGIC = Buffer.from("TMQCLUS1", "latin1");
+const ID_AT = 12;
+const CRC_AT = 80;
+
+/** `isNewer`: by newer software, nothing else of it is known. */
+export type ClusterKey = Readonly<{ isNewer: false; clusterId: string }> | Readonly<{ isNewer: true; version: number }>;
+
+export function encodeClusterKey(clusterId: string): Uint8Array {
+  assert(isClusterId(clusterId), `not a cluster id: ${clusterId}`);
+  const bytes = Buffer.alloc(CLUSTER_KEY_BYTES);
+  MAGIC.copy(bytes, 0);
+  bytes.writeUInt32BE(VERSION, 8);
+  bytes.writeUInt8(clusterId.length, ID_AT);
+  bytes.write(clusterId, ID_AT + 1, "latin1");
+  bytes.writeUInt32BE(crc32c(bytes.subarray(0, CRC_AT)), CRC_AT);
+  return bytes;
+}
+
+/** Undefined when it is none, or damaged. Of later versions the first 84 bytes have the same checksum in the same place. */
+export function decodeClusterKey(from: Uint8Array): ClusterKey | undefined {
+  const bytes = Buffer.from(from.buffer, from.byteOffset, from.byteLength);
+  if (bytes.byteLength < CLUSTER_KEY_BYTES || bytes.compare(MAGIC, 0, 8, 0, 8) !== 0) return undefined;
+  if (bytes.readUInt32BE(CRC_AT) !== crc32c(bytes.subarray(0, CRC_AT))) return undefined;
+  const version = bytes.readUInt32BE(8);
+  if (version > VERSION) return { isNewer: true, version };
+  const clusterId = bytes.toString("latin1", ID_AT + 1, ID_AT + 1 + bytes.readUInt8(ID_AT));
+  return isClusterId(clusterId) ? { isNewer: false, clusterId } : undefined;
+}

@@ -1,0 +1,117 @@
+import { Buffer } from "node:buffer";
+import { QueueError } from "../base/errors.ts";
+import type { BrokerIdentity } from "../cluster/commands.ts";
+import { AppliedState } from "../controller/applied-state.ts";
+import type { BrokerLoad } from "../controller/broker-sessions.ts";
+import { Controller, type ControllerOptions } from "../controller/controller.ts";
+import { ControllerLink } from "../controller/session/controller-link.ts";
+import { readFirstState } from "../controller/session/first-state.ts";
+import { type Clock, sleep } from "../io/clock.ts";
+import type { Random } from "../io/random.ts";
+import type { Peer } from "../peer-net/peer.ts";
+import type { Log } from "../telemetry/log.ts";
+import type { ControlPlane, RegisteredLog } from "./control-plane.ts";
+
+/** Before it is said again that the broker is ready. */
+const READY_RETRY_MS = 200;
+const NO_CONTROLLER = "no controller is heard: topics, options and uploads wait; produce and fetch go on";
+
+export type RemoteControlOptions = Readonly<{
+  broker: Pick<BrokerIdentity, "id" | "host" | "rack" | "listeners">;
+  controller: ControllerOptions;
+  /** Whose data lies in this folder; undefined: it is new. */
+  clusterId: string | undefined;
+}>;
+
+export type RemoteControlParts = Readonly<{
+  controllers: readonly Peer[];
+  clock: Clock;
+  random: Random;
+  logger: Log;
+  load(): BrokerLoad;
+  fatal(error: Error): void;
+}>;
+
+/** The control plane of a broker in a cluster: a session with whichever controller leads (docs/rfcs/0009-brokers-and-their-controller.md). */
+export class RemoteControl implements ControlPlane {
+  readonly brokerId: number;
+  readonly controller: Controller;
+  readonly logBytes = 0;
+  readonly #options: RemoteControlOptions;
+  readonly #parts: RemoteControlParts;
+  readonly #link: ControllerLink;
+  #isReady = false;
+  #isSaying = false;
+  #isClosed = false;
+
+  /**
+   * Resolves when everything is applied here that was in the log when it was asked: waits for a controller as long as it takes.
+   * @throws {QueueError} START_REFUSED: the folder belongs to another cluster; CORRUPT_METADATA, NEWER_FORMAT.
+   */
+  static async open(options: RemoteControlOptions, parts: RemoteControlParts): Promise<RemoteControl> {
+    const { controllers, clock, random, logger } = parts;
+    const state = await readFirstState({ controllers, clock, random, logger });
+    const { clusterId } = options;
+    if (clusterId !== undefined && clusterId !== state.clusterId)
+      throw new QueueError(
+        "START_REFUSED",
+        `the data folder belongs to cluster ${clusterId}, the controllers are those of ${state.clusterId}: ` +
+          "give the right --data, or the right --controllers",
+      );
+    const control = new RemoteControl(options, parts, new AppliedState(state));
+    await control.#follow();
+    return control;
+  }
+
+  private constructor(options: RemoteControlOptions, parts: RemoteControlParts, applied: AppliedState) {
+    const { controllers, clock, random, logger, load, fatal } = parts;
+    this.#options = options;
+    this.#parts = parts;
+    this.brokerId = options.broker.id;
+    const fenced = (): void => void this.#sayReady();
+    this.#link = new ControllerLink({ applied, controllers, clock, random, logger, load, fenced, fatal });
+    this.controller = new Controller(options.controller, { applied, commands: this.#link, random });
+  }
+
+  get problem(): string | undefined {
+    return this.#link.isOpen ? undefined : NO_CONTROLLER;
+  }
+
+  register(log: RegisteredLog): Promise<number> {
+    const incarnation = Buffer.from(this.#parts.random.bytes(16)).toString("hex");
+    return this.#link.register({ ...this.#options.broker, ...log, incarnation });
+  }
+
+  async lead(): Promise<void> {
+    this.#isReady = true;
+    await this.#sayReady();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.controller.close();
+  }
+
+  async #follow(): Promise<void> {
+    this.#link.start();
+    await this.#link.caughtUp();
+  }
+
+  get #isFenced(): boolean {
+    return this.controller.state.brokers.get(this.brokerId)?.fenced !== false;
+  }
+
+  /** Until it is so. */
+  async #sayReady(): Promise<void> {
+    if (!this.#isReady || this.#isSaying) return;
+    this.#isSaying = true;
+    while (this.#isFenced && !this.#isClosed) {
+      try {
+        await this.controller.electLeaders(this.brokerId);
+      } catch {
+        await sleep(this.#parts.clock, READY_RETRY_MS);
+      }
+    }
+    this.#isSaying = false;
+  }
+}
