@@ -1,5 +1,6 @@
 import { ok } from "node:assert/strict";
 import { test } from "node:test";
+import { asyncOf } from "../testing/async-of.ts";
 import {
   METADATA_LOG_CHECKS,
   type MetadataLogCheck,
@@ -7,8 +8,10 @@ import {
   metadataLogContract,
 } from "../testing/contracts/metadata-log-contract.ts";
 import { MemoryMetadataLog, SharedLog } from "../testing/memory-metadata-log.ts";
+import { ShiftedMetadataLog } from "../testing/shifted-metadata-log.ts";
 import { SimDisk } from "../testing/sim-io/disk.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { activateFolder, prepareFolder } from "./local/incoming-log.ts";
 import { LocalMetadataLog } from "./local/local-log.ts";
 import type { AppendResult, LogBatch, MetadataLog, ReadResult } from "./metadata-log.ts";
 
@@ -23,6 +26,21 @@ metadataLogContract("local", async () => {
   };
   const log = await world.settle(LocalMetadataLog.open({ disk, clock: process.clock, random: process.random, logger: QUIET, fatal }));
   return { clock: process.clock, open: () => Promise.resolve(log), drive: (promise) => world.settle(promise), dispose: async () => {} };
+});
+
+metadataLogContract("local, begun behind a snapshot", async () => {
+  const world = new SimWorld(3);
+  const process = world.startProcess("node");
+  const { clock, random } = process;
+  const disk = new SimDisk(world, "disk").mount(process);
+  const fatal = (error: Error): void => {
+    if (!error.message.includes("are in no snapshot")) throw error;
+  };
+  const begun = { clusterId: "cluster-1", index: 1_000, from: "elsewhere" };
+  await world.settle(prepareFolder({ disk, random }, begun, asyncOf([new Uint8Array(9)])));
+  await world.settle(activateFolder(disk, begun.clusterId));
+  const log = new ShiftedMetadataLog(await world.settle(LocalMetadataLog.open({ disk, clock, random, logger: QUIET, fatal })), begun.index);
+  return { clock, open: () => Promise.resolve(log), drive: (promise) => world.settle(promise), dispose: async () => {} };
 });
 
 /** The memory log, and wrong ones: each writer gets its own view of one shared log. */

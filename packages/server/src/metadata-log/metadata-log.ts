@@ -37,6 +37,9 @@ export interface MetadataLog {
   close(): Promise<void>;
 }
 
+/** The log as who only reads it sees it. */
+export type MetadataReader = Pick<MetadataLog, "readFrom" | "latestSnapshot">;
+
 export type LogBatch = Readonly<{
   /** Of the writer, chosen at random at its start: 16 lower-case hexadecimal characters. */
   nonce: string;

@@ -8,33 +8,48 @@ import { isClusterId } from "./object-id.ts";
 /** The one object in the root of a bucket: which cluster's metadata lies there. */
 export const CLUSTER_KEY = "tidemq-cluster";
 
-export const CLUSTER_KEY_BYTES = 84;
+export const CLUSTER_KEY_BYTES = 100;
 const VERSION = 1;
 const MAGIC = Buffer.from("TMQCLUS1", "latin1");
 const ID_AT = 12;
-const CRC_AT = 80;
+const BASE_INDEX_AT = 80;
+const BASE_RANDOM_AT = 88;
+const CRC_AT = 96;
 
-/** `isNewer`: by newer software, nothing else of it is known. */
-export type ClusterKey = Readonly<{ isNewer: false; clusterId: string }> | Readonly<{ isNewer: true; version: number }>;
+/** The snapshot that a log begins behind, which came from elsewhere: `random` of its key, 16 hexadecimal characters. */
+export type LogBase = Readonly<{ index: number; random: string }>;
 
-export function encodeClusterKey(clusterId: string): Uint8Array {
+/** Whose metadata it is; without a base the log begins with batch 1. */
+export type ClusterKey = Readonly<{ clusterId: string; base: LogBase | undefined }>;
+
+/** By newer software: nothing else of it is known. */
+export type NewerClusterKey = Readonly<{ newerVersion: number }>;
+
+export function encodeClusterKey({ clusterId, base }: ClusterKey): Uint8Array {
   assert(isClusterId(clusterId), `not a cluster id: ${clusterId}`);
   const bytes = Buffer.alloc(CLUSTER_KEY_BYTES);
   MAGIC.copy(bytes, 0);
   bytes.writeUInt32BE(VERSION, 8);
   bytes.writeUInt8(clusterId.length, ID_AT);
   bytes.write(clusterId, ID_AT + 1, "latin1");
+  if (base !== undefined) {
+    bytes.writeBigUInt64BE(BigInt(base.index), BASE_INDEX_AT);
+    bytes.write(base.random, BASE_RANDOM_AT, 8, "hex");
+  }
   bytes.writeUInt32BE(crc32c(bytes.subarray(0, CRC_AT)), CRC_AT);
   return bytes;
 }
 
-/** Undefined when it is none, or damaged. Of later versions the first 84 bytes have the same checksum in the same place. */
-export function decodeClusterKey(from: Uint8Array): ClusterKey | undefined {
+/** Undefined when it is none, or damaged. Later versions have the same checksum in the same place. */
+export function decodeClusterKey(from: Uint8Array): ClusterKey | NewerClusterKey | undefined {
   const bytes = Buffer.from(from.buffer, from.byteOffset, from.byteLength);
   if (bytes.byteLength < CLUSTER_KEY_BYTES || bytes.compare(MAGIC, 0, 8, 0, 8) !== 0) return undefined;
   if (bytes.readUInt32BE(CRC_AT) !== crc32c(bytes.subarray(0, CRC_AT))) return undefined;
   const version = bytes.readUInt32BE(8);
-  if (version > VERSION) return { isNewer: true, version };
+  if (version > VERSION) return { newerVersion: version };
   const clusterId = bytes.toString("latin1", ID_AT + 1, ID_AT + 1 + bytes.readUInt8(ID_AT));
-  return isClusterId(clusterId) ? { isNewer: false, clusterId } : undefined;
+  if (!isClusterId(clusterId)) return undefined;
+  const index = Number(bytes.readBigUInt64BE(BASE_INDEX_AT));
+  const random = bytes.toString("hex", BASE_RANDOM_AT, BASE_RANDOM_AT + 8);
+  return { clusterId, base: index === 0 ? undefined : { index, random } };
 }

@@ -1,5 +1,5 @@
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
-import { CLUSTER_KEY, CLUSTER_KEY_BYTES, type ClusterKey, decodeClusterKey } from "../model/cluster-key.ts";
+import { CLUSTER_KEY, CLUSTER_KEY_BYTES, decodeClusterKey } from "../model/cluster-key.ts";
 
 /** The character behind `/`: what sorts after every key of a cluster, and before those of the next. */
 const BEHIND_SLASH = "0";
@@ -29,12 +29,12 @@ async function isOfCluster(store: ObjectStore, clusterId: string): Promise<boole
   for (let reads = 0; reads < DAMAGED_READS_MAX; reads += 1) {
     const key = await readKey(store);
     if (key === "missing") return true;
-    if (key !== undefined) return !key.isNewer && key.clusterId === clusterId;
+    if (key !== undefined) return "clusterId" in key && key.clusterId === clusterId;
   }
   return false;
 }
 
-async function readKey(store: ObjectStore): Promise<ClusterKey | "missing" | undefined> {
+async function readKey(store: ObjectStore): Promise<ReturnType<typeof decodeClusterKey> | "missing"> {
   try {
     return decodeClusterKey(await store.read(CLUSTER_KEY, 0, CLUSTER_KEY_BYTES));
   } catch (error) {

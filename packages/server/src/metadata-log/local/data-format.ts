@@ -3,6 +3,7 @@ import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { QueueError } from "../../base/errors.ts";
 import { type Disk, DiskError } from "../../io/disk.ts";
 import { isClusterId } from "../../model/object-id.ts";
+import type { Moved } from "../moved.ts";
 import { damaged } from "./log-scan.ts";
 
 // docs/formats/metadata-log.md, "meta/format".
@@ -10,7 +11,7 @@ import { damaged } from "./log-scan.ts";
 export const META_FOLDER = "meta";
 const FORMAT_FILE = "meta/format";
 const FORMAT_NEW = "meta/format.new";
-const FORMAT_BYTES_MAX = 512;
+const FORMAT_BYTES_MAX = 16_384;
 
 /** Of everything in the data folder. */
 export const DATA_VERSION = 1;
@@ -18,13 +19,16 @@ export const DATA_VERSION = 1;
 const FIRST_LINE = /^tidemq data ([1-9][0-9]{0,8})\n/;
 /** Any version that still ends in a checksum of what stands before. */
 const CHECKED = /^([^]*\n)crc ([0-9a-f]{8})\n$/;
-const WHOLE = /^tidemq data 1\ncluster ([A-Za-z0-9_-]{1,64})\ncrc [0-9a-f]{8}\n$/;
+const WHOLE = /^tidemq data 1\ncluster ([A-Za-z0-9_-]{1,64})\n(?:moved ([0-9]{1,16}) ([!-~]+)\n)?crc [0-9a-f]{8}\n$/;
+
+/** Whose data the folder holds, and where its metadata went if it is not here any more. */
+export type DataFormat = Readonly<{ clusterId: string; moved: Moved | undefined }>;
 
 /**
- * The cluster id of the data folder; undefined when it holds no data yet.
+ * What the data folder holds; undefined when it holds no data yet.
  * @throws {QueueError} NEWER_FORMAT when newer software wrote it; CORRUPT_METADATA.
  */
-export async function readDataFormat(disk: Disk): Promise<string | undefined> {
+export async function readDataFormat(disk: Disk): Promise<DataFormat | undefined> {
   const text = await readSmallFile(disk, FORMAT_FILE);
   if (text === undefined) return undefined;
   const [, lines, sum] = CHECKED.exec(text) ?? [];
@@ -37,13 +41,15 @@ export async function readDataFormat(disk: Disk): Promise<string | undefined> {
     );
   const match = WHOLE.exec(text);
   if (match === null || isDamaged) throw damaged("meta/format is not readable");
-  return match[1];
+  const [, clusterId = "", index, place] = match;
+  return { clusterId, moved: place === undefined ? undefined : { index: Number(index), place: decodedPlace(place) } };
 }
 
-/** Durable on return. From now on the folder holds data. */
-export async function writeDataFormat(disk: Disk, clusterId: string): Promise<void> {
+/** Durable on return. From now on the folder holds data, or says where they went. */
+export async function writeDataFormat(disk: Disk, { clusterId, moved }: DataFormat): Promise<void> {
   if (!isClusterId(clusterId)) throw new QueueError("START_REFUSED", `not a cluster id: ${JSON.stringify(clusterId)}`);
-  const lines = `tidemq data ${DATA_VERSION}\ncluster ${clusterId}\n`;
+  const movedLine = moved === undefined ? "" : `moved ${moved.index} ${encodeURI(moved.place.toWellFormed())}\n`;
+  const lines = `tidemq data ${DATA_VERSION}\ncluster ${clusterId}\n${movedLine}`;
   await disk.remove(FORMAT_NEW);
   const file = await disk.open(FORMAT_NEW, "create");
   await file.write(0, [Buffer.from(`${lines}crc ${checksum(lines)}\n`, "latin1")], true);
@@ -61,6 +67,15 @@ async function readSmallFile(disk: Disk, path: string): Promise<string | undefin
     return bytes.toString("latin1", 0, length);
   } catch (error) {
     if (error instanceof DiskError && error.code === "not-found") return undefined;
+    throw error;
+  }
+}
+
+function decodedPlace(text: string): string {
+  try {
+    return decodeURI(text);
+  } catch (error) {
+    if (error instanceof URIError) throw damaged("meta/format names a place that is none");
     throw error;
   }
 }

@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
-import { crc32c } from "@tidemq/protocol/crc32c.ts";
-import { assert, must } from "../../base/assert.ts";
+import { assert } from "../../base/assert.ts";
 import { QueueError } from "../../base/errors.ts";
 import type { Clock, Timer } from "../../io/clock.ts";
 import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
@@ -9,19 +8,13 @@ import type { Random } from "../../io/random.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { MARK_DELAY_MS, READ_BYTES_MAX, ROOM_PROBE_BYTES, ROOM_RETRY_MS } from "../limits.ts";
 import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "../metadata-log.ts";
+import { MetadataMovedError } from "../moved.ts";
 import { Watchers } from "../watchers.ts";
 import { META_FOLDER, readDataFormat, writeDataFormat } from "./data-format.ts";
-import { damaged, type ScannedLog, scanLog } from "./log-scan.ts";
-import {
-  decodeRecordHeader,
-  encodeBatchRecord,
-  encodeFileHeader,
-  encodeMark,
-  FILE_HEADER_BYTES,
-  FILE_VERSION,
-  RECORD_HEADER_BYTES,
-  recordBytes,
-} from "./record-codec.ts";
+import { INCOMING_FILE, refuseUnfinishedCopy } from "./incoming-file.ts";
+import { readBatches } from "./log-batches.ts";
+import { checkAgainstSnapshot, damaged, type ScannedLog, scanLog } from "./log-scan.ts";
+import { encodeBatchRecord, encodeFileHeader, encodeMark, FILE_HEADER_BYTES, FILE_VERSION, recordBytes } from "./record-codec.ts";
 import { SnapshotFiles } from "./snapshot-files.ts";
 
 const LOG_FILE = "meta/log";
@@ -81,11 +74,14 @@ export class LocalMetadataLog implements MetadataLog {
 
   /**
    * Opens the log of this data folder, or makes a new folder's with the cluster id given (else a random one).
-   * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT: the node does not start, nothing was changed.
+   * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT, START_REFUSED: the node does not start, nothing was changed.
    */
   static async open(parts: LocalLogParts, newClusterId?: string): Promise<LocalMetadataLog> {
     const { disk } = parts;
-    const clusterId = (await readDataFormat(disk)) ?? (await createFolder(parts, newClusterId));
+    const format = await readDataFormat(disk);
+    if (format?.moved !== undefined) throw new MetadataMovedError(format.moved);
+    const clusterId = format?.clusterId ?? (await createFolder(parts, newClusterId));
+    await disk.remove(INCOMING_FILE);
     await disk.remove(LOG_NEW);
     const snapshots = new SnapshotFiles(disk);
     await snapshots.open();
@@ -188,29 +184,15 @@ export class LocalMetadataLog implements MetadataLog {
     await this.#file.close();
   }
 
-  async #readEntries(from: number, bytesMax: number): Promise<LogEntry[]> {
-    const start = this.#positionOf(from);
-    let to = from + 1;
-    while (to < this.#endIndex && this.#positionOf(to + 1) - start <= bytesMax) to += 1;
-    const bytes = Buffer.alloc(this.#positionOf(to) - start);
-    if ((await this.#file.read(start, bytes)) < bytes.byteLength) throw damaged("meta/log became shorter while it was open");
-    const entries: LogEntry[] = [];
-    for (let index = from; index < to; index += 1) entries.push(this.#entry(bytes, this.#positionOf(index) - start, index));
-    return entries;
-  }
-
-  #entry(bytes: Buffer, at: number, index: number): LogEntry {
-    const header = decodeRecordHeader(bytes, at, this.#incarnation);
-    if (header?.kind !== "batch" || header.index !== index) throw damaged(`batch ${index} of meta/log is not where it was written`);
-    const start = at + RECORD_HEADER_BYTES;
-    const payload = bytes.subarray(start, start + header.payloadBytes);
-    if (crc32c(payload) !== header.payloadCrc) throw damaged(`batch ${index} of meta/log does not match its checksum`);
-    return { index, nonce: header.nonce, payload };
-  }
-
-  /** Of a batch, or of the end for the index behind the last. */
-  #positionOf(index: number): number {
-    return index === this.#endIndex ? this.#endPosition : must(this.#positions[index - this.#firstIndex], `batch ${index}`);
+  #readEntries(from: number, bytesMax: number): Promise<LogEntry[]> {
+    const batches = {
+      file: this.#file,
+      incarnation: this.#incarnation,
+      firstIndex: this.#firstIndex,
+      positions: this.#positions,
+      endPosition: this.#endPosition,
+    };
+    return readBatches(batches, from, bytesMax);
   }
 
   async #rewriteIfRoom(index: number): Promise<void> {
@@ -341,6 +323,7 @@ function isNoRoom(error: unknown): error is DiskError {
 /** A folder without `meta/format` holds nothing that counts; whatever lies in it is of a start that did not get so far. */
 async function createFolder(parts: LocalLogParts, newClusterId: string | undefined): Promise<string> {
   const { disk, random } = parts;
+  await refuseUnfinishedCopy(disk);
   const wal = await disk.list("wal");
   if (wal.length > 0) throw damaged("the data folder has a write-ahead log, but no meta/format");
   const clusterId = newClusterId ?? Buffer.from(random.bytes(16)).toString("base64url");
@@ -352,7 +335,7 @@ async function createFolder(parts: LocalLogParts, newClusterId: string | undefin
   await file.write(0, [encodeFileHeader(header)], true);
   await file.close();
   await disk.syncFolder(META_FOLDER);
-  await writeDataFormat(disk, clusterId);
+  await writeDataFormat(disk, { clusterId, moved: undefined });
   return clusterId;
 }
 
@@ -373,13 +356,6 @@ async function openLogFile(disk: Disk): Promise<DiskFile> {
     if (error instanceof DiskError && error.code === "not-found") throw damaged("meta/log is missing");
     throw error;
   }
-}
-
-function checkAgainstSnapshot(scanned: ScannedLog, snapshotIndex: number): void {
-  const { firstIndex } = scanned.header;
-  const endIndex = firstIndex + scanned.positions.length;
-  if (firstIndex > snapshotIndex + 1) throw damaged(`meta/log begins with batch ${firstIndex}, the newest snapshot holds ${snapshotIndex}`);
-  if (endIndex <= snapshotIndex) throw damaged(`meta/log ends with batch ${endIndex - 1}, the newest snapshot holds ${snapshotIndex}`);
 }
 
 /**

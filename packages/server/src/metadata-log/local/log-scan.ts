@@ -57,6 +57,14 @@ export async function scanLog(file: DiskFile, clusterId: string): Promise<Scanne
   return { header, positions: scan.positions, endPosition: scan.position, size: window.size, durableIndex };
 }
 
+/** @throws {QueueError} CORRUPT_METADATA when batches between the snapshot and the log are missing. */
+export function checkAgainstSnapshot(scanned: ScannedLog, snapshotIndex: number): void {
+  const { firstIndex } = scanned.header;
+  const endIndex = firstIndex + scanned.positions.length;
+  if (firstIndex > snapshotIndex + 1) throw damaged(`meta/log begins with batch ${firstIndex}, the newest snapshot holds ${snapshotIndex}`);
+  if (endIndex <= snapshotIndex) throw damaged(`meta/log ends with batch ${endIndex - 1}, the newest snapshot holds ${snapshotIndex}`);
+}
+
 function checkedHeader(header: LogFileHeader | undefined, clusterId: string): LogFileHeader {
   if (header === undefined) throw damaged("meta/log has no valid header");
   if (header.version > FILE_VERSION)

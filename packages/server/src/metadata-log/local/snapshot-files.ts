@@ -29,10 +29,14 @@ export class SnapshotFiles {
   /** Finds the newest one, removes the others and what was not finished. */
   async open(): Promise<void> {
     await this.#disk.remove(NEW_FILE);
-    const indexes = await this.#indexes();
-    this.#newestIndex = Math.max(0, ...indexes);
+    await this.look();
+    await this.#removeOlder(await this.#indexes());
+  }
+
+  /** Finds the newest one, and changes nothing. */
+  async look(): Promise<void> {
+    this.#newestIndex = Math.max(0, ...(await this.#indexes()));
     if (this.#newestIndex > 0) this.#newestBytes = await this.#sizeOf(this.#newestIndex);
-    await this.#removeOlder(indexes);
   }
 
   /** New file, sync, read back, rename, sync of the folder; then the older ones go. One that is older than the newest is not written. */

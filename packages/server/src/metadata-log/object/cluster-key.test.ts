@@ -33,11 +33,14 @@ class Bucket {
 // docs/formats/metadata-log.md, "The cluster of a bucket": these bytes are in buckets.
 test("golden: the cluster key", async () => {
   const bucket = new Bucket();
+  const front = `544d51434c55533100000001${`09${Buffer.from("cluster-1").toString("hex")}`.padEnd(136, "0")}`;
   equal(await bucket.world.settle(createClusterId(bucket.connect(), "cluster-1")), "cluster-1");
   deepEqual(bucket.store.keys(), ["tidemq-cluster"]);
   const stored = Buffer.from(must(bucket.store.object(CLUSTER_KEY), "the key").bytes);
-  const id = `09${Buffer.from("cluster-1").toString("hex")}`.padEnd(136, "0");
-  equal(stored.toString("hex"), `544d51434c55533100000001${id}314f6615`);
+  equal(stored.toString("hex"), `${front}${"0".repeat(32)}10d05e06`);
+  const key = { clusterId: "cluster-1", base: { index: 7, random: "0123456789abcdef" } };
+  equal(Buffer.from(encodeClusterKey(key)).toString("hex"), `${front}00000000000000070123456789abcdef74ea2db6`);
+  deepEqual(decodeClusterKey(encodeClusterKey(key)), key);
 });
 
 test("a bucket without the key is nobody's; with it, it is the first one's", async () => {
@@ -66,18 +69,18 @@ test("many at once, with lost answers, late writes, 503 and flipped reads: all t
 
 test("a damaged key, a short one and a newer one are refused, naming the key", async () => {
   const bucket = new Bucket();
-  const whole = encodeClusterKey("cluster-1");
+  const whole = encodeClusterKey({ clusterId: "cluster-1", base: { index: 7, random: "0123456789abcdef" } });
   for (let at = 0; at < whole.byteLength; at += 1) {
     const flipped = Buffer.from(whole);
     flipped[at] = (flipped[at] ?? 0) ^ 4;
     equal(decodeClusterKey(flipped), undefined, `byte ${at}`);
   }
-  bucket.store.overwrite(CLUSTER_KEY, whole.subarray(0, 83));
+  bucket.store.overwrite(CLUSTER_KEY, whole.subarray(0, 99));
   await rejects(bucket.read(), { code: "CORRUPT_METADATA", message: /tidemq-cluster/ });
-  bucket.store.overwrite(CLUSTER_KEY, new Uint8Array(84));
+  bucket.store.overwrite(CLUSTER_KEY, new Uint8Array(100));
   await rejects(bucket.read(), { code: "CORRUPT_METADATA", message: /tidemq-cluster/ });
   const newer = Buffer.from("544d51434c555331000000020a", "hex");
-  bucket.store.overwrite(CLUSTER_KEY, Buffer.concat([newer, Buffer.alloc(67), Buffer.from("41e8e398", "hex"), Buffer.alloc(8)]));
+  bucket.store.overwrite(CLUSTER_KEY, Buffer.concat([newer, Buffer.alloc(83), Buffer.from("54051b91", "hex"), Buffer.alloc(8)]));
   await rejects(bucket.read(), { code: "NEWER_FORMAT", message: /version=2/ });
 });
 

@@ -12,16 +12,20 @@ import type { PatientStore } from "./patient-store.ts";
  * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT, SHUTTING_DOWN.
  */
 export async function readClusterId(store: PatientStore): Promise<string | undefined> {
+  return (await readClusterKey(store))?.clusterId;
+}
+
+/** As above, with where the log begins. @param store Rejects with whatever its reads do, besides `not-found` and `range`. */
+export async function readClusterKey(store: Pick<PatientStore, "read">): Promise<ClusterKey | undefined> {
   for (let reads = 0; reads < DAMAGED_READS_MAX; reads += 1) {
     const found = await readOnce(store);
     if (found === "missing") return undefined;
     if (found === undefined) continue; // bits may flip on the way
-    if (found.isNewer)
-      throw new QueueError(
-        "NEWER_FORMAT",
-        `the metadata was written by newer software: start that version. key=${CLUSTER_KEY} version=${found.version}`,
-      );
-    return found.clusterId;
+    if ("clusterId" in found) return found;
+    throw new QueueError(
+      "NEWER_FORMAT",
+      `the metadata was written by newer software: start that version. key=${CLUSTER_KEY} version=${found.newerVersion}`,
+    );
   }
   throw damagedObject(CLUSTER_KEY, "its checksum does not match");
 }
@@ -32,14 +36,19 @@ export async function readClusterId(store: PatientStore): Promise<string | undef
  * @throws {QueueError} START_REFUSED: no id for a bucket; CORRUPT_METADATA, NEWER_FORMAT, SHUTTING_DOWN.
  */
 export async function createClusterId(store: PatientStore, clusterId: string): Promise<string> {
-  // A directory has no room for a file and a folder of one name.
-  if (!isClusterId(clusterId) || clusterId === CLUSTER_KEY)
-    throw new QueueError("START_REFUSED", `not an id for a cluster in object storage: ${JSON.stringify(clusterId)}`);
-  if (await store.create(CLUSTER_KEY, encodeClusterKey(clusterId))) return clusterId;
-  return must(await readClusterId(store), "the id in a key that exists");
+  return (await createClusterKey(store, { clusterId, base: undefined })).clusterId;
 }
 
-async function readOnce(store: PatientStore): Promise<ClusterKey | "missing" | undefined> {
+/** As above, with where the log begins. @returns What stands there afterwards. */
+export async function createClusterKey(store: PatientStore, key: ClusterKey): Promise<ClusterKey> {
+  // A directory has no room for a file and a folder of one name.
+  if (!isClusterId(key.clusterId) || key.clusterId === CLUSTER_KEY)
+    throw new QueueError("START_REFUSED", `not an id for a cluster in object storage: ${JSON.stringify(key.clusterId)}`);
+  if (await store.create(CLUSTER_KEY, encodeClusterKey(key))) return key;
+  return must(await readClusterKey(store), "the id in a key that exists");
+}
+
+async function readOnce(store: Pick<PatientStore, "read">): Promise<ReturnType<typeof decodeClusterKey> | "missing"> {
   try {
     return decodeClusterKey(await store.read(CLUSTER_KEY, 0, CLUSTER_KEY_BYTES));
   } catch (error) {

@@ -11,7 +11,10 @@ export const ENTRY_HEADER_BYTES = 128;
 export const ENTRY_BYTES_MIN = 1024;
 const ENTRY_VERSION = 1;
 
-const MAGIC = Buffer.from("TMQMOBJ1", "latin1");
+const MAGICS = { batch: Buffer.from("TMQMOBJ1", "latin1"), moved: Buffer.from("TMQMMOV1", "latin1") } as const;
+
+/** `moved`: the log ends here for good, the payload says where it goes on. */
+export type EntryKind = keyof typeof MAGICS;
 const CLUSTER_ID_AT = 28;
 const PAYLOAD_BYTES_AT = 96;
 const PAYLOAD_CRC_AT = 100;
@@ -19,6 +22,7 @@ const HEADER_CRC_AT = 104;
 
 /** What the header says; `problem` when nobody can say what it is. */
 export type EntryHeader = Readonly<{
+  kind: EntryKind;
   version: number;
   index: number;
   nonce: string;
@@ -28,11 +32,11 @@ export type EntryHeader = Readonly<{
 }>;
 
 /** A whole object: header, payload, zeros. */
-export function encodeEntry(clusterId: string, entry: LogEntry): Uint8Array {
+export function encodeEntry(clusterId: string, entry: LogEntry, kind: EntryKind = "batch"): Uint8Array {
   const { payload } = entry;
   assert(payload.byteLength <= BATCH_BYTES_MAX, `a batch of ${payload.byteLength} bytes is too large`);
   const bytes = Buffer.alloc(entryBytes(payload.byteLength));
-  MAGIC.copy(bytes, 0);
+  MAGICS[kind].copy(bytes, 0);
   bytes.writeUInt32BE(ENTRY_VERSION, 8);
   bytes.writeBigUInt64BE(BigInt(entry.index), 12);
   bytes.write(entry.nonce, 20, 8, "hex");
@@ -53,12 +57,14 @@ export function entryBytes(payloadBytes: number): number {
 /** The header at the front of these bytes; undefined when there is no valid one. */
 export function decodeEntryHeader(from: Uint8Array): EntryHeader | undefined {
   const bytes = Buffer.from(from.buffer, from.byteOffset, from.byteLength);
-  if (bytes.byteLength < ENTRY_HEADER_BYTES || bytes.compare(MAGIC, 0, 8, 0, 8) !== 0) return undefined;
+  const kind = bytes.byteLength < ENTRY_HEADER_BYTES ? undefined : kindOf(bytes);
+  if (kind === undefined) return undefined;
   if (bytes.readUInt32BE(HEADER_CRC_AT) !== crc32c(bytes.subarray(0, HEADER_CRC_AT))) return undefined;
   const idLength = bytes.readUInt8(CLUSTER_ID_AT);
   const payloadBytes = bytes.readUInt32BE(PAYLOAD_BYTES_AT);
   if (payloadBytes > BATCH_BYTES_MAX) return undefined;
   return {
+    kind,
     version: bytes.readUInt32BE(8),
     index: Number(bytes.readBigUInt64BE(12)),
     nonce: bytes.toString("hex", 20, 28),
@@ -66,6 +72,10 @@ export function decodeEntryHeader(from: Uint8Array): EntryHeader | undefined {
     payloadBytes,
     payloadCrc: bytes.readUInt32BE(PAYLOAD_CRC_AT),
   };
+}
+
+function kindOf(bytes: Buffer): EntryKind | undefined {
+  return (["batch", "moved"] as const).find((kind) => bytes.compare(MAGICS[kind], 0, 8, 0, 8) === 0);
 }
 
 export function isNewerEntry(header: EntryHeader): boolean {

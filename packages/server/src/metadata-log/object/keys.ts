@@ -1,4 +1,9 @@
+import type { LogBase } from "../../model/cluster-key.ts";
+
 const INDEX_DIGITS = 16;
+/** The keys of one snapshot. */
+export type SnapshotKeys = Readonly<{ head: string; part(part: number): string }>;
+
 const HEAD = /\/meta\/snapshots\/([0-9]{16})-([0-9a-f]{16})$/;
 const PART = /\/meta\/snapshot-parts\/([0-9]{16})-[0-9a-f]{16}\/[0-9]{6}$/;
 
@@ -18,22 +23,40 @@ export class MetadataKeys {
     return `${this.#front}snapshot-parts/`;
   }
 
+  get bases(): string {
+    return `${this.#front}bases/`;
+  }
+
+  get baseParts(): string {
+    return `${this.#front}base-parts/`;
+  }
+
+  get entries(): string {
+    return `${this.#front}log/`;
+  }
+
   entry(index: number): string {
-    return `${this.#front}log/${digits(index)}`;
+    return `${this.entries}${digits(index)}`;
   }
 
   /** @param random 16 hexadecimal characters, of one attempt to write the snapshot. */
-  head(index: number, random: string): string {
-    return `${this.heads}${digits(index)}-${random}`;
+  snapshot(index: number, random: string): SnapshotKeys {
+    return snapshotKeys(this.heads, this.parts, index, random);
   }
 
-  part(index: number, random: string, part: number): string {
-    return `${this.parts}${digits(index)}-${random}/${String(part).padStart(6, "0")}`;
+  /** Of the snapshot that the log begins behind. */
+  base({ index, random }: LogBase): SnapshotKeys {
+    return snapshotKeys(this.bases, this.baseParts, index, random);
   }
 
   probe(random: string): string {
     return `${this.#front}probes/${random}`;
   }
+}
+
+function snapshotKeys(heads: string, parts: string, index: number, random: string): SnapshotKeys {
+  const name = `${digits(index)}-${random}`;
+  return { head: `${heads}${name}`, part: (part) => `${parts}${name}/${String(part).padStart(6, "0")}` };
 }
 
 /** Undefined for a key of something else. */

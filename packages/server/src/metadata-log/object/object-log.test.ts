@@ -6,9 +6,12 @@ import { type ObjectStore, ObjectStoreError } from "../../io/object-store.ts";
 import { asyncOf } from "../../testing/async-of.ts";
 import { METADATA_LOG_CHECKS, type MetadataLogUnderTest, metadataLogContract } from "../../testing/contracts/metadata-log-contract.ts";
 import { RecordingLog } from "../../testing/recording-log.ts";
+import { ShiftedMetadataLog } from "../../testing/shifted-metadata-log.ts";
 import { SimObjectStore, type SimObjectStoreFaults } from "../../testing/sim-io/object-store.ts";
 import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import type { MetadataLog } from "../metadata-log.ts";
 import { encodeEntry } from "./entry-codec.ts";
+import { IncomingObjectLog } from "./incoming-log.ts";
 import { ObjectMetadataLog } from "./object-log.ts";
 import { encodeSnapshotHead } from "./snapshot-head-codec.ts";
 
@@ -29,6 +32,12 @@ class Bucket {
   open(wrap: (store: ObjectStore) => ObjectStore = (store) => store): ObjectMetadataLog {
     const { clock, random, connected } = this.#process();
     return new ObjectMetadataLog({ store: wrap(connected), clock, random, logger: this.log, clusterId: "cluster-1" });
+  }
+
+  async beginAt(index: number): Promise<void> {
+    const { connected, ...parts } = this.#process();
+    const incoming = new IncomingObjectLog({ ...parts, store: connected, logger: this.log, clusterId: "cluster-1" });
+    await this.run(incoming.activate(await this.run(incoming.prepare(index, asyncOf([bytes("state")])))));
   }
 
   run<T>(promise: Promise<T>): Promise<T> {
@@ -60,28 +69,31 @@ class Bucket {
   }
 }
 
-function underTest(faults: Partial<SimObjectStoreFaults> = {}, seed = 3): () => Promise<MetadataLogUnderTest> {
-  return () => {
+/** @param base The index of a snapshot that the log begins behind; 0: it begins with batch 1. */
+function underTest(faults: Partial<SimObjectStoreFaults> = {}, seed = 3, base = 0): () => Promise<MetadataLogUnderTest> {
+  return async () => {
     const bucket = new Bucket(seed, faults);
+    if (base > 0) await bucket.beginAt(base);
     const { clock } = bucket.world.startProcess("test");
     const opened: ObjectMetadataLog[] = [];
-    const open = (): Promise<ObjectMetadataLog> => {
+    const open = (): Promise<MetadataLog> => {
       const log = bucket.open();
       opened.push(log);
-      return Promise.resolve(log);
+      return Promise.resolve(base === 0 ? log : new ShiftedMetadataLog(log, base));
     };
-    return Promise.resolve({
+    return {
       clock,
       open,
       drive: (promise) => bucket.run(promise),
       dispose: async () => {
         for (const log of opened) await log.close();
       },
-    });
+    };
   };
 }
 
 metadataLogContract("object", underTest());
+metadataLogContract("object, begun behind a snapshot", underTest({}, 3, 1_000));
 metadataLogContract("object, without checksums from the store", underTest({ confirmsChecksum: false }));
 
 const FAULTS: Readonly<Record<string, Partial<SimObjectStoreFaults>>> = {
@@ -92,11 +104,12 @@ const FAULTS: Readonly<Record<string, Partial<SimObjectStoreFaults>>> = {
 
 for (const [what, faults] of Object.entries(FAULTS))
   for (const check of METADATA_LOG_CHECKS.filter(({ name }) => name.includes("linearizable")))
-    test(`object, ${what}: ${check.name}`, async () => {
-      const log = await underTest(faults, 17)();
-      await log.drive(check.run(log));
-      await log.dispose();
-    });
+    for (const base of [0, 1_000])
+      test(`object, ${what}${base === 0 ? "" : ", begun behind a snapshot"}: ${check.name}`, async () => {
+        const log = await underTest(faults, 17, base)();
+        await log.drive(check.run(log));
+        await log.dispose();
+      });
 
 // docs/formats/metadata-log.md, "In object storage": these bytes are in buckets.
 test("a batch as it lies in the bucket", async () => {

@@ -5,11 +5,14 @@ import { QueueError } from "../../base/errors.ts";
 import type { Clock, Timer } from "../../io/clock.ts";
 import { type ObjectStore, ObjectStoreError } from "../../io/object-store.ts";
 import type { Random } from "../../io/random.ts";
+import type { LogBase } from "../../model/cluster-key.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { READ_AHEAD_MAX, READ_BYTES_MAX, WATCH_POLL_MS } from "../limits.ts";
 import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "../metadata-log.ts";
+import { MetadataMovedError, type Moved } from "../moved.ts";
 import { Watchers } from "../watchers.ts";
 import { damagedObject, readChecked } from "./checked-read.ts";
+import { readClusterKey } from "./cluster-key.ts";
 import {
   decodeEntryHeader,
   ENTRY_BYTES_MIN,
@@ -36,7 +39,10 @@ export class ObjectMetadataLog implements MetadataLog {
   readonly #keys: MetadataKeys;
   readonly #snapshots: SnapshotStore;
   readonly #watchers: Watchers;
-  /** All batches below are known to exist. */
+  /** What the log begins behind, as the bucket says; asked for once. */
+  #base: LogBase | undefined;
+  #begun: Promise<void> | undefined;
+  /** All batches below are known to exist, or are in the base. */
   #knownEnd = 1;
   /** Whoever asks below takes the snapshot. */
   #firstIndex = 1;
@@ -59,13 +65,15 @@ export class ObjectMetadataLog implements MetadataLog {
 
   async append(index: number, batch: LogBatch): Promise<AppendResult> {
     assert(!this.#closed, "the metadata log is closed");
-    if (!(await this.#probed())) return { kind: "unknown" };
+    if (!(await this.#hasBegun()) || !(await this.#probed())) return { kind: "unknown" };
     const endIndex = index < this.#knownEnd ? await this.#end() : await this.#endUpTo(index);
     if (endIndex !== index) return { kind: "conflict", endIndex };
     return this.#create(index, encodeEntry(this.#parts.clusterId, { index, ...batch }));
   }
 
+  /** @throws {MetadataMovedError} The log ends there, and goes on elsewhere. */
   async readFrom(index: number): Promise<ReadResult> {
+    await this.#begin();
     if (index < this.#firstIndex) return { kind: "trimmed", snapshotIndex: this.#snapshots.newestIndex };
     for (;;) {
       const known = this.#knownEnd;
@@ -83,12 +91,14 @@ export class ObjectMetadataLog implements MetadataLog {
     return cancel;
   }
 
-  putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+  async putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
+    await this.#begin();
     return this.#snapshots.put(index, pieces);
   }
 
-  latestSnapshot(): Promise<StoredSnapshot | undefined> {
-    return this.#snapshots.latest();
+  async latestSnapshot(): Promise<StoredSnapshot | undefined> {
+    await this.#begin();
+    return this.#snapshots.latest(this.#base);
   }
 
   /** Deletes nothing: a key that is gone could be created by a writer that slept meanwhile. */
@@ -104,6 +114,40 @@ export class ObjectMetadataLog implements MetadataLog {
     this.#poll?.cancel();
     this.#store.close();
     return Promise.resolve();
+  }
+
+  /** Learns where the log begins, however long the store does not answer. */
+  #begin(): Promise<void> {
+    this.#begun ??= this.#readBase(this.#store);
+    return this.#begun;
+  }
+
+  /** As far as the store answers now. */
+  async #hasBegun(): Promise<boolean> {
+    if (this.#begun === undefined) {
+      try {
+        await this.#readBase({ read: (key, start, end) => this.#store.readOnce(key, start, end) });
+        this.#begun = Promise.resolve();
+      } catch (error) {
+        if (error instanceof ObjectStoreError) return false;
+        throw error;
+      }
+    }
+    await this.#begun;
+    return true;
+  }
+
+  async #readBase(store: Pick<PatientStore, "read">): Promise<void> {
+    const { clusterId } = this.#parts;
+    const key = await readClusterKey(store);
+    if (key === undefined) return;
+    if (key.clusterId !== clusterId)
+      throw new QueueError("START_REFUSED", `the bucket holds the metadata of cluster ${key.clusterId}, not of ${clusterId}`);
+    if (key.base === undefined) return;
+    this.#base = key.base;
+    this.#snapshots.exists(key.base.index);
+    this.#firstIndex = key.base.index + 1;
+    this.#exists(key.base.index);
   }
 
   async #probed(): Promise<boolean> {
@@ -171,6 +215,10 @@ export class ObjectMetadataLog implements MetadataLog {
       const read = await Promise.all(Array.from({ length: ahead }, (_, at) => this.#entry(next + at)));
       for (const entry of read) {
         if (entry === undefined) return entries;
+        if ("place" in entry) {
+          if (entries.length > 0) return entries;
+          throw new MetadataMovedError(entry);
+        }
         entries.push(entry);
         bytes += entry.payload.byteLength;
       }
@@ -179,7 +227,7 @@ export class ObjectMetadataLog implements MetadataLog {
   }
 
   /** Undefined when there is none. @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT. */
-  async #entry(index: number): Promise<LogEntry | undefined> {
+  async #entry(index: number): Promise<LogEntry | Moved | undefined> {
     const key = this.#keys.entry(index);
     const found = await readChecked(this.#parts, key, () => this.#readEntry(key));
     if (found === undefined) return undefined;
@@ -191,6 +239,7 @@ export class ObjectMetadataLog implements MetadataLog {
       );
     if (header.index !== index || header.clusterId !== this.#parts.clusterId) throw damagedObject(key, "it is another batch's");
     this.#exists(index);
+    if (header.kind === "moved") return { index: index - 1, place: Buffer.from(payload).toString("utf8") };
     return { index, nonce: header.nonce, payload };
   }
 
@@ -208,7 +257,8 @@ export class ObjectMetadataLog implements MetadataLog {
   #pollLater(): void {
     if (this.#closed || this.#poll !== undefined || !this.#watchers.isWaiting) return;
     this.#poll = this.#parts.clock.after(WATCH_POLL_MS, () => {
-      this.#isThere(this.#knownEnd)
+      this.#begin()
+        .then(() => this.#isThere(this.#knownEnd))
         .catch(() => undefined) // closed meanwhile
         .finally(() => {
           this.#poll = undefined;

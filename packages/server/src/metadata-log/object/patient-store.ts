@@ -51,6 +51,18 @@ export class PatientStore {
     return this.#patiently((store) => store.remove(key));
   }
 
+  /** One try. Rejects with any ObjectStoreError; `unknown` after STORE_WAIT_MS. */
+  async readOnce(key: string, start: number, end: number): Promise<Uint8Array> {
+    try {
+      const bytes = await this.#inTime((store) => store.read(key, start, end));
+      this.#answered();
+      return bytes;
+    } catch (error) {
+      this.#note(error);
+      throw error;
+    }
+  }
+
   /** One try. Whether the store holds what was sent. Rejects with any ObjectStoreError; `unknown` after STORE_WAIT_MS. */
   async createOnce(key: string, bytes: Uint8Array): Promise<boolean> {
     try {
