@@ -99,7 +99,7 @@ class LineScan {
     const quote = this.#peek();
     if (quote === '"' || quote === "'") {
       this.#string(quote);
-      return Object.keys(parse(`${this.#text.slice(from, this.#at)} = 0`))[0] ?? "";
+      return unquoted(this.#text.slice(from, this.#at));
     }
     while (BARE_KEY.test(this.#peek())) this.#advance(1);
     return this.#text.slice(from, this.#at);
@@ -119,7 +119,9 @@ class LineScan {
     for (let index = 0; ; index++) {
       this.#skipToItem();
       if (this.#peek() === end || this.#at >= this.#text.length) break;
+      const before = this.#at;
       read(index);
+      if (this.#at === before) return; // not TOML, whatever the parser said
     }
     this.#advance(1);
   }
@@ -163,5 +165,14 @@ class LineScan {
 
   #advance(count: number): void {
     for (const end = this.#at + count; this.#at < end; this.#at++) if (this.#text[this.#at] === "\n") this.#line++;
+  }
+}
+
+/** A quoted key, by the parser's own rules. */
+function unquoted(key: string): string {
+  try {
+    return Object.keys(parse(`${key} = 0`))[0] ?? key;
+  } catch {
+    return key;
   }
 }
