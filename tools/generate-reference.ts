@@ -1,4 +1,4 @@
-// Writes docs/reference, config/start.toml and the dashboard from the tables in the code: `npm run generate`. With --check it writes nothing and
+// Writes docs/reference, files of config and the dashboard from the tables in the code: `npm run generate`. With --check it writes nothing and
 // fails when a file differs.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,11 +7,9 @@ import { ERROR_CODES, type ErrorSpec } from "../packages/server/src/base/errors.
 import { CLIENT_METRICS_OPTIONS } from "../packages/server/src/config/client-metrics-options.ts";
 import { DYNAMIC_OPTIONS } from "../packages/server/src/config/dynamic-options.ts";
 import { describeValid } from "../packages/server/src/config/kafka-option.ts";
-import { flagsFor } from "../packages/server/src/config/load-config.ts";
-import { countsForAny, type ServerOption } from "../packages/server/src/config/server-option.ts";
-import { SERVER_OPTIONS } from "../packages/server/src/config/server-options.ts";
 import { TOPIC_OPTIONS } from "../packages/server/src/config/topic-options.ts";
 import { METRICS } from "../packages/server/src/telemetry/metric-table.ts";
+import { configFiles, configurationRows } from "./config-files.ts";
 import { dashboardJson } from "./dashboard.ts";
 import { ROOT } from "./source-files.ts";
 
@@ -26,26 +24,29 @@ export function generatedFiles(): ReadonlyMap<string, string> {
     ["docs/reference/client-metrics.md", clientMetrics()],
     ["docs/reference/metrics.md", metrics()],
     ["docs/reference/errors.md", errors()],
-    ["config/start.toml", startToml()],
+    ...configFiles(),
     ["deploy/grafana/tidemq.json", dashboardJson()],
   ]);
 }
 
-const options = (): readonly ServerOption<unknown>[] =>
-  Object.values<ServerOption<unknown>>(SERVER_OPTIONS).filter((option) => countsForAny(option, ["start"]));
-
 function configuration(): string {
-  const rows = flagsFor(["start"]).map(({ name, placeholder, defaultText, doc }) => {
-    const allowed = options().find((option) => option.name === name)?.allowed ?? "a path";
-    return [`\`--${name}${placeholder === "" ? "" : ` ${placeholder}`}\``, doc, defaultText, allowed];
-  });
   return page(
-    "Configuration of `tidemq start`",
-    `A flag wins over the file that \`--config\` names, and the file over the default. The file is TOML; its keys are the names of the flags
-(\`wal-capacity = "1GiB"\`, \`sync = false\`, \`default-partitions = 3\`), see \`config/start.toml\`. An unknown name, a wrong type and options that
-contradict each other are refused at start, all in one message. Relative paths are relative to the current folder.`,
-    ["flag", "what it does", "default", "allowed"],
-    rows,
+    "Configuration of the server",
+    `For \`tidemq start\`, \`tidemq broker\` and \`tidemq controller\`. The command line wins over variables of the environment, those over the file
+that \`--config\` (or \`TIDEMQ_CONFIG\`) names, and the file over the default. An empty variable counts as not set.
+
+The file is TOML: \`wal-capacity = "1GiB"\`, \`sync = false\`, \`controllers = ["c1:9094", "c2:9094"]\`. A dot in a key is a section, as in
+\`[peer-tls]\` with \`cert = "…"\`; each listener is a section \`[[listeners]]\`. As text, a list is joined by commas and a listener is
+\`NAME=LISTEN\` or \`NAME=LISTEN=ADVERTISE\`. Files with every key: \`config/start.toml\`, \`config/broker.toml\`, \`config/controller.toml\`.
+
+An unknown name, a wrong type, a key of another role and options that contradict each other are refused at start, all in one message, each with
+the key, its value, where it stands and what is allowed. Relative paths are relative to the current folder. What listens beyond this machine
+is open to everybody, and is refused without \`insecure\`: Kafka clients and HTTP always, peers where \`peer-tls\` is not set.
+
+\`for\`: \`start\` is the one node of \`tidemq start\`; \`broker\` and \`controller\` are roles of a process in a cluster. A process with both takes the keys of
+both, and the defaults of a broker.`,
+    ["key in the file", "flag", "environment", "for", "type", "default", "allowed", "meaning"],
+    configurationRows(),
   );
 }
 
@@ -125,17 +126,6 @@ function errors(): string {
 function page(title: string, text: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replace(/\|/g, "\\|")).join(" | ")} |`;
   return `${[NOTE, `# ${title}`, "", text, "", line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n")}\n`;
-}
-
-/** Every key with its default, commented out. */
-function startToml(): string {
-  const keys = options().map(({ name, doc, defaultText, allowed, default: value }) => {
-    const text =
-      typeof value === "boolean" || (typeof value === "number" && !/[A-Za-z]/.test(defaultText)) ? String(value) : `"${defaultText}"`;
-    const key = value === undefined ? `# Default: ${defaultText}.\n# ${name} = "…"` : `# ${name} = ${text}`;
-    return `# ${doc}\n# Allowed: ${allowed}.\n${key}\n`;
-  });
-  return `# tidemq start --config config/start.toml\n# Generated by \`npm run generate\`. Every key, with its default.\n\n${keys.join("\n")}`;
 }
 
 function main(isCheck: boolean): void {

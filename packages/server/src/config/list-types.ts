@@ -12,6 +12,7 @@ export function oneOf<T extends string, D extends T | undefined>(
 ): Option<T | D> {
   return {
     ...spec,
+    type: "word",
     placeholder: spec.values.join("|"),
     allowed: spec.values.join(" or "),
     defaultText: spec.defaultText ?? spec.default ?? "none",
@@ -25,6 +26,7 @@ export function someOf<T extends string>(spec: Spec & Readonly<{ values: readonl
   const { values } = spec;
   return {
     ...spec,
+    type: "list of words",
     placeholder: "NAME,…",
     default: undefined,
     allowed: `some of ${values.join(", ")}, each once: ${values.join(",")} (in the file: ${JSON.stringify(values)})`,
@@ -42,6 +44,7 @@ export function hostPorts(spec: Spec): Option<readonly HostPort[] | undefined> {
   const read = (item: unknown): HostPort | undefined => (typeof item === "string" ? parseHostPort(item, 1) : undefined);
   return {
     ...spec,
+    type: "list of addresses",
     placeholder: "HOST:PORT,…",
     default: undefined,
     allowed: `1 to ${CONTROLLERS_MAX} of ${allowed}, each once (in the file: a list)`,
@@ -78,6 +81,7 @@ const LISTENER_KEYS = Object.keys(PARTS_OF_LISTENER) as readonly (keyof typeof P
 export function listeners(spec: Spec): Option<readonly ListenerConfig[] | undefined> {
   return {
     ...spec,
+    type: "list of sections",
     placeholder: "NAME=LISTEN=ADVERTISE,…",
     default: undefined,
     allowed:

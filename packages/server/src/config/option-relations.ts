@@ -1,5 +1,5 @@
 import { MiB } from "../base/units.ts";
-import { isLoopback, isWildcard } from "./addresses.ts";
+import { bindHosts, isLoopback, isWildcard } from "./addresses.ts";
 import { UPLOAD_WAL_USED_PERCENT, UPLOAD_WAL_USED_RATIO, WAL_FILES_MAX, WAL_FILES_MIN } from "./limits.ts";
 import type { HostPort } from "./option-types.ts";
 import type { GivenValues, ServerOptionKey } from "./server-config.ts";
@@ -26,7 +26,9 @@ export function relationProblems(judged: Judged): readonly string[] {
     ...(isServing ? walProblems(judged) : []),
     ...strayEndpoints(judged),
     ...openAddresses(judged),
-    ...(isPeer ? [...peerProblems(judged), ...unreachable(judged)] : []),
+    ...takenAddresses(judged),
+    ...unreachable(judged),
+    ...(isPeer ? peerProblems(judged) : []),
   ];
 }
 
@@ -58,36 +60,48 @@ function strayEndpoints({ given, isGiven, describe }: Judged): string[] {
     .map(([of, key]) => `${describe(key)}: has a meaning only with object-storage = ${of}://…`);
 }
 
-type Place = Readonly<{ key: ServerOptionKey; at: readonly (string | number)[]; address: HostPort }>;
-type ClientPlace = Place & Readonly<{ key: "listen" | "listeners"; advertise: HostPort | undefined }>;
+type Place = Readonly<{
+  key: "listen" | "listeners" | "http" | "peerListen";
+  at: readonly (string | number)[];
+  address: HostPort;
+  advertise: HostPort | undefined;
+}>;
 
 /** Where Kafka clients connect, by the option that says so. */
-function clientPlaces({ given }: Judged): readonly ClientPlace[] {
+function clientPlaces({ given, kinds }: Judged): readonly Place[] {
+  if (!kinds.includes("start") && !kinds.includes("broker")) return [];
   if (given.listeners === undefined) return [{ key: "listen", at: [], address: given.listen, advertise: given.advertise }];
   return given.listeners.map(({ listen, advertise }, at) => ({ key: "listeners", at: [at, "listen"], address: listen, advertise }));
 }
 
+/** Everywhere that the process listens. */
+function listeningPlaces(judged: Judged): readonly Place[] {
+  const { given, kinds } = judged;
+  const http: Place = { key: "http", at: [], address: given.http, advertise: undefined };
+  const peer: Place = { key: "peerListen", at: [], address: given.peerListen, advertise: given.peerAdvertise };
+  return [...clientPlaces(judged), http, ...(kinds.includes("start") ? [] : [peer])];
+}
+
 function openAddresses(judged: Judged): string[] {
-  const { given, kinds, describe } = judged;
+  const { given, describe } = judged;
   if (given.insecure) return [];
-  const isServing = kinds.some((kind) => kind !== "controller");
-  const isClear = !kinds.includes("start") && given.peerCert === undefined;
-  const peers: readonly Place[] = [
-    { key: "peerListen", at: [], address: given.peerListen },
-    ...(given.controllers ?? []).map((address, at) => ({ key: "controllers" as const, at: [at], address })),
-  ];
-  const beyond = (places: readonly Place[]): readonly Place[] => places.filter(({ address }) => !isLoopback(address.host));
-  const open = beyond([...(isServing ? clientPlaces(judged) : []), { key: "http", at: [], address: given.http }]);
+  const beyond = listeningPlaces(judged).filter(({ address }) => !isLoopback(address.host));
+  const clients = beyond
+    .filter(({ key }) => key !== "peerListen")
+    .map(
+      (place) =>
+        `${describe(place.key, place.at)}: reaches beyond this machine, open to everybody. Use localhost, or accept it with --insecure`,
+    );
+  if (given.peerCert !== undefined) return clients;
+  const far = (given.controllers ?? []).flatMap(({ host }, at) => (isLoopback(host) ? [] : [describe("controllers", [at])]));
+  const peers = [...beyond.filter(({ key }) => key === "peerListen").map(({ key }) => describe(key)), ...far];
   return [
-    ...open.map(
-      ({ key, at }) => `${describe(key, at)}: reaches beyond this machine, open to everybody. Use localhost, or accept it with --insecure`,
-    ),
-    ...(isClear ? beyond(peers) : []).map(
-      ({ key, at }) =>
-        `${describe(key, at)}: reaches beyond this machine, in the clear. Give peer-tls.cert, peer-tls.key and peer-tls.ca, or accept it with --insecure`,
-    ),
+    ...clients,
+    ...peers.map((place) => `${place}: reaches beyond this machine, in the clear. Set ${PEER_TLS}, or accept it with --insecure`),
   ];
 }
+
+const PEER_TLS = "peer-tls.cert, peer-tls.key and peer-tls.ca";
 
 function peerProblems(judged: Judged): string[] {
   return [...tlsProblems(judged), ...controllerProblems(judged), ...shortForms(judged)];
@@ -97,9 +111,7 @@ function tlsProblems({ isGiven, describe }: Judged): string[] {
   const files = (["peerCert", "peerKey", "peerCa"] as const).filter(isGiven);
   if (files.length === 0 || files.length === 3) return [];
   const missing = files.length === 1 ? "two are" : "one is";
-  return [
-    `${files.map((key) => describe(key)).join(", ")}: peer-tls.cert, peer-tls.key and peer-tls.ca belong together, and ${missing} missing`,
-  ];
+  return [`${files.map((key) => describe(key)).join(", ")}: ${PEER_TLS} belong together, and ${missing} missing`];
 }
 
 function controllerProblems({ given, kinds, describe }: Judged): string[] {
@@ -121,17 +133,31 @@ function shortForms({ isGiven, describe }: Judged): string[] {
     .map((key) => `${describe(key)}: is the short form of one listener. ${describe("listeners")} is given, too: give one of them`);
 }
 
-/** What other machines are told must be an address that they can connect to. */
+/** Two of them cannot listen at one address. */
+function takenAddresses(judged: Judged): string[] {
+  const { describe } = judged;
+  const places = listeningPlaces(judged);
+  return places.flatMap((place, at) => {
+    const first = places.slice(0, at).find((other) => overlap(place.address, other.address));
+    return first === undefined ? [] : [`${describe(place.key, place.at)}: is taken by ${describe(first.key, first.at)}`];
+  });
+}
+
+function overlap(a: HostPort, b: HostPort): boolean {
+  if (a.port !== b.port || a.port === 0) return false;
+  return isWildcard(a.host) || isWildcard(b.host) || bindHosts(a).some((host) => bindHosts(b).includes(host));
+}
+
+/** What others are told must be an address that they can connect to. */
 function unreachable(judged: Judged): string[] {
-  const { given, kinds, describe } = judged;
-  const clients = kinds.includes("broker") ? clientPlaces(judged) : [];
-  const places = [...clients, { key: "peerListen" as const, at: [], address: given.peerListen, advertise: given.peerAdvertise }];
-  return places
-    .filter(({ address, advertise }) => isWildcard((advertise ?? address).host))
-    .map(
-      ({ key, at }) =>
-        `${describe(key, at)}: nobody can connect to all addresses of a machine: give ${ADVERTISE[key]}, the one that others use`,
-    );
+  const { kinds, describe } = judged;
+  // The one node tells each client the address that it reached.
+  const isAlone = kinds.includes("start");
+  return listeningPlaces(judged).flatMap(({ key, at, address, advertise }) => {
+    const told = advertise ?? (isAlone ? undefined : address);
+    if (key === "http" || told === undefined || !isWildcard(told.host)) return [];
+    return [`${describe(key, at)}: nobody can connect to ${told.host}. Set ${ADVERTISE[key]} to the address that others use`];
+  });
 }
 
 const ADVERTISE = { listen: "advertise", listeners: "its advertise", peerListen: "peer-advertise" } as const;

@@ -9,7 +9,9 @@ export type Option<T> = Readonly<{
   name: string;
   /** For help: what stands behind the flag; empty = the flag stands alone. */
   placeholder: string;
-  /** What a value must look like, for messages and the reference. */
+  /** One word or two, for the reference. */
+  type: string;
+  /** What a value must look like: range, unit; for messages and the reference. */
   allowed: string;
   doc: string;
   /** Undefined: none, or settled from other options. */
@@ -41,6 +43,7 @@ export function path<T extends string | undefined>(
 ): Option<string | T> {
   return {
     ...spec,
+    type: "path",
     allowed: "a path",
     defaultText: spec.defaultText ?? spec.default ?? "none",
     fromText: (text) => text,
@@ -52,6 +55,7 @@ export function path<T extends string | undefined>(
 export function onOff<T extends boolean | undefined>(spec: Common<T> & Readonly<{ defaultText?: string }>): Option<boolean | T> {
   return {
     ...spec,
+    type: "boolean",
     placeholder: "on|off",
     allowed: "on or off (in the file: true or false)",
     defaultText: spec.defaultText ?? (spec.default === true ? "on" : "off"),
@@ -64,6 +68,7 @@ export function onOff<T extends boolean | undefined>(spec: Common<T> & Readonly<
 export function alone(spec: Readonly<{ name: string; doc: string }>): Option<boolean> {
   return {
     ...spec,
+    type: "boolean",
     placeholder: "",
     default: false,
     allowed: "no value, or on or off (in the file: true or false)",
@@ -84,6 +89,7 @@ export function integer<T extends number | undefined>(
   const { min, max } = spec;
   return {
     ...spec,
+    type: "integer",
     placeholder: "N",
     allowed: `a whole number, ${min} to ${max}`,
     defaultText: spec.defaultText ?? String(spec.default ?? "none"),
@@ -99,16 +105,16 @@ type Range<T> = Readonly<{ name: string; doc: string; default: T; defaultText?: 
 
 /** Bytes, written `64MiB`; a bare number is bytes. */
 export function byteSize<T extends number | undefined>(spec: Range<T>): Option<number | T> {
-  return withUnits(spec, BYTE_UNITS, "SIZE", "a size with unit B, KiB, MiB, GiB or TiB");
+  return withUnits({ ...spec, type: "size" }, BYTE_UNITS, "SIZE", "a size with unit B, KiB, MiB, GiB or TiB");
 }
 
 /** Milliseconds, written `10m`. */
 export function duration<T extends number | undefined>(spec: Range<T>): Option<number | T> {
-  return withUnits(spec, TIME_UNITS, "TIME", "a time with unit ms, s, m, h or d");
+  return withUnits({ ...spec, type: "time" }, TIME_UNITS, "TIME", "a time with unit ms, s, m, h or d");
 }
 
 function withUnits<T extends number | undefined>(
-  spec: Range<T>,
+  spec: Range<T> & Readonly<{ type: string }>,
   units: Readonly<Record<string, number>>,
   placeholder: string,
   what: string,
@@ -149,6 +155,7 @@ export function hostPort<T extends HostPort | undefined>(
 ): Option<HostPort | T> {
   return {
     ...spec,
+    type: "address",
     placeholder: "HOST:PORT",
     allowed: `HOST:PORT, with an IPv6 address in brackets, port ${spec.portMin} to 65535`,
     defaultText: spec.defaultText ?? (spec.default === undefined ? "none" : formatHostPort(spec.default)),
@@ -178,6 +185,7 @@ const BUCKET_PREFIX_CHARS_MAX = 256;
 export function objectStorage(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<ObjectStorage | undefined> {
   return {
     ...spec,
+    type: "location",
     placeholder: "WHERE",
     default: undefined,
     allowed:
@@ -205,6 +213,7 @@ export function formatObjectStorage(storage: ObjectStorage): string {
 export function serviceUrl(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<string | undefined> {
   return {
     ...spec,
+    type: "URL",
     placeholder: "URL",
     default: undefined,
     allowed: "an http or https URL without user, query and fragment",
@@ -223,6 +232,7 @@ function isServiceUrl(text: string): boolean {
 export function regionName(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<string | undefined> {
   return {
     ...spec,
+    type: "word",
     placeholder: "NAME",
     default: undefined,
     allowed: "a name of a-z, 0-9 and -",
@@ -235,6 +245,7 @@ export function regionName(spec: Readonly<{ name: string; doc: string; defaultTe
 export function name(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<string | undefined> {
   return {
     ...spec,
+    type: "word",
     placeholder: "NAME",
     default: undefined,
     allowed: "1 to 64 of A-Z a-z 0-9 . _ -",

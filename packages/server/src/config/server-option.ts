@@ -11,13 +11,15 @@ export type ServerOption<T, K extends ServerKind = ServerKind> = Option<T> &
     /** Where it has to be given. */
     requiredFor: readonly ServerKind[];
     /** Defaults that differ from `default`. */
-    defaultFor: ReadonlyMap<ServerKind, Readonly<{ value: T; text: string }>>;
+    defaultFor: ReadonlyMap<ServerKind, Readonly<{ value: T | undefined; text: string }>>;
   }>;
 
 type Differences = Readonly<{
   requiredFor?: readonly ServerKind[];
   /** As it would be given on the command line. */
   defaultFor?: Readonly<Partial<Record<ServerKind, string>>>;
+  /** Where there is none, and something else counts instead: what. */
+  defaultTextFor?: Readonly<Partial<Record<ServerKind, string>>>;
 }>;
 
 /** A row of the table. */
@@ -26,17 +28,24 @@ export function counts<T, K extends ServerKind>(
   option: Option<T>,
   differences: Differences = {},
 ): ServerOption<T, K> {
-  const { requiredFor = [], defaultFor = {} } = differences;
-  const defaults = Object.entries(defaultFor).map(([kind, text]) => {
+  const { requiredFor = [], defaultFor = {}, defaultTextFor = {} } = differences;
+  const values = Object.entries(defaultFor).map(([kind, text]) => {
     const value = must(option.read(option.fromText(text)), `a default of ${option.name} that could be given`);
     return [kind as ServerKind, { value, text }] as const;
   });
-  return { ...option, countsFor, requiredFor, defaultFor: new Map(defaults) };
+  const texts = Object.entries(defaultTextFor).map(([kind, text]) => [kind as ServerKind, { value: undefined, text }] as const);
+  return {
+    ...option,
+    countsFor,
+    requiredFor,
+    defaultFor: new Map<ServerKind, Readonly<{ value: T | undefined; text: string }>>([...values, ...texts]),
+  };
 }
 
-/** What counts when nobody says anything, and how it is written. Of several kinds the first with a default of its own decides. */
+/** What counts when nobody says anything, and how it is written. Of several kinds the first one that the option counts for decides. */
 export function defaultOf<T>(option: ServerOption<T>, kinds: readonly ServerKind[]): Readonly<{ value: T | undefined; text: string }> {
-  const own = kinds.map((kind) => option.defaultFor.get(kind)).find((found) => found !== undefined);
+  const kind = kinds.find((one) => option.countsFor.includes(one));
+  const own = kind === undefined ? undefined : option.defaultFor.get(kind);
   if (own !== undefined) return own;
   return isRequired(option, kinds)
     ? { value: undefined, text: "none: it must be given" }

@@ -76,6 +76,7 @@ export const SERVER_OPTIONS = {
       portMin: 1,
       doc: "The address that clients are told to use.",
     }),
+    { defaultTextFor: { broker: "listen" } },
   ),
   listeners: counts(
     ["broker"],
