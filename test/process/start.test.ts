@@ -17,6 +17,7 @@ const IDLE_MS = 3_000;
 const IDLE_BYTES_MAX = 150_000_000;
 const WAKES_PER_SECOND_MAX = 5;
 const GIB = 1024 ** 3;
+const DEVELOPMENT = join(import.meta.dirname, "..", "..", "config", "example-development.toml");
 const IPV6 = networkInterfaces()["lo"]?.some(({ address }) => address === "::1") === true;
 
 describe("a running server", () => {
@@ -211,6 +212,25 @@ describe("what it is told", () => {
       ok(!/^\s+at /m.test(stderr), `a stack: ${stderr}`);
     });
   }
+
+  test("a file, and variables of the environment that win over it", async () => {
+    const environment = { TIDEMQ_DEFAULT_PARTITIONS: "5" };
+    const server = await ServerProcess.start({ folder: temporaryFolder(), flags: ["--config", DEVELOPMENT], environment });
+    match(server.stdout, /sync +off/);
+    const bootstrap = ["--bootstrap", `127.0.0.1:${server.kafka.port}`];
+    equal((await tidemq(["topic", "create", "orders", ...bootstrap])).code, 0);
+    const { stdout } = await tidemq(["topic", "describe", "orders", "--output", "json", ...bootstrap]);
+    equal((JSON.parse(stdout) as { partitions: readonly unknown[] }).partitions.length, 5);
+    equal(await server.end(), 0);
+  });
+
+  test("a variable that nobody knows, or whose value is refused, is named", async () => {
+    const environment = { TIDEMQ_WAL_CAPACTY: "1GiB", TIDEMQ_UPLOAD_AGE: "soon" };
+    const { code, stderr } = await refusal({ folder: temporaryFolder(), environment });
+    ok(code === 1 || code === 2, `exit code ${code}`);
+    match(stderr, /TIDEMQ_WAL_CAPACTY \(environment\): no such option\. Meant: TIDEMQ_WAL_CAPACITY\?/);
+    match(stderr, /upload-age = soon \(environment TIDEMQ_UPLOAD_AGE\): must be a time/);
+  });
 
   test("beyond this machine with --insecure: it says so", async () => {
     const server = await ServerProcess.start({ folder: temporaryFolder(), flags: ["--listen", "0.0.0.0:0", "--insecure"] });
