@@ -22,3 +22,6 @@ export const SHOWN_CHARS_MAX = 200;
 /** Below six files nothing is left beside the reserve; a file's header names at most 500. */
 export const WAL_FILES_MIN = 6;
 export const WAL_FILES_MAX = 500;
+
+/** Certificates of one file that are looked at. */
+export const CERTIFICATES_MAX = 100;

@@ -45,6 +45,24 @@ export class TestAuthority {
     return new TestAuthority(name, keys, certificate.toString("pem"), nowMs);
   }
 
+  /** An authority that this one vouches for. Its `ca` has to follow the certificates that it issues. */
+  async intermediate(commonName: string): Promise<TestAuthority> {
+    const keys = await newKeys();
+    const name = `CN=${commonName}`;
+    const certificate = await X509CertificateGenerator.create({
+      subject: name,
+      issuer: this.#name,
+      serialNumber: "7f",
+      notBefore: new Date(this.#nowMs - DAY_MS),
+      notAfter: new Date(this.#nowMs + DAY_MS),
+      signingAlgorithm: KEYS,
+      signingKey: this.#keys.privateKey,
+      publicKey: keys.publicKey,
+      extensions: [new BasicConstraintsExtension(true, 0, true), new KeyUsagesExtension(KeyUsageFlags.keyCertSign, true)],
+    });
+    return new TestAuthority(name, keys, certificate.toString("pem"), this.#nowMs);
+  }
+
   /** A certificate of this authority with its key. `validMs`: from now on; negative: it is over. */
   async issue(commonName: string, validMs = DAY_MS): Promise<PeerTls> {
     const keys = await newKeys();
