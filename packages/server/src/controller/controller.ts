@@ -17,6 +17,7 @@ import { assertRange, type ManifestPointer, type ObjectRange } from "../model/ob
 import type { AppliedListener, AppliedState } from "./applied-state.ts";
 import type { Commands } from "./commands.ts";
 import { REPLANS_MAX } from "./limits.ts";
+import { Placement } from "./placement.ts";
 import {
   brokerTable,
   CLIENT_METRICS_TABLE,
@@ -25,7 +26,7 @@ import {
   planConfigReplacement,
   TOPIC_TABLE,
 } from "./plan-configs.ts";
-import { planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
+import { type PlanParts, planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
 import type {
   ConfigEntry,
   ConfigOperation,
@@ -57,6 +58,7 @@ export class Controller {
   readonly #applied: AppliedState;
   readonly #commands: Commands;
   readonly #random: Random;
+  readonly #plan: PlanParts;
 
   constructor(options: ControllerOptions, { applied, commands, random }: ControllerParts) {
     this.state = applied.state;
@@ -64,6 +66,7 @@ export class Controller {
     this.#applied = applied;
     this.#commands = commands;
     this.#random = random;
+    this.#plan = { state: this.state, placement: new Placement(this.state) };
   }
 
   /** The result removes the listener. */
@@ -120,7 +123,7 @@ export class Controller {
   /** A topic of our own, once: asked again, or by two at once, it is there. */
   async createInternalTopic(name: string, partitions: number): Promise<void> {
     if (this.state.internalTopics.has(name)) return;
-    const command = planInternalTopic(this.state, name, partitions, this.#options.defaultReplicationFactor, this.#newTopicId());
+    const command = planInternalTopic(this.#plan, name, partitions, this.#options.defaultReplicationFactor, this.#newTopicId());
     const outcome = await this.submit(command);
     if (isRefusal(outcome) && outcome.refused !== "TOPIC_EXISTS") throw refusalError(outcome);
   }
@@ -148,7 +151,7 @@ export class Controller {
         const { name } = request;
         try {
           if (duplicates.has(name)) throw new QueueError("INVALID_REQUEST", "Duplicate topic name.");
-          await this.#replan(validateOnly, () => planCreatePartitions(this.state, this.#topic(name), request));
+          await this.#replan(validateOnly, () => planCreatePartitions(this.#plan, this.#topic(name), request));
           return { name, error: undefined };
         } catch (error) {
           return { name, error: QueueError.from(error) };
@@ -281,8 +284,9 @@ export class Controller {
   async #createTopic(request: CreateTopicRequest, validateOnly: boolean): Promise<CreateTopicResult> {
     const defaults = { partitions: this.#options.defaultPartitions, replicationFactor: this.#options.defaultReplicationFactor };
     const topicId = validateOnly ? NO_TOPIC_ID : this.#newTopicId();
-    const command = planCreateTopic(this.state, request, defaults, topicId);
-    if (!validateOnly) await this.#ask(command);
+    const command = planCreateTopic(this.#plan, request, defaults, topicId);
+    if (validateOnly) this.#plan.placement.forget();
+    else await this.#ask(command);
     const { name, configs, assignments } = command;
     return { name, error: undefined, topicId, partitions: assignments.length, replicationFactor: assignments[0]?.length ?? 0, configs };
   }
@@ -299,7 +303,7 @@ export class Controller {
   async #replan(validateOnly: boolean, plan: () => Command): Promise<void> {
     for (let attempt = 0; attempt < REPLANS_MAX; attempt += 1) {
       const command = plan();
-      if (validateOnly) return;
+      if (validateOnly) return this.#plan.placement.forget();
       const outcome = await this.submit(command);
       if (!isRefusal(outcome)) return;
       if (outcome.refused !== "changed") throw refusalError(outcome);

@@ -71,3 +71,6 @@ export const SESSION_RETRY_MAX_MS = 250;
 
 /** A command waits so long for a controller, then its caller is told that there is none. */
 export const SUBMIT_WAIT_MS = 10_000;
+
+/** Even shares of one topic that a broker gets at most: who has little gets more, but not all of it. */
+export const PLACEMENT_SHARES_MAX = 1.5;

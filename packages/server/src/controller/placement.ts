@@ -1,59 +1,99 @@
-import { must } from "../base/assert.ts";
+import { assert } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
-import type { BrokerState, ClusterState } from "../cluster/cluster-state.ts";
-import { isReady } from "../cluster/rules.ts";
+import type { ClusterState } from "../cluster/cluster-state.ts";
+import { PLACEMENT_SHARES_MAX } from "./limits.ts";
+import { type Candidate, type Caps, candidatesOf, compareRacks, insert, type Rack, racksOf, remove } from "./placement-candidates.ts";
+import { evenLeaders, lead } from "./placement-leaders.ts";
+
+/** Partitions of one topic. `seed`: decides between brokers that are equal. */
+export type PlacementRequest = Readonly<{ count: number; factor: number; seed: string }>;
 
 /**
- * Brokers for so many new partitions: striped over those that are ready, in the order of their ids, never two replicas on one host.
- * The first of each is the preferred leader. `firstStripe` moves the beginning, so that small topics do not all meet on
- * the same broker.
- * @throws {QueueError} INVALID_REPLICATION_FACTOR, never silently fewer.
+ * Places new partitions on brokers that are ready: balanced by the replicas and the leaders that they have, never two replicas of a
+ * partition on one host, and in as many racks as possible. Whoever has little gets more, but of one topic at most half as much again as an even
+ * share. What was placed counts until the state moves on, so that topics of one request do not all meet on one broker.
  */
-export function placeReplicas(state: ClusterState, count: number, factor: number, firstStripe: number): number[][] {
-  const brokers = [...state.brokers.values()].filter(({ fenced }) => !fenced).sort((a, b) => a.id - b.id);
-  const hosts = new Set(brokers.map((broker) => broker.host)).size;
-  if (factor > hosts)
-    throw new QueueError("INVALID_REPLICATION_FACTOR", `Replication factor: ${factor} larger than available brokers: ${hosts}.`);
-  return Array.from({ length: count }, (_, partition) => stripe(brokers, (firstStripe + partition) % brokers.length, factor));
-}
+export class Placement {
+  readonly #state: ClusterState;
+  #countedAt = -1;
+  #candidates: readonly Candidate[] = [];
+  /** Those with the fewest replicas for their brokers come first. */
+  #racks: Rack[] = [];
+  #hosts = 0;
+  /** Of the partition that is being placed. */
+  #partition = 0;
 
-function stripe(brokers: readonly BrokerState[], from: number, factor: number): number[] {
-  const replicas: number[] = [];
-  const hosts = new Set<string>();
-  for (let step = 0; step < brokers.length && replicas.length < factor; step += 1) {
-    const broker = must(brokers[(from + step) % brokers.length], "broker");
-    if (hosts.has(broker.host)) continue;
-    hosts.add(broker.host);
-    replicas.push(broker.id);
+  constructor(state: ClusterState) {
+    this.#state = state;
   }
-  return replicas;
-}
 
-/**
- * A placement that a person chose, one list of brokers for each partition.
- * @throws {QueueError} INVALID_REPLICA_ASSIGNMENT
- */
-export function checkAssignments(state: ClusterState, assignments: readonly (readonly number[])[], factor: number | undefined): void {
-  let expected = factor;
-  for (const [partition, brokers] of assignments.entries()) {
-    const problem = problemOf(state, brokers, expected);
-    if (problem !== undefined) throw new QueueError("INVALID_REPLICA_ASSIGNMENT", `The manual partition assignment includes ${problem}`);
-    if (!brokers.some((broker) => isReady(state, broker)))
-      throw new QueueError(
-        "INVALID_REPLICA_ASSIGNMENT",
-        `All brokers specified in the manual partition assignment for partition ${partition} are fenced or in controlled shutdown.`,
-      );
-    expected = brokers.length;
+  /** What was placed comes to nothing. */
+  forget(): void {
+    this.#countedAt = -1;
   }
-}
 
-function problemOf(state: ClusterState, brokers: readonly number[], expected: number | undefined): string | undefined {
-  if (brokers.length === 0) return "an empty replica list.";
-  const sorted = [...brokers].sort((a, b) => a - b);
-  const unknown = sorted.find((broker) => !state.brokers.has(broker));
-  if (unknown !== undefined) return `broker ${unknown}, but no such broker is registered.`;
-  const twice = sorted.find((broker, at) => broker === sorted[at - 1]);
-  if (twice !== undefined) return `the broker ${twice} more than once.`;
-  if (expected === undefined || expected === brokers.length) return undefined;
-  return `a partition with ${brokers.length} replica(s), but this is not consistent with previous partitions, which have ${expected} replica(s).`;
+  /**
+   * One list of brokers for each partition; the first is the preferred leader.
+   * @throws {QueueError} INVALID_REPLICATION_FACTOR, never silently fewer.
+   */
+  place({ count, factor, seed }: PlacementRequest): number[][] {
+    if (this.#countedAt !== this.#state.index) this.#count();
+    if (factor > this.#hosts)
+      throw new QueueError("INVALID_REPLICATION_FACTOR", `Replication factor: ${factor} larger than available brokers: ${this.#hosts}.`);
+    const share = (PLACEMENT_SHARES_MAX * count) / this.#candidates.length;
+    const caps = { replicas: Math.ceil(share * factor), leads: Math.ceil(share) };
+    for (const candidate of this.#candidates) candidate.begin(seed);
+    for (const rack of this.#racks) rack.begin();
+    this.#racks.sort(compareRacks);
+    const placed = Array.from({ length: count }, () => this.#placeOne(factor, caps));
+    evenLeaders(this.#candidates, placed, caps);
+    return placed.map((replicas) => replicas.map(({ id }) => id));
+  }
+
+  #placeOne(factor: number, caps: Caps): Candidate[] {
+    this.#partition += 1;
+    const replicas: Candidate[] = [];
+    let before = -1;
+    while (replicas.length < factor) {
+      assert(replicas.length > before, "there is a host without a replica of the partition");
+      before = replicas.length;
+      this.#oneOfEachRack(replicas, factor, caps);
+    }
+    for (const replica of replicas) {
+      remove(this.#racks, replica.rack);
+      replica.rack.added(replica);
+      insert(this.#racks, replica.rack, compareRacks);
+    }
+    lead(replicas, caps);
+    return replicas;
+  }
+
+  /** Who has its share of the topic comes only when there are not enough others, since racks go before shares. */
+  #oneOfEachRack(replicas: Candidate[], factor: number, caps: Caps): void {
+    const passedOver: Rack[] = [];
+    for (const rack of this.#racks) {
+      if (replicas.length === factor) return;
+      if (!this.#takeFrom(rack, replicas, caps.replicas)) passedOver.push(rack);
+    }
+    for (const rack of passedOver) if (replicas.length < factor) this.#takeFrom(rack, replicas, Number.POSITIVE_INFINITY);
+  }
+
+  #takeFrom(rack: Rack, replicas: Candidate[], ownMax: number): boolean {
+    const candidate = rack.candidates.find(({ host, ownReplicas }) => host.usedBy !== this.#partition && ownReplicas < ownMax);
+    if (candidate === undefined) return false;
+    candidate.host.usedBy = this.#partition;
+    replicas.push(candidate);
+    return true;
+  }
+
+  #count(): void {
+    const candidates = candidatesOf(this.#state);
+    for (const { replicas } of this.#state.partitions.values()) {
+      for (const [at, broker] of replicas.entries()) candidates.get(broker)?.has(at === 0);
+    }
+    this.#candidates = [...candidates.values()];
+    this.#racks = racksOf(this.#candidates);
+    this.#hosts = new Set(this.#candidates.map(({ host }) => host)).size;
+    this.#countedAt = this.#state.index;
+  }
 }

@@ -4,10 +4,14 @@ import { judgeCount, judgeName } from "../cluster/apply-topics.ts";
 import { type ClusterState, isInternalTopic, type TopicState } from "../cluster/cluster-state.ts";
 import type { CreatePartitions, CreateTopic, Refusal } from "../cluster/commands.ts";
 import { REPLICAS_MAX } from "../cluster/limits.ts";
-import { checkAssignments, placeReplicas } from "./placement.ts";
+import { checkAssignments } from "./manual-placement.ts";
+import type { Placement } from "./placement.ts";
 import { planTopicConfigs } from "./plan-configs.ts";
 import type { CreatePartitionsRequest, CreateTopicRequest } from "./requests.ts";
 import { topicNameProblem } from "./topic-names.ts";
+
+/** What plans are made on. */
+export type PlanParts = Readonly<{ state: ClusterState; placement: Placement }>;
 
 export type TopicDefaults = Readonly<{ partitions: number; replicationFactor: number }>;
 
@@ -15,19 +19,25 @@ export type TopicDefaults = Readonly<{ partitions: number; replicationFactor: nu
  * The command that creates what was asked for, judged on the state as it is now. Error codes, texts and their order as in Kafka.
  * @throws {QueueError}
  */
-export function planCreateTopic(state: ClusterState, request: CreateTopicRequest, defaults: TopicDefaults, topicId: string): CreateTopic {
+export function planCreateTopic(
+  { state, placement }: PlanParts,
+  request: CreateTopicRequest,
+  defaults: TopicDefaults,
+  topicId: string,
+): CreateTopic {
   const problem = topicNameProblem(request.name);
   if (problem !== undefined) throw new QueueError("INVALID_TOPIC", problem);
   throwRefusal(judgeName(state, request.name));
   const configs = planTopicConfigs(request.configs);
-  const assignments = planAssignments(state, request, defaults);
+  const place = (count: number, factor: number): number[][] => placement.place({ count, factor, seed: topicId });
+  const assignments = planAssignments(state, place, request, defaults);
   throwRefusal(judgeCount(state, 0, assignments.length));
   return { kind: "create-topic", topicId, name: request.name, configs, assignments };
 }
 
 /** A topic whose entries are our own; its options are the defaults. */
 export function planInternalTopic(
-  state: ClusterState,
+  { state, placement }: PlanParts,
   name: string,
   partitions: number,
   replicationFactor: number,
@@ -35,11 +45,16 @@ export function planInternalTopic(
 ): CreateTopic {
   assert(isInternalTopic(name), `the name of an internal topic is reserved: ${name}`);
   throwRefusal(judgeCount(state, 0, partitions));
-  const assignments = placeReplicas(state, partitions, replicationFactor, state.partitionIdNext);
+  const assignments = placement.place({ count: partitions, factor: replicationFactor, seed: topicId });
   return { kind: "create-topic", topicId, name, configs: new Map(), assignments };
 }
 
-function planAssignments(state: ClusterState, request: CreateTopicRequest, defaults: TopicDefaults): readonly (readonly number[])[] {
+function planAssignments(
+  state: ClusterState,
+  place: (count: number, factor: number) => number[][],
+  request: CreateTopicRequest,
+  defaults: TopicDefaults,
+): readonly (readonly number[])[] {
   const { partitions, replicationFactor } = request;
   if (request.assignments.length > 0) return manualAssignments(state, request);
   if (replicationFactor < -1 || replicationFactor === 0)
@@ -48,7 +63,7 @@ function planAssignments(state: ClusterState, request: CreateTopicRequest, defau
     throw new QueueError("INVALID_PARTITIONS", "Number of partitions was set to an invalid non-positive value.");
   const count = partitions === -1 ? defaults.partitions : partitions;
   throwRefusal(judgeCount(state, 0, count)); // before so many are placed
-  return placeReplicas(state, count, replicationFactor === -1 ? defaults.replicationFactor : replicationFactor, state.partitionIdNext);
+  return place(count, replicationFactor === -1 ? defaults.replicationFactor : replicationFactor);
 }
 
 function manualAssignments(state: ClusterState, request: CreateTopicRequest): readonly (readonly number[])[] {
@@ -72,7 +87,11 @@ function manualAssignments(state: ClusterState, request: CreateTopicRequest): re
 }
 
 /** @throws {QueueError} */
-export function planCreatePartitions(state: ClusterState, topic: TopicState, request: CreatePartitionsRequest): CreatePartitions {
+export function planCreatePartitions(
+  { state, placement }: PlanParts,
+  topic: TopicState,
+  request: CreatePartitionsRequest,
+): CreatePartitions {
   const before = topic.partitions.length;
   const more = request.count - before;
   if (more === 0) throw new QueueError("INVALID_PARTITIONS", `Topic already has ${before} partition(s).`);
@@ -85,7 +104,7 @@ export function planCreatePartitions(state: ClusterState, topic: TopicState, req
   const factor = state.partitionsOf(topic)[0]?.replicas.length ?? 1;
   const manual = request.assignments;
   if (manual === undefined) {
-    const assignments = placeReplicas(state, more, factor, state.partitionIdNext);
+    const assignments = placement.place({ count: more, factor, seed: `${topic.id} ${before}` });
     return { kind: "create-partitions", topicId: topic.id, partitionsBefore: before, assignments };
   }
   if (manual.length !== more)
