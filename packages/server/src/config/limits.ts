@@ -25,3 +25,6 @@ export const WAL_FILES_MAX = 500;
 
 /** Certificates of one file that are looked at. */
 export const CERTIFICATES_MAX = 100;
+
+/** Characters of an unknown name that are shown, and compared with the known ones. */
+export const NAME_CHARS_MAX = 64;

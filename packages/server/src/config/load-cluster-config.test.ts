@@ -262,6 +262,56 @@ test("both roles, and no way to know where the controller is, or several control
   );
 });
 
+test("any free port may be wanted twice, and all addresses of a machine are taken by one", () => {
+  equal(broker(`listen = "localhost:0"\nhttp = "localhost:0"\npeer-listen = "localhost:0"\n`).peer.listen.port, 0);
+  const all = `insecure = true\nlisten = "0.0.0.0:9000"\nadvertise = "a:9000"\nhttp = "localhost:9000"`;
+  match(
+    problems("broker", BROKER + all).join(),
+    /^http = "localhost:9000" \(x\.toml:7\): is taken by listen = "0\.0\.0\.0:9000" \(x\.toml:5\)$/,
+  );
+});
+
+test("lists have a limit, and nothing twice", () => {
+  const many = Array.from({ length: 17 }, (_, at) => `"localhost:${at + 1}"`).join(", ");
+  match(problems("broker", BROKER.replace(/controllers.*/, `controllers = [${many}]`)).join(), /^controllers = .*1 to 16 of/);
+  match(problems("broker", `${BROKER}roles = ["broker", "broker"]`).join(), /^roles = .*each once/);
+  match(
+    problems("broker", BROKER, { TIDEMQ_LISTENERS: "a=localhost:1=b:2=c" }).join(),
+    /^listeners\[0\] = "a=localhost:1=b:2=c" \(environment TIDEMQ_LISTENERS\)/,
+  );
+});
+
+test("names of Kafka lead to ours", () => {
+  const file = `log.dirs = "x"\nadvertised.listeners = "x"\nBROKER_ID = 1\ncontroller.quorum.voters = "x"\n`;
+  const found = problems("broker", file + BROKER.replace("node-id = 3", "node.id = 3"), { TIDEMQ_NUM_PARTITIONS: "3" });
+  deepEqual(
+    found.map((problem) => /^(\S+) \(.*Meant: (\S+)\?$/.exec(problem)?.slice(1).join(" → ")).filter((meant) => meant !== undefined),
+    [
+      "TIDEMQ_NUM_PARTITIONS → TIDEMQ_DEFAULT_PARTITIONS",
+      "log.dirs → data",
+      "advertised.listeners → advertise",
+      "BROKER_ID → node-id",
+      "controller.quorum.voters → controllers",
+      "node.id → node-id",
+    ],
+  );
+});
+
+test("what a message shows is bounded", () => {
+  const unknown = Array.from({ length: 60 }, (_, at) => `unknown-${at} = 1\n`).join("");
+  const long = `${"a".repeat(100_000)} = 1\nrack = "${"b".repeat(100_000)}"\n`;
+  throws(
+    () => load("broker", BROKER + unknown + long),
+    (error: Error) => {
+      match(error.message, /has 62 problems:\n[^]*\n {2}and 12 more$/);
+      return true;
+    },
+  );
+  const [name = "", value = ""] = problems("broker", BROKER + long);
+  match(name, /^a{64}… \(x\.toml:4\): no such option\. There are: node-id, /);
+  match(value, /^rack = "b{199}… \(x\.toml:5\): must be 1 to 64/);
+});
+
 test("all problems of all places in one message", () => {
   const environment = { TIDEMQ_NODE_ID: "x", TIDEMQ_RAKC: "r", TIDEMQ_METADATA_LOG: "local" };
   const load = () =>
@@ -282,7 +332,7 @@ test("all problems of all places in one message", () => {
 });
 
 test("nothing that may be secret is shown", () => {
-  const file = `${BROKER}s3-endpoint = "https://user:hush@a/?sig=hush#hush"
+  const file = `${BROKER}s3-endpoint = "https://user:hush@a/?x=hush#hush"
 azure-endpoint = "AccountName=a;AccountKey=hush+hush/=;SharedAccessSignature=hush"
 gcs-endpoint = "http://token:hush@b"
 password = "hush"

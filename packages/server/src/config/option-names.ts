@@ -1,11 +1,9 @@
 import { OPTION_KEYS, optionOf } from "./config-sources.ts";
+import { NAME_CHARS_MAX } from "./limits.ts";
 import { countsForAny, type ServerKind } from "./server-option.ts";
 
 /** The command line and the environment name the file, too, by this. */
 export const CONFIG_NAME = "config";
-
-/** What is longer is like none. */
-const NAME_CHARS_MAX = 64;
 
 /** Names of the options that count for one of these kinds. */
 export function namesFor(kinds: readonly ServerKind[]): readonly string[] {
@@ -23,13 +21,34 @@ export function unknownName(name: string, known: readonly string[], write: (name
   return `no such option. ${near.length > 0 ? `Meant: ${near.join(" or ")}?` : `There are: ${known.map(write).join(", ")}`}`;
 }
 
-/** The closest ones, when they are close: a slip or two, the wrong signs between words, or a part of the name. */
+/** What Kafka calls these, with other signs between the words. */
+const KAFKA_NAMES: Readonly<Record<string, string>> = {
+  "advertised-listeners": "advertise",
+  "auto-create-topics-enable": "auto-create-topics",
+  "broker-id": "node-id",
+  "broker-rack": "rack",
+  "controller-quorum-bootstrap-servers": "controllers",
+  "controller-quorum-voters": "controllers",
+  "log-dir": "data",
+  "log-dirs": "data",
+  "num-partitions": "default-partitions",
+  "process-roles": "roles",
+};
+
+/** The closest ones, when they are close: a slip or two, other signs between the words; or Kafka's name. */
 function nearest(name: string, known: readonly string[]): readonly string[] {
   if (name.length > NAME_CHARS_MAX) return [];
-  const plain = (text: string): string => text.toLowerCase().replaceAll(/[._-]+/g, "-");
-  const distances = known.map((one) => distance(plain(name), plain(one)));
+  const plain = name.toLowerCase().replaceAll(/[._]/g, "-");
+  const ours = known.filter((one) => Object.hasOwn(KAFKA_NAMES, plain) && one === KAFKA_NAMES[plain]);
+  if (ours.length > 0) return ours;
+  const distances = known.map((one) => distance(plain, one.replaceAll(".", "-")));
   const best = Math.min(...distances);
   return best > Math.max(2, Math.floor(name.length / 4)) ? [] : known.filter((_, at) => distances[at] === best);
+}
+
+/** As much of a name as is worth showing. */
+export function shownName(name: string): string {
+  return name.length > NAME_CHARS_MAX ? `${name.slice(0, NAME_CHARS_MAX)}…` : name;
 }
 
 /** Levenshtein distance, one row at a time. */

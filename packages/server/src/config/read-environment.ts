@@ -1,5 +1,5 @@
 import { keyOf, type Sources, textSource } from "./config-sources.ts";
-import { CONFIG_NAME, unknownName } from "./option-names.ts";
+import { CONFIG_NAME, shownName, unknownName } from "./option-names.ts";
 import { VARIABLE_PREFIX, variableOf } from "./server-option.ts";
 
 /** Variables of the environment. */
@@ -30,7 +30,7 @@ export function readEnvironment(
     if (name === CONFIG_NAME) file = text;
     else if (key !== undefined) sources.set(key, textSource(key, text, `environment ${variable}`));
     else if (!OF_KUBERNETES.test(variable) && !OF_TESTS.test(variable))
-      problems.push(`${variable} (environment): ${unknownName(name, [...known, CONFIG_NAME], variableOf)}`);
+      problems.push(`${shownName(variable)} (environment): ${unknownName(name, [...known, CONFIG_NAME], variableOf)}`);
   }
   return file;
 }

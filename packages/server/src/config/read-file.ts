@@ -1,7 +1,7 @@
 import { parse, TomlError } from "smol-toml";
 import { keyOf, type Sources, shownValue } from "./config-sources.ts";
 import { CONFIG_CHARS_MAX } from "./limits.ts";
-import { unknownName } from "./option-names.ts";
+import { shownName, unknownName } from "./option-names.ts";
 import { type TomlPath, tomlLines } from "./toml-lines.ts";
 
 /** Returns the text of a file; may throw, and the error's text is shown. */
@@ -39,7 +39,7 @@ function readTable(table: Readonly<Record<string, unknown>>, above: readonly str
     const key = word.includes(".") ? undefined : keyOf(name);
     if (key !== undefined) reading.sources.set(key, { value, shown: shownValue(value), where: (at) => reading.where([...path, ...at]) });
     else if (isTable(value) && Object.keys(value).length > 0) readTable(value, path, reading);
-    else reading.problems.push(`${name} (${reading.where(path)}): ${unknownOrSection(name, reading.known)}`);
+    else reading.problems.push(`${shownName(name)} (${reading.where(path)}): ${unknownOrSection(name, reading.known)}`);
   }
 }
 

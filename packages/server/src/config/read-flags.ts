@@ -1,5 +1,5 @@
 import { keyOf, optionOf, type Sources, textSource } from "./config-sources.ts";
-import { CONFIG_NAME, unknownName } from "./option-names.ts";
+import { CONFIG_NAME, shownName, unknownName } from "./option-names.ts";
 
 const WHERE = "command line";
 
@@ -17,7 +17,7 @@ export function readFlags(args: readonly string[], known: readonly string[], sou
     const key = keyOf(name);
     if (match === null || (key === undefined && name !== CONFIG_NAME)) {
       const why = match === null ? "only flags are expected here" : unknownName(name, [...known, CONFIG_NAME], (one) => `--${one}`);
-      problems.push(`${arg.split("=")[0]}: ${why}`);
+      problems.push(`${shownName(arg.split("=")[0] ?? "")}: ${why}`);
       // Its value, probably: one problem is enough for both.
       if (match !== null && match[2] === undefined && args[at + 1]?.startsWith("--") === false) at++;
       continue;
