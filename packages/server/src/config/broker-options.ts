@@ -1,7 +1,7 @@
 import { DYNAMIC_OPTIONS, startValue } from "./dynamic-options.ts";
 import type { KafkaType } from "./kafka-option.ts";
 import { formatHostPort, type HostPort } from "./option-types.ts";
-import type { StartConfig } from "./server-config.ts";
+import type { ServingConfig } from "./server-config.ts";
 
 /** One line of DescribeConfigs for a broker, as it was started. */
 export type BrokerConfigEntry = Readonly<{
@@ -18,40 +18,58 @@ export type BrokerConfigEntry = Readonly<{
 /** What only the running process knows. */
 export type BrokerFacts = Readonly<{
   nodeId: number;
-  /** Where it really listens. */
-  listeners: readonly HostPort[];
+  /** Where it really listens, by the name of the listener; without one it is the first listener's. */
+  listeners: readonly (HostPort & Readonly<{ name?: string }>)[];
   /** The largest request; a limit of the listener. */
   frameBytesMax: number;
 }>;
 
 /** Sorted by name. Only options whose value is true here; Kafka's many others have no counterpart. */
-export function brokerConfigEntries(config: StartConfig, facts: BrokerFacts): readonly BrokerConfigEntry[] {
-  const listeners = facts.listeners.map((listener) => `PLAINTEXT://${formatHostPort(listener)}`).join(",");
-  const advertise = config.listeners[0]?.advertise;
-  const advertised = advertise === undefined ? listeners : `PLAINTEXT://${formatHostPort(advertise)}`;
+export function brokerConfigEntries(config: ServingConfig, facts: BrokerFacts): readonly BrokerConfigEntry[] {
+  const { listeners, advertised } = listenerTexts(config, facts);
   const own: readonly BrokerConfigEntry[] = [
     set(
       "advertised.listeners",
       "list",
       advertised,
-      "Addresses that clients are told. Without `advertise`, each client is told the one it reached.",
+      "Addresses that clients are told. Without `advertise`, the one node tells each client the address that it reached.",
     ),
     set("auto.create.topics.enable", "boolean", String(config.autoCreateTopics), "`auto-create-topics`"),
     set("broker.id", "int", String(facts.nodeId), "The same as `node.id`."),
     fixed("default.replication.factor", "int", "1", "One node."),
     fixed("delete.topic.enable", "boolean", "true", "Topics can be deleted."),
-    set("listeners", "list", listeners, "Where it listens: `listen`."),
+    fixed("listener.security.protocol.map", "list", protocols(config), "All of them without encryption."),
+    set("listeners", "list", listeners, "Where it listens: `listen` or `listeners`."),
     set("log.dir", "string", config.data, "`data`"),
     set("log.dirs", "list", config.data, "`data`"),
     set("node.id", "int", String(facts.nodeId), "The number of this node."),
     set("num.partitions", "int", String(config.defaultPartitions), "`default-partitions`"),
-    fixed("process.roles", "list", "broker,controller", "Both in one process."),
+    fixed("process.roles", "list", config.roles.join(","), "`roles`"),
     fixed("socket.request.max.bytes", "int", String(facts.frameBytesMax), "The largest request."),
   ];
-  return [...own, ...dynamicOptions(config)].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const rack = config.rack === "" ? [] : [set("broker.rack", "string", config.rack, "`rack`")];
+  return [...own, ...rack, ...dynamicOptions(config)].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function dynamicOptions(config: StartConfig): BrokerConfigEntry[] {
+/** As Kafka writes them: `NAME://HOST:PORT`, joined by commas. */
+function listenerTexts(config: ServingConfig, facts: BrokerFacts): Readonly<{ listeners: string; advertised: string }> {
+  const [first] = config.listeners;
+  const text = (name: string, address: HostPort): string => `${name}://${formatHostPort(address)}`;
+  const bound = (name: string): readonly string[] =>
+    facts.listeners.filter((one) => (one.name ?? first?.name) === name).map((one) => text(name, one));
+  return {
+    listeners: config.listeners.flatMap(({ name }) => bound(name)).join(","),
+    advertised: config.listeners
+      .flatMap(({ name, advertise }) => (advertise === undefined ? bound(name) : [text(name, advertise)]))
+      .join(","),
+  };
+}
+
+function protocols({ listeners }: ServingConfig): string {
+  return listeners.map(({ name }) => `${name}:PLAINTEXT`).join(",");
+}
+
+function dynamicOptions(config: ServingConfig): BrokerConfigEntry[] {
   return DYNAMIC_OPTIONS.map(({ name, type, doc, default: byDefault }) => {
     const value = startValue(config, name);
     return { name, type, value, isDefault: value === byDefault, isDynamic: true, doc };

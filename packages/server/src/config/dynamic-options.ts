@@ -1,7 +1,7 @@
 import { GiB, KiB, MiB } from "../base/units.ts";
 import { type Judged, judgeValue, type KafkaOption } from "./kafka-option.ts";
 import { UPLOAD_WAL_USED_PERCENT, UPLOAD_WAL_USED_RATIO } from "./limits.ts";
-import type { StartConfig } from "./server-config.ts";
+import type { ServingConfig } from "./server-config.ts";
 import { TOPIC_OPTIONS, type TopicDefaults, type TopicOption } from "./topic-options.ts";
 
 /** Of a byte rate: no limit. */
@@ -105,7 +105,7 @@ export type DynamicConfig = Readonly<{
 }>;
 
 /** @param layers Options that were set, the ones that count first in front. */
-export function dynamicConfig(start: StartConfig, layers: readonly ReadonlyMap<string, string>[]): DynamicConfig {
+export function dynamicConfig(start: ServingConfig, layers: readonly ReadonlyMap<string, string>[]): DynamicConfig {
   const value = (name: string): number => Number(dynamicValue(start, layers, name));
   const rate = (name: string): number | undefined => (value(name) === NO_RATE ? undefined : value(name));
   return {
@@ -129,7 +129,7 @@ export function topicDefaults(layers: readonly ReadonlyMap<string, string>[]): T
 }
 
 /** Where `name` is set in none of the layers, what the start said. */
-export function dynamicValue(start: StartConfig, layers: readonly ReadonlyMap<string, string>[], name: string): string {
+export function dynamicValue(start: ServingConfig, layers: readonly ReadonlyMap<string, string>[], name: string): string {
   for (const layer of layers) {
     const value = layer.get(name);
     if (value !== undefined) return value;
@@ -138,7 +138,7 @@ export function dynamicValue(start: StartConfig, layers: readonly ReadonlyMap<st
 }
 
 /** What counts when nothing was set since the start. */
-export function startValue(start: StartConfig, name: string): string {
+export function startValue(start: ServingConfig, name: string): string {
   switch (name) {
     case "tidemq.upload.bytes":
       return String(start.uploadBytes);
@@ -156,7 +156,7 @@ export function startValue(start: StartConfig, name: string): string {
 }
 
 /** Why a broker that was started like this cannot run with these options. */
-export function dynamicProblem(start: StartConfig, configs: ReadonlyMap<string, string>): string | undefined {
+export function dynamicProblem(start: ServingConfig, configs: ReadonlyMap<string, string>): string | undefined {
   const bytes = Number(dynamicValue(start, [configs], "tidemq.upload.bytes"));
   const bytesMax = Math.floor(start.walCapacityBytes * UPLOAD_WAL_USED_RATIO);
   if (bytes <= bytesMax) return undefined;
