@@ -5,13 +5,14 @@ import type { Effect } from "../cluster/effects.ts";
 import { topicDefaults } from "../config/dynamic-options.ts";
 import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
 import { nextTurn } from "../io/clock.ts";
+import { type Steps, TurnShare } from "../quota/turn-share.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
 import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { LateOpenings } from "./late-openings.ts";
-import { OPENING_WAIT_MS } from "./limits.ts";
+import { OPENING_WAIT_MS, OPENINGS_TURN_MS } from "./limits.ts";
 import { Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
 import type { RecordFolds } from "./record-fold.ts";
@@ -44,6 +45,7 @@ export interface InternalPartitions {
 export class Hosting {
   readonly #parts: HostingParts;
   readonly #late: LateOpenings;
+  readonly #openings: TurnShare;
   /** Whose log is here, but which this broker does not lead at the moment: it was fenced. */
   readonly #resting = new Map<number, Partition>();
 
@@ -56,6 +58,7 @@ export class Hosting {
     this.#parts = parts;
     this.#defaults = this.#defaultsOfNow();
     this.#defaultSettings = topicSettings(new Map(), this.#defaults);
+    this.#openings = new TurnShare(parts.clock, OPENINGS_TURN_MS);
     this.#late = new LateOpenings((id) => this.#openLate(id), parts);
   }
 
@@ -94,12 +97,27 @@ export class Hosting {
 
   /** In the turn in which the metadata changed. */
   applied(effects: readonly Effect[]): void {
-    for (const effect of effects) this.#apply(effect);
+    const created: number[] = [];
+    for (const effect of effects) {
+      if (effect.kind === "partition-created") created.push(effect.partitionId);
+      this.#apply(effect);
+    }
+    if (created.length > 0) this.#openings.take(this.#openInSteps(created));
+  }
+
+  /** Opens those that nobody has asked for yet. */
+  *#openInSteps(partitionIds: readonly number[]): Steps {
+    for (const id of partitionIds) {
+      if (this.#late.isStopped) return;
+      this.#parts.partitions.byId(id);
+      yield "more";
+    }
   }
 
   #apply(effect: Effect): void {
     switch (effect.kind) {
       case "partition-created":
+        return this.#created(effect.partitionId);
       case "leader-changed":
         return this.#leaderChanged(effect.partitionId);
       case "topic-deleted":
@@ -125,6 +143,14 @@ export class Hosting {
     if (partition === undefined) return;
     partition.lossAccepted(from, to);
     if (isWithoutRecords(partition)) this.#late.add(partitionId);
+  }
+
+  /** A topic may have thousands: those of clients are opened one by one. */
+  #created(partitionId: number): void {
+    const state = this.#led(partitionId);
+    if (state === undefined || this.#parts.recordFolds.has(state.topic)) return this.#leaderChanged(partitionId);
+    const { id, topic, topicId, index } = state;
+    this.#parts.partitions.expect({ id, topic, topicId, index }, this.#openFirst);
   }
 
   #leaderChanged(partitionId: number): void {
@@ -165,6 +191,8 @@ export class Hosting {
     this.#parts.uploader.add(new PartitionUploadSource(partition, oldestPendingMs));
     if (partition.recordFolds !== undefined) this.#parts.internal.opened(partition);
   }
+
+  readonly #openFirst = (partitionId: number): void => this.#openNew(partitionId);
 
   #openNew(partitionId: number): void {
     const state = this.#led(partitionId);
@@ -293,15 +321,15 @@ export class Hosting {
   #configsChanged(topicId: string): void {
     const settings = this.#settings(topicId);
     for (const id of must(this.#parts.state.topicsById.get(topicId), "a topic whose options changed").partitions) {
-      const partition = this.#here(id);
+      // What is not open yet begins with what there is then.
+      const partition = this.#parts.partitions.isExpected(id) ? undefined : this.#here(id);
       if (partition !== undefined) partition.settings = settings;
     }
   }
 
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
-    const isHere = this.#here(partitionId) !== undefined;
     const partition = this.#parts.partitions.remove(partitionId);
-    this.#resting.delete(partitionId);
+    const isHere = this.#resting.delete(partitionId) || partition !== undefined;
     if (partition !== undefined) {
       this.#parts.uploader.remove(partitionId);
       if (isOpenInternal(partition)) this.#parts.internal.closed(partition);

@@ -31,6 +31,9 @@ export const FOLDED_BATCHES_PER_TURN = 500;
 /** Folds of one partition that wait for their commit: of the upload under way, one that was refused, and a raised log start. */
 export const BASES_AHEAD_MAX = 4;
 
+/** Of a turn of the loop, to open new partitions. */
+export const OPENINGS_TURN_MS = 2;
+
 /** Partitions at a time whose fold is read from object storage so that they can be opened. */
 export const OPENINGS_MAX = 8;
 

@@ -58,6 +58,7 @@ export class KafkaFixture {
   readonly counters = new RequestCounters();
   readonly controller: Controller;
   readonly groups: GroupCoordinator;
+  readonly hosting: Hosting;
   readonly telemetry: ClientTelemetry;
   readonly listener: ClientListener;
   readonly fatal: Error[] = [];
@@ -119,6 +120,7 @@ export class KafkaFixture {
       internal: groups,
       fatal: (error) => this.fatal.push(error),
     });
+    this.hosting = hosting;
     controller.onApplied((effects) => {
       hosting.applied(effects);
       groups.applied(effects);
