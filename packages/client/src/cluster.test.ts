@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
+import type { Message, MessageInput } from "@tidemq/protocol/schema.ts";
 import { API } from "./apis.ts";
 import { Client } from "./client.ts";
 import type { ClientError } from "./errors.ts";
@@ -186,6 +187,33 @@ test("a topic that was created is waited for, though nobody knows it yet", async
   };
   equal((await world.run(client.admin.createTopic({ name: "new" }))).partitions, 1);
   equal(client.cluster.ledNow("new", 0)?.nodeId, 1);
+});
+
+test("a broker that is cut off from the others and knows nothing new does not keep a client from the new leader", async () => {
+  const { world, client, cluster } = scene(QUICK, [1, 2, 3]);
+  const [log] = cluster.createTopic("t", 1) as [ScriptedLog];
+  const producer = client.producer({ lingerMs: 0 });
+  await world.run(producer.send({ topic: "t", value: "a" }));
+  const asked = cluster.requests.find(({ api }) => api.key === API.metadata.key)?.nodeId ?? 0;
+  const old = (await world.run(client.admin.request(API.metadata, 12, { topics: [{ name: "t" }] }))) as MessageInput<Message>;
+  log.leader = asked === 3 ? 1 : 3;
+  log.leaderEpoch = 1;
+  cluster.script = ({ api, nodeId }) => (api.key === API.metadata.key && nodeId === asked ? { answer: old } : "answer");
+  equal((await world.run(producer.send({ topic: "t", value: "b" }))).offset, 1);
+  ok(world.monotonicMs() < 5_000, `${world.monotonicMs()} ms`);
+});
+
+test("a broker that does not answer while it is asked in doubt holds up nobody", async () => {
+  const { world, client, cluster } = scene({ ...QUICK, requestTimeoutMs: 60_000, connectTimeoutMs: 60_000 }, [1, 2, 3]);
+  const [log] = cluster.createTopic("t", 1) as [ScriptedLog];
+  await world.run(client.cluster.topics(["t"]));
+  const asked = cluster.requests.find(({ api }) => api.key === API.metadata.key)?.nodeId ?? 0;
+  cluster.script = ({ nodeId }) => (nodeId === asked ? "answer" : "ignore");
+  log.leader = asked;
+  log.leaderEpoch = 1;
+  for (let i = 0; i < 5; i += 1) await world.run(client.cluster.refresh());
+  ok(world.monotonicMs() < 1_000, `${world.monotonicMs()} ms`);
+  equal(client.cluster.ledNow("t", 0)?.nodeId, asked);
 });
 
 test("changes go to the new controller when the one that is known does not answer any more", async () => {

@@ -5,7 +5,7 @@ import type { Clock } from "./clock.ts";
 import { Connection, type RequestOptions } from "./connection.ts";
 import { brokerError, ClientError } from "./errors.ts";
 import { TOPICS_MAX } from "./limits.ts";
-import { Metadata, type PartitionMetadata, type TopicMetadata } from "./metadata.ts";
+import { type BrokerMetadata, Metadata, type PartitionMetadata, type TopicMetadata } from "./metadata.ts";
 import { below, type Random } from "./random.ts";
 import { type BackOff, type RetryParts, retrying } from "./retry.ts";
 import { type Address, addressText, type Transport } from "./transport.ts";
@@ -32,6 +32,9 @@ export type ClusterParts = Readonly<{ transport: Transport; clock: Clock; random
 /** A partition that has a leader. */
 export type Led = Readonly<{ topic: TopicMetadata; partition: PartitionMetadata; nodeId: number }>;
 
+/** The lane of whatever is answered at once. */
+const CONTROL = "control";
+
 /** In keys of connections: to an address whose broker is not known. */
 const BOOTSTRAP = "bootstrap";
 
@@ -53,6 +56,8 @@ export class Cluster {
   #refreshing: Promise<void> | undefined;
   #isRefreshSent = false;
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  /** The same, whether it was found wrong since or not. */
+  #answeredAtMs = Number.NEGATIVE_INFINITY;
   #bootstrapNext: number;
   #closed = false;
 
@@ -125,6 +130,7 @@ export class Cluster {
   refresh(): Promise<void> {
     if (this.#refreshing !== undefined) return this.#refreshing;
     this.#isRefreshSent = false;
+    if (this.parts.clock.monotonicMs() - this.#answeredAtMs < this.options.metadataAgeMsMax) this.#openAnother();
     const own = this.#refresh().finally(() => {
       if (this.#refreshing === own) this.#refreshing = undefined;
     });
@@ -179,12 +185,13 @@ export class Cluster {
     }
   }
 
-  /** A connection to any broker: one that is open, else to a known one, else to a bootstrap address. */
-  async anyConnection(lane = "control"): Promise<Connection> {
-    for (const nodeId of this.metadata.brokers.keys()) {
-      const open = this.openConnection(nodeId, lane);
-      if (open !== undefined) return open;
-    }
+  /**
+   * A connection to any broker: one that is open, by chance, since one broker may know less than the others; else to a known one, else
+   * to a bootstrap address.
+   */
+  async anyConnection(lane = CONTROL): Promise<Connection> {
+    const open = [...this.metadata.brokers.keys()].flatMap((nodeId) => this.openConnection(nodeId, lane) ?? []);
+    if (open.length > 0) return open[open.length === 1 ? 0 : below(this.parts.random, open.length)] as Connection;
     for (const nodeId of this.#shuffledBrokers()) {
       try {
         return await this.connection(nodeId, lane);
@@ -204,7 +211,7 @@ export class Cluster {
   async requestController<A extends Api>(api: A, body: BodyFor<A>, options?: RequestOptions): Promise<ResponseBody<A>> {
     if (!this.#isFresh()) await retrying(this.retryParts, this.retryMs, () => this.refresh());
     const { controllerId, brokers } = this.metadata;
-    const connection = brokers.has(controllerId) ? await this.connection(controllerId, "control") : await this.anyConnection();
+    const connection = brokers.has(controllerId) ? await this.connection(controllerId, CONTROL) : await this.anyConnection();
     return connection.request(api, body, options);
   }
 
@@ -228,6 +235,19 @@ export class Cluster {
     this.metadata.update(answer);
     this.#adoptBootstrap();
     this.#refreshedAtMs = this.parts.clock.monotonicMs();
+    this.#answeredAtMs = this.#refreshedAtMs;
+  }
+
+  /**
+   * The newest answer is doubted. It may have come from a broker that is cut off from the others: one more can be asked as soon as it is
+   * connected, and nobody waits for that.
+   */
+  #openAnother(): void {
+    const { brokers } = this.metadata;
+    const strangers = [...brokers.keys()].filter((nodeId) => this.openConnection(nodeId, CONTROL) === undefined);
+    if (strangers.length === 0 || strangers.length === brokers.size) return;
+    const broker = brokers.get(strangers[below(this.parts.random, strangers.length)] as number) as BrokerMetadata;
+    this.#open(`${broker.nodeId}/${CONTROL}`, broker.address).catch(() => undefined);
   }
 
   /** A connection to a bootstrap address that turned out to be a broker's own is that broker's from now on. */

@@ -66,6 +66,28 @@ test("groups of all brokers, by name, of some states", async () => {
   );
 });
 
+test("a broker that ends while groups are listed is not waited for: its groups are with the others", async () => {
+  const { world, client, cluster } = scene(QUICK, [1, 2, 3]);
+  const group = (groupId: string) => ({ groupId, protocolType: "consumer", groupState: "Stable", groupType: "consumer" });
+  const here = new Map([
+    [1, ["a"]],
+    [2, ["b"]],
+    [3, ["c"]],
+  ]);
+  cluster.script = ({ api, nodeId }) => {
+    if (api.key !== API.listGroups.key) return "answer";
+    if (nodeId !== 2) return { answer: { groups: (here.get(nodeId) ?? []).map(group) } };
+    here.set(3, ["c", "b"]);
+    cluster.stop(2);
+    return "close";
+  };
+  const listed = await world.run(client.groups.list());
+  deepEqual(
+    listed.map(({ groupId }) => groupId),
+    ["a", "b", "c"],
+  );
+});
+
 test("members of a classic group: what can be read of them, and what cannot", async () => {
   const members = [
     {

@@ -36,13 +36,8 @@ export class GroupAdmin {
 
   /** Groups of all brokers, by name. */
   async list(filter: GroupFilter = {}): Promise<ListedGroup[]> {
-    await retrying(this.#cluster.retryParts, this.#cluster.retryMs, () => this.#cluster.refresh());
-    const groups = new Map<string, ListedGroup>();
-    const ask = async (nodeId: number): Promise<void> => {
-      for (const group of await this.#listOf(nodeId, filter)) groups.set(group.groupId, group);
-    };
     const { retryParts, retryMs } = this.#cluster;
-    await Promise.all([...this.#cluster.metadata.brokers.keys()].map((nodeId) => retrying(retryParts, retryMs, () => ask(nodeId))));
+    const groups = await retrying(retryParts, retryMs, () => this.#listOfAll(filter));
     return [...groups.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
   }
 
@@ -121,6 +116,13 @@ export class GroupAdmin {
     const isRetriable = (error: ClientError): boolean =>
       error.retriable && error.code !== "CONNECTION_CLOSED" && error.code !== "REQUEST_TIMED_OUT";
     await this.#coordinators.request(groupId, API.deleteGroups, { groupsNames: [groupId] }, read, { isRetriable });
+  }
+
+  /** All brokers again when one fails: if that is gone, its groups are with others by now. */
+  async #listOfAll(filter: GroupFilter): Promise<Map<string, ListedGroup>> {
+    await this.#cluster.refresh();
+    const lists = await Promise.all([...this.#cluster.metadata.brokers.keys()].map((nodeId) => this.#listOf(nodeId, filter)));
+    return new Map(lists.flat().map((group) => [group.groupId, group]));
   }
 
   async #listOf(nodeId: number, { states = [], types = [] }: GroupFilter): Promise<ListedGroup[]> {
