@@ -14,28 +14,44 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "ObjectStoreError",
 ]);
 
-/** `tidemq start`. @param args What stands behind `start`. @returns The exit code. */
-export async function runStart(args: readonly string[]): Promise<number> {
+/** The commands that run a server. */
+export type ServerCommand = "start" | "broker" | "controller";
+
+/** @param args What stands behind the command. @returns The exit code. */
+export async function runServer(command: ServerCommand, args: readonly string[]): Promise<number> {
   if (args.includes("--help") || args.includes("-h")) {
-    process.stdout.write(await helpText());
+    process.stdout.write(await helpText(command));
     return ExitCode.OK;
   }
   try {
-    const { loadStartConfig } = await import("@tidemq/server/config/load-config.ts");
-    let config: ReturnType<typeof loadStartConfig>;
-    try {
-      config = loadStartConfig({ args, environment: process.env, readText: (path) => readFileSync(path, "utf8") });
-    } catch (error) {
-      if (error instanceof Error && error.name === "ConfigError")
-        throw new UsageError(`${error.message}\n(tidemq start --help explains the options)`);
-      throw error;
-    }
-    const { start } = await import("@tidemq/server/process/start.ts");
-    return await serve(await start(config, { say: (line) => void process.stderr.write(`${line}\n`) }));
+    return await serve(await startServer(command, args));
   } catch (error) {
     const { text, exitCode } = describeFailure(asRefusal(error), undefined);
     process.stderr.write(text);
     return exitCode;
+  }
+}
+
+async function startServer(command: ServerCommand, args: readonly string[]): Promise<RunningServer> {
+  const { loadStartConfig, loadClusterConfig } = await import("@tidemq/server/config/load-config.ts");
+  const inputs = { args, environment: process.env, readText: (path: string) => readFileSync(path, "utf8") };
+  const ui = { say: (line: string) => void process.stderr.write(`${line}\n`) };
+  if (command === "start") {
+    const config = judged(command, () => loadStartConfig(inputs));
+    const { start } = await import("@tidemq/server/process/start.ts");
+    return start(config, ui);
+  }
+  const config = judged(command, () => loadClusterConfig(command, inputs));
+  const { startCluster } = await import("@tidemq/server/process/start-cluster.ts");
+  return startCluster(config, ui);
+}
+
+function judged<T>(command: ServerCommand, load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof Error && error.name === "ConfigError")) throw error;
+    throw new UsageError(`${error.message}\n(tidemq ${command} --help explains the options)`);
   }
 }
 
@@ -59,34 +75,70 @@ async function serve(server: RunningServer): Promise<number> {
 }
 
 function bannerText(server: RunningServer): string {
-  const bootstrap = server.kafka[0] === undefined ? "" : addressText(server.kafka[0]);
-  const flag = bootstrap === "127.0.0.1:9092" ? "" : ` --bootstrap ${bootstrap}`;
   const http = server.http.map((address) => `http://${addressText(address)}`).join(", ");
-  return `TideMQ ${VERSION}, node ${server.nodeId}
-  Kafka clients   ${server.kafka.map(addressText).join(", ")}
-  HTTP            ${http} (/health /ready /metrics)
-  data            ${server.dataFolder}
-  object storage  ${server.objectStorage}
-  sync            ${server.sync ? "on: what is acknowledged is on the disk" : "off: a power failure loses the last second"}
+  const paths = server.peers.length > 0 || server.roles.length === 1 ? "/health /ready /metrics /cluster" : "/health /ready /metrics";
+  const rows = [
+    ["Kafka clients", server.kafka.map(addressText).join(", ")],
+    ["cluster", server.peers.map(addressText).join(", ")],
+    ["HTTP", `${http} (${paths})`],
+    ["data", server.dataFolder ?? ""],
+    ["object storage", server.objectStorage],
+    ["sync", server.kafka.length === 0 ? "" : syncText(server.sync)],
+  ] as const;
+  const shown = rows.filter(([, value]) => value !== "").map(([name, value]) => `  ${name.padEnd(15)} ${value}`);
+  const role = server.roles.length === 1 ? `, ${server.roles[0]}` : "";
+  return `TideMQ ${VERSION}, node ${server.nodeId}${role}\n${shown.join("\n")}\n\n${tryText(server)}Ctrl-C stops the server.\n`;
+}
 
-Try:
+function syncText(sync: boolean): string {
+  return sync ? "on: what is acknowledged is on the disk" : "off: a power failure loses the last second";
+}
+
+function tryText({ kafka: [first] }: RunningServer): string {
+  if (first === undefined) return "";
+  const bootstrap = addressText(first);
+  const flag = bootstrap === "127.0.0.1:9092" ? "" : ` --bootstrap ${bootstrap}`;
+  return `Try:
   ./tidemq topic create orders --partitions 3${flag}
   echo hello | ./tidemq topic produce orders${flag}
   ./tidemq topic consume orders --from-beginning${flag}
 
-Ctrl-C stops the server.
 `;
 }
 
-async function helpText(): Promise<string> {
+const SUMMARIES: Readonly<Record<ServerCommand, string>> = {
+  start: "run a server until Ctrl-C",
+  broker: "run a broker of a cluster until Ctrl-C",
+  controller: "run a controller of a cluster until Ctrl-C",
+};
+
+const EXAMPLES: Readonly<Record<ServerCommand, readonly string[]>> = {
+  start: [
+    "tidemq start",
+    "tidemq start --data /var/lib/tidemq --listen 127.0.0.1:19092 --http 127.0.0.1:19643",
+    "tidemq start --object-storage dir:/mnt/bucket --sync off",
+    "tidemq start --config tidemq.toml",
+  ],
+  broker: [
+    "tidemq broker --config config/broker.toml",
+    "tidemq broker --node-id 1 --controllers localhost:9094 --object-storage dir:/mnt/bucket --data /var/lib/tidemq",
+  ],
+  controller: [
+    "tidemq controller --config config/controller.toml",
+    "tidemq controller --node-id 101 --object-storage s3://bucket --peer-listen localhost:9094",
+    "tidemq controller --node-id 1 --roles broker,controller --object-storage dir:/mnt/bucket",
+  ],
+};
+
+async function helpText(command: ServerCommand): Promise<string> {
   const { flagsFor } = await import("@tidemq/server/config/load-config.ts");
-  const rows = flagsFor(["start"]).map((flag) => {
+  const rows = flagsFor(command === "start" ? ["start"] : ["broker", "controller"]).map((flag) => {
     const name = `--${flag.name}${flag.placeholder === "" ? "" : ` ${flag.placeholder}`}`;
     return `  ${name.padEnd(30)} ${flag.doc} (default: ${flag.defaultText})`;
   });
-  return `Usage: tidemq start [options]
+  return `Usage: tidemq ${command} [options]
 
-run a server until Ctrl-C
+${SUMMARIES[command]}
 
 Options:
 ${rows.join("\n")}
@@ -94,9 +146,6 @@ ${rows.join("\n")}
   ${"-h, --help".padEnd(30)} this text
 
 Examples:
-  tidemq start
-  tidemq start --data /var/lib/tidemq --listen 127.0.0.1:19092 --http 127.0.0.1:19643
-  tidemq start --object-storage dir:/mnt/bucket --sync off
-  tidemq start --config tidemq.toml
+${EXAMPLES[command].map((line) => `  ${line}`).join("\n")}
 `;
 }

@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
-import { ControllerCluster, type ControllerNode } from "../testing/controller-cluster.ts";
+import { ControllerCluster, type SimController } from "../testing/controller-cluster.ts";
 import type { Controller } from "./controller.ts";
 import { SESSION_MS } from "./limits.ts";
 
@@ -25,12 +25,12 @@ async function register(all: ControllerCluster, id: number): Promise<number> {
   return brokerEpoch;
 }
 
-function leader(all: ControllerCluster): ControllerNode {
+function leader(all: ControllerCluster): SimController {
   return must(all.leaders[0], "controller");
 }
 
-function parts(node: ControllerNode) {
-  return { controller: must(node.controller, "controller"), fencing: must(node.fencing, "fencing") };
+function parts(node: SimController) {
+  return { controller: must(node.controller, "controller"), fencing: must(node.node?.fencing, "fencing") };
 }
 
 function fenced({ state }: Controller): number[] {

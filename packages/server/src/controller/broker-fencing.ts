@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Log } from "../telemetry/log.ts";
-import { type BrokerLoad, BrokerSessions } from "./broker-sessions.ts";
+import { type BrokerLoad, type BrokerSession, BrokerSessions } from "./broker-sessions.ts";
 import type { Controller } from "./controller.ts";
 import type { Leadership } from "./leadership.ts";
 import { FENCE_RETRY_MS, SESSION_MS } from "./limits.ts";
@@ -36,6 +36,11 @@ export class BrokerFencing {
   died(broker: number, brokerEpoch: number): void {
     this.#sessions.died(broker, brokerEpoch);
     this.#look();
+  }
+
+  /** The newest sign of life, while this process is the controller. */
+  session(broker: number): BrokerSession | undefined {
+    return this.#sessions.session(broker);
   }
 
   stop(): void {

@@ -102,6 +102,13 @@ export class CommandLog implements Commands {
     return this.#append(command, this.#epoch);
   }
 
+  /** Refuses what comes from now on. The log may be closed, which ends what is under way: then `close` resolves, though the log does not answer. */
+  stop(): void {
+    this.#closed = true;
+    this.#writer.stop();
+    this.#snapshotter.stop();
+  }
+
   /** The log stays open. */
   async close(): Promise<void> {
     this.#closed = true;

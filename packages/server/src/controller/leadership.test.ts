@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
-import { CLUSTER_ID, ControllerCluster, type ControllerNode } from "../testing/controller-cluster.ts";
+import { CLUSTER_ID, ControllerCluster, type SimController } from "../testing/controller-cluster.ts";
 import { HEALTHY_OBJECT_STORE } from "../testing/sim-io/object-store.ts";
 
 // Goal: of several controllers over one log in a bucket one decides, another goes on when it is gone, and what any of them
@@ -20,7 +20,7 @@ async function settled(cluster: ControllerCluster): Promise<void> {
   deepEqual(cluster.fatals, []);
 }
 
-function theLeader(cluster: ControllerCluster): ControllerNode {
+function theLeader(cluster: ControllerCluster): SimController {
   equal(cluster.leaders.length, 1);
   return must(cluster.leaders[0], "controller");
 }
@@ -160,13 +160,13 @@ for (const during of ["follow", "claimNext"] as const)
     cluster.stopSubmitting();
     const [node] = cluster.nodes;
     ok(await cluster.until(1_000, () => node?.commands !== undefined));
-    const { commands, leadership } = must(node, "controller");
+    const { commands, leadership } = must(must(node, "controller").node, "its process");
     const heard: boolean[] = [];
-    leadership?.onChange((leads) => heard.push(leads));
+    leadership.onChange((leads) => heard.push(leads));
     const original = must(commands, "commands")[during].bind(commands);
     const stopping = async () => {
       const result = original();
-      leadership?.stop();
+      leadership.stop();
       return result;
     };
     Object.assign(must(commands, "commands"), { [during]: stopping });

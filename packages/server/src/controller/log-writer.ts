@@ -48,6 +48,7 @@ export class LogWriter {
   #followers: Readonly<{ resolve: () => void; reject: (error: Error) => void }>[] = [];
   #running: Promise<void> | undefined;
   #failure: Error | undefined;
+  #isStopped = false;
 
   constructor(parts: LogWriterParts) {
     this.#parts = parts;
@@ -81,6 +82,11 @@ export class LogWriter {
       this.#followers.push({ resolve, reject });
       this.#running ??= this.#run();
     });
+  }
+
+  /** What the log answers from now on, or does not, is no failure any more: an append whose outcome is unknown is given up, and so are all that wait. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   /** Resolves when nothing is waiting. */
@@ -178,6 +184,7 @@ export class LogWriter {
         return outcomes === undefined ? undefined : { index, outcomes };
       }
       if (result.kind === "full" && !mayBeThere) throw diskFull(result.reason);
+      if (this.#isStopped) throw new QueueError("REQUEST_TIMED_OUT", "the controller stops; whether it was done is not known");
       await sleep(clock, UNKNOWN_RETRY_MS);
     }
   }
@@ -209,7 +216,7 @@ export class LogWriter {
     this.#tries = [];
     this.#followers = [];
     this.#pendingBytes = 0;
-    this.#parts.fatal(error);
+    if (!this.#isStopped) this.#parts.fatal(error);
   }
 }
 

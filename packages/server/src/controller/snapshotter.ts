@@ -16,6 +16,7 @@ export class Snapshotter {
   #snapshotBytes: number;
   #logBytes = 0;
   #running: Promise<void> | undefined;
+  #isStopped = false;
 
   /** @param snapshotBytes Of the snapshot that the state was loaded from. */
   constructor(state: ClusterState, snapshotBytes: number, parts: SnapshotterParts, logBytesMin = SNAPSHOT_LOG_BYTES_MIN) {
@@ -32,15 +33,20 @@ export class Snapshotter {
 
   /** Begins one if it is due. */
   consider(): void {
-    if (this.#running !== undefined || this.#logBytes <= Math.max(this.#logBytesMin, this.#snapshotBytes)) return;
+    if (this.#running !== undefined || this.#isStopped || this.#logBytes <= Math.max(this.#logBytesMin, this.#snapshotBytes)) return;
     this.#running = this.#write()
       .catch((error: unknown) => {
         // Tried again when the log has grown as much once more.
-        if (!(error instanceof QueueError && error.code === "DISK_FULL")) this.#parts.fatal(error as Error);
+        if (!(this.#isStopped || (error instanceof QueueError && error.code === "DISK_FULL"))) this.#parts.fatal(error as Error);
       })
       .finally(() => {
         this.#running = undefined;
       });
+  }
+
+  /** Begins none any more; one that is under way may end without effect. */
+  stop(): void {
+    this.#isStopped = true;
   }
 
   /** Resolves when none is being written. */

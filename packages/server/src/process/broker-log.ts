@@ -1,5 +1,5 @@
 import { must } from "../base/assert.ts";
-import type { StartConfig } from "../config/server-config.ts";
+import type { ServingConfig } from "../config/server-config.ts";
 import type { Controller } from "../controller/controller.ts";
 import { Partition } from "../partition/partition.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -56,7 +56,7 @@ export function tellRecovery(log: Log, report: RecoveryReport): void {
 /** The write-ahead log of this broker's partitions. @throws WalOpenError */
 export function openLog(
   nodeId: number,
-  config: StartConfig,
+  config: ServingConfig,
   sizes: BrokerSizes,
   world: World,
   controller: Controller,

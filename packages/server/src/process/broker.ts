@@ -9,7 +9,7 @@ import { brokerConfigEntries } from "../config/broker-options.ts";
 import { dynamicProblem } from "../config/dynamic-options.ts";
 import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
 import { formatObjectStorage, type HostPort } from "../config/option-types.ts";
-import type { StartConfig } from "../config/server-config.ts";
+import type { ServingConfig } from "../config/server-config.ts";
 import type { Controller } from "../controller/controller.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { RetentionDriver } from "../controller/retention-driver.ts";
@@ -82,7 +82,7 @@ export type AcceptedLoss =
  * Order of a stop: stop listening, answer what is under way → retention, collection, uploads → write-ahead log → metadata.
  */
 export class Broker {
-  readonly config: StartConfig;
+  readonly config: ServingConfig;
   readonly world: World;
   readonly clusterId: string;
   readonly control: ControlPlane;
@@ -110,7 +110,7 @@ export class Broker {
   readonly #openedMs: number;
 
   /** @throws {QueueError} and others: the start is refused; the control plane stays open. */
-  static async open(config: StartConfig, world: World, control: ControlPlane, sizes: BrokerSizes = BROKER_SIZES): Promise<Broker> {
+  static async open(config: ServingConfig, world: World, control: ControlPlane, sizes: BrokerSizes = BROKER_SIZES): Promise<Broker> {
     const { disk, clock, log: logger } = world;
     const { brokerId, controller } = control;
     const { state } = controller;
@@ -133,7 +133,7 @@ export class Broker {
   }
 
   private constructor(
-    config: StartConfig,
+    config: ServingConfig,
     world: World,
     parts: Readonly<{
       control: ControlPlane;
@@ -351,7 +351,7 @@ function lostHere(state: ClusterState, broker: number): number {
  * A bucket with objects of another cluster is the wrong one, or the data folder is. One that does not answer is no reason
  * not to start.
  */
-async function refuseForeignBucket(config: StartConfig, bucket: BucketWatch, clusterId: string): Promise<void> {
+async function refuseForeignBucket(config: ServingConfig, bucket: BucketWatch, clusterId: string): Promise<void> {
   const foreign = await bucket.begin();
   if (foreign === undefined) return;
   bucket.stop();

@@ -2,7 +2,7 @@ import { ALL_BROKERS, type ClusterState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
 import { dynamicConfig } from "../config/dynamic-options.ts";
 import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
-import type { StartConfig } from "../config/server-config.ts";
+import type { ServingConfig } from "../config/server-config.ts";
 import type { ByteRates } from "../tier/byte-rate.ts";
 
 /** What runs with options that change, and is told at once. */
@@ -15,12 +15,12 @@ export type DynamicParts = Readonly<{
 
 /** Keeps a running broker at what was set on it, or on all brokers. */
 export class DynamicConfigs {
-  readonly #start: StartConfig;
+  readonly #start: ServingConfig;
   readonly #state: ClusterState;
   readonly #broker: number;
   readonly #parts: DynamicParts;
 
-  constructor(start: StartConfig, state: ClusterState, broker: number, parts: DynamicParts) {
+  constructor(start: ServingConfig, state: ClusterState, broker: number, parts: DynamicParts) {
     this.#start = start;
     this.#state = state;
     this.#broker = broker;

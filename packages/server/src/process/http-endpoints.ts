@@ -18,12 +18,12 @@ const RECOVER = /^\/partitions\/((?:@|%40)?[A-Za-z0-9._-]{1,249})\/(\d{1,9})\/re
 export class HttpEndpoints {
   readonly #broker: Broker;
   readonly #metrics: Metrics;
-  readonly #isReady: () => boolean;
+  /** Clients can connect. */
+  isReady = false;
 
-  constructor(broker: Broker, metrics: Metrics, isReady: () => boolean) {
+  constructor(broker: Broker, metrics: Metrics) {
     this.#broker = broker;
     this.#metrics = metrics;
-    this.#isReady = isReady;
   }
 
   async handle(request: HttpRequest): Promise<HttpReply> {
@@ -37,7 +37,7 @@ export class HttpEndpoints {
       case "/health":
         return json(200, healthOf(this.#broker));
       case "/ready":
-        return this.#isReady() ? text(200, "ready\n") : text(503, "not ready\n");
+        return this.isReady ? text(200, "ready\n") : text(503, "not ready\n");
       case "/storage/audit":
         return this.#audit();
       default:
@@ -79,11 +79,11 @@ function describe(accepted: AcceptedLoss, partition: string): string {
   return `gave up what the lost write-ahead log held of ${partition}; it goes on at offset ${accepted.from}${when}`;
 }
 
-function text(status: number, body: string): HttpReply {
+export function text(status: number, body: string): HttpReply {
   return { status, contentType: "text/plain; charset=utf-8", body };
 }
 
-function json(status: number, value: unknown): HttpReply {
+export function json(status: number, value: unknown): HttpReply {
   return { status, contentType: "application/json", body: `${JSON.stringify(value)}\n` };
 }
 

@@ -1,4 +1,4 @@
-import type { StartConfig } from "../config/server-config.ts";
+import type { ServingConfig } from "../config/server-config.ts";
 import { CommandLog } from "../controller/command-log.ts";
 import { Controller, type ControllerOptions } from "../controller/controller.ts";
 import { LocalMetadataLog } from "../metadata-log/local/local-log.ts";
@@ -13,7 +13,7 @@ export type LocalControlOptions = Readonly<{ controller: ControllerOptions; snap
 
 const REPLICATION_FACTOR = 1;
 
-export function localControlOptions(config: StartConfig, sizes: BrokerSizes): LocalControlOptions {
+export function localControlOptions(config: ServingConfig, sizes: BrokerSizes): LocalControlOptions {
   const { defaultPartitions } = config;
   return {
     controller: { defaultPartitions, defaultReplicationFactor: REPLICATION_FACTOR },

@@ -15,6 +15,13 @@ export function nodeMetrics(broker: Broker, stats: ProcessStats, version: string
   return metrics;
 }
 
+/** Of a process that is no broker. */
+export function processMetrics(stats: ProcessStats, version: string): Metrics {
+  const metrics = new Metrics();
+  readProcess(metrics, stats, version);
+  return metrics;
+}
+
 function readProcess(metrics: Metrics, stats: ProcessStats, version: string): void {
   let delay = stats.takeLoopDelay();
   metrics.read("tidemq_build_info", () => 1, [version]);

@@ -1,11 +1,9 @@
-import { BrokerFencing } from "../controller/broker-fencing.ts";
-import { CommandLog } from "../controller/command-log.ts";
-import { Controller } from "../controller/controller.ts";
-import { Leadership } from "../controller/leadership.ts";
-import { BrokerService } from "../controller/session/broker-service.ts";
+import type { CommandLog } from "../controller/command-log.ts";
+import type { Controller } from "../controller/controller.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
 import type { LogEntry } from "../metadata-log/metadata-log.ts";
 import { ObjectMetadataLog } from "../metadata-log/object/object-log.ts";
+import { ControllerNode } from "../process/controller-node.ts";
 import { CommandHistory } from "./checkers/command-history.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { SimObjectStore } from "./sim-io/object-store.ts";
@@ -16,31 +14,37 @@ import { SimWorld } from "./sim-io/sim-world.ts";
 
 export const CLUSTER_ID = "cluster-1";
 export const PEER_PORT = 9_093;
-const OPTIONS = { clusterId: CLUSTER_ID, snapshotLogBytesMin: 4_000 };
+const SNAPSHOT_LOG_BYTES_MIN = 4_000;
 const DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1 };
 
 /** One controller's process, started again and again: whatever it keeps, it keeps in the bucket. */
-export class ControllerNode {
+export class SimController {
+  readonly nodeId: number;
   readonly name: string;
   readonly #cluster: ControllerCluster;
-  #starts = 0;
   process: SimProcess | undefined;
-  controller: Controller | undefined;
-  commands: CommandLog | undefined;
-  leadership: Leadership | undefined;
-  fencing: BrokerFencing | undefined;
-  service: BrokerService | undefined;
+  /** Undefined while it reads the log. */
+  node: ControllerNode | undefined;
   /** Its calls to the bucket get no answer; some take effect. */
   isCut = false;
   cut: Readonly<{ ms: MsRange; doneRatio: number }> = { ms: [100, 5_000], doneRatio: 0.3 };
 
-  constructor(cluster: ControllerCluster, name: string) {
+  constructor(cluster: ControllerCluster, nodeId: number) {
     this.#cluster = cluster;
-    this.name = name;
+    this.nodeId = nodeId;
+    this.name = `controller-${nodeId}`;
   }
 
   get leads(): boolean {
-    return this.leadership?.leads === true;
+    return this.node?.leadership.leads === true;
+  }
+
+  get controller(): Controller | undefined {
+    return this.node?.controller;
+  }
+
+  get commands(): CommandLog | undefined {
+    return this.node?.commands;
   }
 
   start(): void {
@@ -57,33 +61,23 @@ export class ControllerNode {
       logger,
       clusterId: CLUSTER_ID,
     });
-    void CommandLog.open(OPTIONS, { log, clock, random, logger, fatal }).then((commands) => {
-      const controller = new Controller(DEFAULTS, { applied: commands.applied, commands, random });
-      this.controller = controller;
-      this.commands = commands;
-      this.#starts += 1;
-      const run = `${this.name}/${this.#starts}`;
-      history.applied(run, controller.state);
-      controller.onApplied(() => history.applied(run, controller.state));
-      this.leadership = new Leadership({ commands, log, clock, random, logger, fatal });
-      this.fencing = new BrokerFencing({ controller, leadership: this.leadership, clock, logger });
-      const { leadership, fencing } = this;
-      const parts = { commands, controller, leadership, fencing, log, clock };
-      this.service = new BrokerService(parts);
+    const options = { nodeId: this.nodeId, clusterId: CLUSTER_ID, controller: DEFAULTS, snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN };
+    void ControllerNode.open(options, { log, clock, random, logger, fatal }).then((node) => {
+      if (this.process !== process) return;
+      this.node = node;
+      const run = `${this.name}/${history.nextRun()}`;
+      history.applied(run, node.controller.state);
+      node.controller.onApplied(() => history.applied(run, node.controller.state));
       const transport = this.#cluster.peers.attach(process, { host: this.name });
-      void transport.listen(this.name, PEER_PORT, this.service.services);
-      leadership.start();
+      void transport.listen(this.name, PEER_PORT, node.services);
+      node.start();
     }, fatal);
   }
 
   kill(): void {
     this.process?.crash();
     this.process = undefined;
-    this.controller = undefined;
-    this.commands = undefined;
-    this.leadership = undefined;
-    this.fencing = undefined;
-    this.service = undefined;
+    this.node = undefined;
   }
 
   #store(store: ObjectStore, process: SimProcess): ObjectStore {
@@ -111,7 +105,7 @@ export class ControllerCluster {
   readonly random: SimRandom;
   readonly bucket: SimObjectStore;
   readonly peers: SimPeerNetwork;
-  readonly nodes: readonly ControllerNode[];
+  readonly nodes: readonly SimController[];
   readonly history = new CommandHistory();
   readonly fatals: string[] = [];
   #submitting = true;
@@ -122,10 +116,10 @@ export class ControllerCluster {
     this.random = this.world.random.fork("controllers");
     this.bucket = new SimObjectStore(this.world, "bucket");
     this.peers = new SimPeerNetwork(this.world);
-    this.nodes = Array.from({ length: controllers }, (_, n) => new ControllerNode(this, `controller-${n + 1}`));
+    this.nodes = Array.from({ length: controllers }, (_, n) => new SimController(this, n + 1));
   }
 
-  get leaders(): readonly ControllerNode[] {
+  get leaders(): readonly SimController[] {
     return this.nodes.filter((node) => node.leads);
   }
 

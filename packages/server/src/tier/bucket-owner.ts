@@ -4,6 +4,8 @@ import { CLUSTER_KEY, CLUSTER_KEY_BYTES, decodeClusterKey } from "../model/clust
 /** The character behind `/`: what sorts after every key of a cluster, and before those of the next. */
 const BEHIND_SLASH = "0";
 
+type Listing = Pick<ObjectStore, "list" | "read">;
+
 /** Bits may flip on the way. */
 const DAMAGED_READS_MAX = 5;
 
@@ -14,7 +16,7 @@ const DAMAGED_READS_MAX = 5;
  *
  * @throws ObjectStoreError when the store does not answer: then nothing is known.
  */
-export async function foreignKey(store: ObjectStore, clusterId: string): Promise<string | undefined> {
+export async function foreignKey(store: Listing, clusterId: string): Promise<string | undefined> {
   const before = await store.list("", "", 2);
   const behind = await store.list("", `${clusterId}${BEHIND_SLASH}`, 2);
   const isOther = (key: string): boolean => key !== CLUSTER_KEY && !key.startsWith(`${clusterId}/`);
@@ -25,7 +27,7 @@ export async function foreignKey(store: ObjectStore, clusterId: string): Promise
 }
 
 /** What newer software wrote there, or damage, is nobody's that is known here. */
-async function isOfCluster(store: ObjectStore, clusterId: string): Promise<boolean> {
+async function isOfCluster(store: Listing, clusterId: string): Promise<boolean> {
   for (let reads = 0; reads < DAMAGED_READS_MAX; reads += 1) {
     const key = await readKey(store);
     if (key === "missing") return true;
@@ -34,7 +36,7 @@ async function isOfCluster(store: ObjectStore, clusterId: string): Promise<boole
   return false;
 }
 
-async function readKey(store: ObjectStore): Promise<ReturnType<typeof decodeClusterKey> | "missing"> {
+async function readKey(store: Listing): Promise<ReturnType<typeof decodeClusterKey> | "missing"> {
   try {
     return decodeClusterKey(await store.read(CLUSTER_KEY, 0, CLUSTER_KEY_BYTES));
   } catch (error) {

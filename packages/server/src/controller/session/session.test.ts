@@ -41,10 +41,10 @@ class World {
     const calm = (): boolean => {
       const [leader, ...others] = this.controllers.leaders;
       const index = leader?.controller?.state.index;
-      return others.length === 0 && this.brokers.every((broker) => broker.isReady && broker.applied?.state.index === index);
+      return others.length === 0 && this.brokers.every((broker) => broker.isReady && broker.state?.index === index);
     };
     const isCalm = await this.controllers.until(SETTLES_WITHIN_MS, calm);
-    const seen = this.brokers.map(({ id, isReady, applied, endedBy }) => `${id} ${isReady} ${applied?.state.index} ${endedBy?.message}`);
+    const seen = this.brokers.map(({ id, isReady, state, endedBy }) => `${id} ${isReady} ${state?.index} ${endedBy?.message}`);
     ok(isCalm, `all ready: ${this.controllers.leaders.map(({ name }) => name).join()} ${seen.join(" · ")}`);
     deepEqual(this.controllers.fatals, []);
   }
@@ -91,7 +91,7 @@ test("brokers register, know the same as the controller, and have topics made", 
   );
   equal(again?.error?.code, "TOPIC_EXISTS");
   await world.settled();
-  const hashes = world.brokers.map(({ applied }) => stateHash(must(applied, "state").state));
+  const hashes = world.brokers.map(({ state }) => stateHash(must(state, "state")));
   deepEqual(new Set(hashes).size, 1);
   deepEqual(controller.state.brokers.get(2)?.listeners, [{ name: "PLAINTEXT", host: "broker-2", port: 9_092 }]);
 });
@@ -104,7 +104,7 @@ test("the controller dies: brokers go on with the next one, in the same epoch", 
   await world.pass(6_000);
   await world.settled();
   deepEqual(
-    world.brokers.map(({ applied, id }) => applied?.state.brokers.get(id)?.epoch),
+    world.brokers.map(({ state, id }) => state?.brokers.get(id)?.epoch),
     epochs,
   );
 });
@@ -119,7 +119,7 @@ test("a controller that is cut off from the log is left, though it still answers
     world.controllers.leaders.find((node) => node !== cut),
     "another controller",
   );
-  ok(world.brokers.every(({ isReady, applied }) => isReady && applied?.state.index === leader.controller?.state.index));
+  ok(world.brokers.every(({ isReady, state }) => isReady && state?.index === leader.controller?.state.index));
 });
 
 test("a controller that is behind does not end a broker that knows more", async () => {
@@ -148,10 +148,10 @@ test("a broker that stands still is fenced, and comes back ready when it goes on
   const { brokerEpoch } = sleeper;
   sleeper.process?.pause(10_000);
   await world.pass(SESSION_MS + 1_500);
-  equal(world.broker(2).applied?.state.brokers.get(1)?.fenced, true);
+  equal(world.broker(2).state?.brokers.get(1)?.fenced, true);
   await world.pass(8_000);
   await world.settled();
-  equal(sleeper.applied?.state.brokers.get(1)?.epoch, brokerEpoch, "the same process");
+  equal(sleeper.state?.brokers.get(1)?.epoch, brokerEpoch, "the same process");
 });
 
 test("a broker that is killed and started has a new epoch; nobody waits for the old session", async () => {
@@ -218,14 +218,13 @@ test("a broker may not claim, fence, or speak for another", async () => {
 test("a controller that cannot register anybody at the moment is asked again", async () => {
   const world = new World(10);
   await world.settled();
-  for (const { service } of world.controllers.nodes)
-    Object.assign(must(service, "service").parts.controller, { registerBroker: overloaded });
+  for (const { node } of world.controllers.nodes) Object.assign(must(node, "a controller").controller, { registerBroker: overloaded });
   const broker = world.broker(1);
   broker.kill();
   broker.start();
   await world.pass(3_000);
   equal(broker.endedBy, undefined);
-  for (const { service } of world.controllers.nodes) Reflect.deleteProperty(must(service, "service").parts.controller, "registerBroker");
+  for (const { node } of world.controllers.nodes) Reflect.deleteProperty(must(node, "a controller").controller, "registerBroker");
   await world.settled();
 });
 
@@ -239,8 +238,9 @@ test("a broker that stops while it looks for a controller does not register", as
   for (const { name } of controllers.nodes) {
     const broker = new BrokerNode(controllers, 1);
     broker.start();
-    // One of the three is asked first.
-    await must(broker.link, "link").close();
+    ok(await controllers.until(5_000, () => broker.control !== undefined));
+    // It has asked to be registered in this moment.
+    await must(broker.control, "a control plane").close();
     await controllers.pass(5_000);
     equal(controllers.leaders[0]?.controller?.state.brokers.size, 0, name);
     broker.kill();

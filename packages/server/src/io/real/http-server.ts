@@ -4,6 +4,7 @@ import { NetworkError } from "../network.ts";
 
 export type HttpRequest = Readonly<{ method: string; path: string; header(name: string): string | undefined }>;
 export type HttpReply = Readonly<{ status: number; contentType: string; body: string }>;
+export type ServeRequest = (request: HttpRequest) => HttpReply | Promise<HttpReply>;
 export type HttpServer = Readonly<{ host: string; port: number; close(): Promise<void> }>;
 
 const CONNECTIONS_MAX = 64;
@@ -18,11 +19,7 @@ const { createServer } = process.getBuiltinModule("node:http");
  * Small answers to operators and scrapers, not the data path. Bodies of requests are not read.
  * @throws NetworkError in-use, denied, unavailable
  */
-export async function serveHttp(
-  host: string,
-  port: number,
-  handle: (request: HttpRequest) => HttpReply | Promise<HttpReply>,
-): Promise<HttpServer> {
+export async function serveHttp(host: string, port: number, handle: ServeRequest): Promise<HttpServer> {
   const server = createServer({ headersTimeout: HEADERS_WAIT_MS, requestTimeout: REQUEST_WAIT_MS, maxHeaderSize: HEADER_BYTES_MAX });
   server.maxConnections = CONNECTIONS_MAX;
   server.on("request", (request, response) => void answer(request, response, handle));
@@ -42,11 +39,7 @@ export async function serveHttp(
   };
 }
 
-async function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  handle: (request: HttpRequest) => HttpReply | Promise<HttpReply>,
-): Promise<void> {
+async function answer(request: IncomingMessage, response: ServerResponse, handle: ServeRequest): Promise<void> {
   request.resume();
   let reply: HttpReply;
   try {

@@ -1,3 +1,4 @@
+import { totalmem } from "node:os";
 import { createHistogram, performance } from "node:perf_hooks";
 
 const SAMPLE_MS = 10;
@@ -9,6 +10,8 @@ export type LoopDelay = Readonly<{ p50Ms: number; p99Ms: number; maxMs: number }
 /** What this process uses, and how late its main loop is. */
 export class ProcessStats {
   readonly startedAtMs = performance.timeOrigin;
+  /** Of the machine. */
+  readonly memoryBytesMax = totalmem();
   readonly #delays = createHistogram({ lowest: 1, highest: DELAY_NS_MAX });
   #timer: NodeJS.Timeout | undefined;
   #dueMs = 0;

@@ -16,6 +16,14 @@ export class CommandHistory {
   /** Name of a change → the epoch in which it was acknowledged; undefined: whoever was told does not know. */
   readonly #acknowledged = new Map<string, number | undefined>();
 
+  #runs = 0;
+
+  /** A number for one run of a program, so that it is not mixed up with the one before. */
+  nextRun(): number {
+    this.#runs += 1;
+    return this.#runs;
+  }
+
   get acknowledged(): number {
     return this.#acknowledged.size;
   }

@@ -145,6 +145,48 @@ export interface Answered {
 export interface SnapshotRequest {
 }
 
+/** There is nothing to choose. */
+export interface DescribeRequest {
+}
+
+/** What one controller knows. */
+export interface Description {
+  readonly nodeId: number;
+  readonly clusterId: string;
+  readonly version: string;
+  /** It decides, as far as it has read the log. */
+  readonly leads: boolean;
+  readonly controllerEpoch: number;
+  /** Of the newest batch that it has applied. */
+  readonly index: number;
+  readonly uptimeMs: number;
+  /** Why nothing goes on at the moment; empty: nothing that is known stands in the way. */
+  readonly problem: string;
+  /** By id. */
+  readonly brokers: readonly BrokerDescription[];
+}
+
+/** A broker as the state has it, and as the leading controller hears it. */
+export interface BrokerDescription {
+  readonly id: number;
+  readonly epoch: number;
+  readonly fenced: boolean;
+  readonly host: string;
+  readonly rack: string;
+  readonly listeners: readonly Endpoint[];
+  readonly partitions: number;
+  readonly partitionsLed: number;
+  /** Absent: this controller hears nothing of it. */
+  readonly signs?: BrokerSigns | undefined;
+}
+
+/** The newest sign of life. */
+export interface BrokerSigns {
+  readonly silentMs: number;
+  readonly appliedIndex: number;
+  readonly load?: Load | undefined;
+}
+
 function createBaseBrokerMessage(): BrokerMessage {
   return { kind: undefined };
 }
@@ -1255,6 +1297,397 @@ export const SnapshotRequest: MessageFns<SnapshotRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDescribeRequest(): DescribeRequest {
+  return {};
+}
+
+export const DescribeRequest: MessageFns<DescribeRequest> = {
+  encode(_: DescribeRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): DescribeRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescribeRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseDescription(): Description {
+  return {
+    nodeId: 0,
+    clusterId: "",
+    version: "",
+    leads: false,
+    controllerEpoch: 0,
+    index: 0,
+    uptimeMs: 0,
+    problem: "",
+    brokers: [],
+  };
+}
+
+export const Description: MessageFns<Description> = {
+  encode(message: Description, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nodeId !== 0) {
+      writer.uint32(8).int32(message.nodeId);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(18).string(message.clusterId);
+    }
+    if (message.version !== "") {
+      writer.uint32(26).string(message.version);
+    }
+    if (message.leads !== false) {
+      writer.uint32(32).bool(message.leads);
+    }
+    if (message.controllerEpoch !== 0) {
+      writer.uint32(40).int64(message.controllerEpoch);
+    }
+    if (message.index !== 0) {
+      writer.uint32(48).int64(message.index);
+    }
+    if (message.uptimeMs !== 0) {
+      writer.uint32(56).int64(message.uptimeMs);
+    }
+    if (message.problem !== "") {
+      writer.uint32(66).string(message.problem);
+    }
+    for (const v of message.brokers) {
+      BrokerDescription.encode(v!, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Description {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseDescription() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nodeId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.version = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.leads = reader.bool();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.controllerEpoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.index = longToNumber(reader.int64());
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.uptimeMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.problem = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.brokers.push(BrokerDescription.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBrokerDescription(): BrokerDescription {
+  return {
+    id: 0,
+    epoch: 0,
+    fenced: false,
+    host: "",
+    rack: "",
+    listeners: [],
+    partitions: 0,
+    partitionsLed: 0,
+    signs: undefined,
+  };
+}
+
+export const BrokerDescription: MessageFns<BrokerDescription> = {
+  encode(message: BrokerDescription, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== 0) {
+      writer.uint32(8).int32(message.id);
+    }
+    if (message.epoch !== 0) {
+      writer.uint32(16).int64(message.epoch);
+    }
+    if (message.fenced !== false) {
+      writer.uint32(24).bool(message.fenced);
+    }
+    if (message.host !== "") {
+      writer.uint32(34).string(message.host);
+    }
+    if (message.rack !== "") {
+      writer.uint32(42).string(message.rack);
+    }
+    for (const v of message.listeners) {
+      Endpoint.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.partitions !== 0) {
+      writer.uint32(56).int32(message.partitions);
+    }
+    if (message.partitionsLed !== 0) {
+      writer.uint32(64).int32(message.partitionsLed);
+    }
+    if (message.signs !== undefined) {
+      BrokerSigns.encode(message.signs, writer.uint32(74).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BrokerDescription {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBrokerDescription() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.epoch = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.fenced = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.host = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.rack = reader.string();
+            continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.listeners.push(Endpoint.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.partitions = reader.int32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 64) {
+              break;
+            }
+
+            message.partitionsLed = reader.int32();
+            continue;
+          }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.signs = BrokerSigns.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseBrokerSigns(): BrokerSigns {
+  return { silentMs: 0, appliedIndex: 0, load: undefined };
+}
+
+export const BrokerSigns: MessageFns<BrokerSigns> = {
+  encode(message: BrokerSigns, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.silentMs !== 0) {
+      writer.uint32(8).int64(message.silentMs);
+    }
+    if (message.appliedIndex !== 0) {
+      writer.uint32(16).int64(message.appliedIndex);
+    }
+    if (message.load !== undefined) {
+      Load.encode(message.load, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): BrokerSigns {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseBrokerSigns() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.silentMs = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.appliedIndex = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.load = Load.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
