@@ -7,6 +7,7 @@ import { VERSION } from "../version.ts";
 
 const REFUSALS: ReadonlySet<string> = new Set([
   "QueueError",
+  "ConfigError",
   "FolderInUseError",
   "WalOpenError",
   "DiskError",

@@ -41,6 +41,8 @@ import type {
 export type ControllerOptions = Readonly<{
   defaultPartitions: number;
   defaultReplicationFactor: number;
+  /** More than these nobody would copy; undefined: as many as there are brokers. */
+  replicationFactorMax?: number;
 }>;
 
 /** What a topic is called before it has an id. */
@@ -285,10 +287,21 @@ export class Controller {
     const defaults = { partitions: this.#options.defaultPartitions, replicationFactor: this.#options.defaultReplicationFactor };
     const topicId = validateOnly ? NO_TOPIC_ID : this.#newTopicId();
     const command = planCreateTopic(this.#plan, request, defaults, topicId);
+    this.#checkFactor(command.assignments);
     if (validateOnly) this.#plan.placement.forget();
     else await this.#ask(command);
     const { name, configs, assignments } = command;
     return { name, error: undefined, topicId, partitions: assignments.length, replicationFactor: assignments[0]?.length ?? 0, configs };
+  }
+
+  #checkFactor(assignments: readonly (readonly number[])[]): void {
+    const { replicationFactorMax: max = Number.POSITIVE_INFINITY } = this.#options;
+    if (assignments.every(({ length }) => length <= max)) return;
+    this.#plan.placement.forget();
+    throw new QueueError(
+      "INVALID_REPLICATION_FACTOR",
+      `replication is not implemented: a partition has ${max} replica, give factor ${max}`,
+    );
   }
 
   /** Never one that begins with `-`: people paste ids into command lines. */

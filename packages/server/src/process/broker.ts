@@ -215,8 +215,8 @@ export class Broker {
   }
 
   /** Accepts Kafka clients there, too; port 0 takes any free one. @throws NetworkError */
-  async listen(host: string, port: number): Promise<HostPort> {
-    const listener = await this.clients.listen(host, port);
+  async listen(host: string, port: number, name?: string): Promise<HostPort> {
+    const listener = await this.clients.listen(host, port, name);
     this.#listeners.push(listener);
     return { host: listener.host, port: listener.port };
   }
@@ -280,7 +280,9 @@ export class Broker {
   #serveKafka(): ClientListener {
     const { clock, random, log, network } = this.world;
     const { listeners, autoCreateTopics, data: dataFolder } = this.config;
-    const advertise = listeners[0]?.advertise;
+    // In a cluster each listener is registered with its address.
+    const isRegistered = (this.controller.state.brokers.get(this.nodeId)?.listeners.length ?? 0) > 0;
+    const advertise = isRegistered ? undefined : listeners[0]?.advertise;
     const parts: KafkaParts = {
       options: { brokerId: this.nodeId, advertise, autoCreateTopics, dataFolder },
       clock,

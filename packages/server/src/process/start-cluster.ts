@@ -2,7 +2,8 @@ import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { advertisedAddress } from "../config/addresses.ts";
 import { formatHostPort, formatObjectStorage, type HostPort } from "../config/option-types.ts";
-import type { BrokerConfig, ClusterConfig, ControllerConfig, PeerConfig } from "../config/server-config.ts";
+import { readPeerTls } from "../config/peer-tls.ts";
+import type { BrokerConfig, ClusterConfig, ControllerConfig } from "../config/server-config.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "../controller/limits.ts";
 import { withinTime } from "../io/backoff.ts";
 import type { Disk } from "../io/disk.ts";
@@ -13,7 +14,7 @@ import type { PeerTransport } from "../io/peer-transport.ts";
 import { DataFolder } from "../io/real/data-folder.ts";
 import { FolderLock } from "../io/real/lock.ts";
 import type { ThreadObjectStore } from "../io/real/object-store-thread.ts";
-import { Http2PeerTransport, type PeerTls } from "../io/real/peer-transport-http2.ts";
+import { Http2PeerTransport } from "../io/real/peer-transport-http2.ts";
 import { readText } from "../io/real/read-text.ts";
 import { META_FOLDER, readDataFormat, writeDataFormat } from "../metadata-log/local/data-format.ts";
 import { readClusterId } from "../metadata-log/object/cluster-key.ts";
@@ -35,7 +36,9 @@ import { Stops } from "./stops.ts";
 import { SERVER_VERSION } from "./version.ts";
 import type { World } from "./world.ts";
 
-const CONTROLLER_DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1 };
+const CONTROLLER_DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1, replicationFactorMax: 1 };
+
+const LOG_NAME = "log";
 
 /** How long a broker waits to learn whose bucket it was given. */
 const BUCKET_WAIT_MS = 2_000;
@@ -71,7 +74,9 @@ async function startParts({ broker, controller }: ClusterConfig, ui: StartUi, st
   const folder = await lockedFolder(broker, controller, ui, stops);
   const objectStore = openObjectStore(node, true);
   stops.add(() => objectStore.close());
-  const transport = new Http2PeerTransport(machine.clock, PEER_LIMITS, readTls(node.peer));
+  const { tls } = node.peer;
+  const texts = tls === undefined ? undefined : readPeerTls(tls, readText, machine.clock.wallMs());
+  const transport = new Http2PeerTransport(machine.clock, PEER_LIMITS, texts);
   const endpoints = new ClusterEndpoints(node.nodeId, processMetrics(machine.stats, SERVER_VERSION), node.peer.listen);
   const http = await listenHttp(node.http, (request) => endpoints.handle(request));
   stops.add(() => Promise.all(http.map((server) => server.close())));
@@ -107,19 +112,6 @@ async function lockedFolder(
   return folder;
 }
 
-/** @throws QueueError START_REFUSED */
-function readTls({ tls }: PeerConfig): PeerTls | undefined {
-  if (tls === undefined) return undefined;
-  const read = (name: string, path: string): string => {
-    try {
-      return readText(path);
-    } catch (error) {
-      throw new QueueError("START_REFUSED", `peer-tls.${name} cannot be read: ${(error as Error).message}`, { cause: error });
-    }
-  };
-  return { ca: read("ca", tls.ca), cert: read("cert", tls.cert), key: read("key", tls.key) };
-}
-
 /** Where it listens for the others. */
 async function startController(config: ControllerConfig, parts: Process): Promise<readonly HostPort[]> {
   const { machine, stops, folder, objectStore: store, transport, endpoints } = parts;
@@ -150,7 +142,7 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   const world = await realWorld(machine, folder, objectStore);
   const options = { broker: brokerOf(config), controller: { ...CONTROLLER_DEFAULTS, defaultPartitions: config.defaultPartitions } };
   const control = await RemoteControl.open(
-    { ...options, clusterId: await readDataFormat(world.disk) },
+    { ...options, clusterId: await clusterOf(world.disk, config) },
     { controllers, clock, random, logger, load: () => meter.take(), fatal },
   );
   const { clusterId } = control.controller.state;
@@ -185,12 +177,23 @@ function brokerOf({ nodeId: id, rack, listeners, peer }: BrokerConfig) {
   return { id, host: (peer.advertise ?? must(addresses[0], "a listener")).host, rack, listeners: addresses };
 }
 
+/** Whose records lie in the folder; undefined: it is new. @throws QueueError START_REFUSED */
+async function clusterOf(disk: Disk, { data }: BrokerConfig): Promise<string | undefined> {
+  const format = await readDataFormat(disk);
+  if (format === undefined || format.moved !== undefined || !(await disk.list(META_FOLDER)).includes(LOG_NAME)) return format?.clusterId;
+  throw new QueueError(
+    "START_REFUSED",
+    `${data} is the folder of a node that has its metadata there: bring that to the cluster with \`tidemq metadata copy\` first, or give ` +
+      `another folder with --data. cluster=${format.clusterId}`,
+  );
+}
+
 /** From now on the folder is of this cluster. */
 async function keepClusterId(disk: Disk, clusterId: string): Promise<void> {
   if ((await readDataFormat(disk)) !== undefined) return;
   await disk.makeFolder(META_FOLDER);
   await disk.syncFolder(ROOT);
-  await writeDataFormat(disk, clusterId);
+  await writeDataFormat(disk, { clusterId, moved: undefined });
 }
 
 /** Data in a bucket that the others do not read would be lost for them. A bucket that does not answer is no reason not to start. */

@@ -106,7 +106,7 @@ export async function realWorld(
 /** On all listeners. */
 export async function listenKafka(broker: Broker, config: ServingConfig): Promise<readonly HostPort[]> {
   const listening: HostPort[] = [];
-  for (const { listen } of config.listeners)
-    listening.push(...(await listenAt(listen, "--listen", (host, port) => broker.listen(host, port))));
+  for (const { name, listen } of config.listeners)
+    listening.push(...(await listenAt(listen, "--listen", (host, port) => broker.listen(host, port, name))));
   return listening;
 }
