@@ -1,3 +1,4 @@
+import { LISTENER_NAME } from "../config/server-config.ts";
 import type { Clock, Timer } from "../io/clock.ts";
 import type { Connection, Listener, Network } from "../io/network.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -20,9 +21,6 @@ import { NetCounters } from "./net-counters.ts";
 import { type Pressure, sweeps } from "./peer-watch.ts";
 import { ChunkPool } from "./response-queue.ts";
 import { TurnQueue } from "./turn-queue.ts";
-
-/** What a listener is called that nobody gave a name, as with Kafka. */
-export const LISTENER_NAME = "PLAINTEXT";
 
 /** What may be set; limits.ts otherwise. */
 export type ClientListenerOptions = Readonly<{

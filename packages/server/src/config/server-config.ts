@@ -100,7 +100,7 @@ function servingConfig(given: GivenValues): ServingConfig {
 }
 
 /** Of the only listener, when nobody gives it another: Kafka's. */
-const LISTENER_NAME = "PLAINTEXT";
+export const LISTENER_NAME = "PLAINTEXT";
 
 function nodeConfig(given: GivenValues): NodeConfig {
   const { data, http, insecure, s3Endpoint, s3Region, gcsEndpoint, azureEndpoint } = given;

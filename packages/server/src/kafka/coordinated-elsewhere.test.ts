@@ -10,7 +10,7 @@ import { consumerGroupHeartbeatRequest, consumerGroupHeartbeatResponse } from "@
 import { consumerGroupDescribeRequest, consumerGroupDescribeResponse } from "@tidemq/protocol/messages/69-consumer-group-describe.ts";
 import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
 import { must } from "../base/assert.ts";
-import { LISTENER_NAME } from "../client-net/client-listener.ts";
+import { LISTENER_NAME } from "../config/server-config.ts";
 import { EXTERNAL, type KafkaClient, KafkaFixture, type Pair } from "../testing/kafka-fixture.ts";
 
 const API = {

@@ -13,7 +13,7 @@ import { incrementalAlterConfigsRequest, incrementalAlterConfigsResponse } from 
 import { describeProducersRequest, describeProducersResponse } from "@tidemq/protocol/messages/61-describe-producers.ts";
 import { listConfigResourcesRequest, listConfigResourcesResponse } from "@tidemq/protocol/messages/74-list-config-resources.ts";
 import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
-import { LISTENER_NAME } from "../client-net/client-listener.ts";
+import { LISTENER_NAME } from "../config/server-config.ts";
 import { EXTERNAL, type KafkaClient, KafkaFixture } from "../testing/kafka-fixture.ts";
 
 const API = {

@@ -4,7 +4,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { metadataRequest, metadataResponse } from "@tidemq/protocol/messages/03-metadata.ts";
 import { describeClusterRequest, describeClusterResponse } from "@tidemq/protocol/messages/60-describe-cluster.ts";
 import { describeTopicPartitionsRequest, describeTopicPartitionsResponse } from "@tidemq/protocol/messages/75-describe-topic-partitions.ts";
-import { LISTENER_NAME } from "../client-net/client-listener.ts";
+import { LISTENER_NAME } from "../config/server-config.ts";
 import { EXTERNAL, type KafkaClient, KafkaFixture } from "../testing/kafka-fixture.ts";
 
 const metadata = { request: metadataRequest, response: metadataResponse };

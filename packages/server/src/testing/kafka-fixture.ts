@@ -6,9 +6,10 @@ import { decodeResponseHeader, encodeRequestFrame } from "@tidemq/protocol/heade
 import type { Message, MessageInput, MessageOf } from "@tidemq/protocol/schema.ts";
 import { must } from "../base/assert.ts";
 import { GiB } from "../base/units.ts";
-import { ClientListener, type ClientListenerOptions, LISTENER_NAME } from "../client-net/client-listener.ts";
+import { ClientListener, type ClientListenerOptions } from "../client-net/client-listener.ts";
 import { ClientTelemetry } from "../client-telemetry/client-telemetry.ts";
 import type { BrokerConfigEntry } from "../config/broker-options.ts";
+import { LISTENER_NAME } from "../config/server-config.ts";
 import { CommandLog } from "../controller/command-log.ts";
 import { Controller } from "../controller/controller.ts";
 import { groupsFolds } from "../coordinator/fold/groups-fold.ts";
