@@ -15,6 +15,7 @@ import {
 import { ExitCode } from "./exit-codes.ts";
 import { addGroups } from "./group-commands.ts";
 import { DEFAULT_HTTP } from "./http-request.ts";
+import { addMetadata } from "./metadata-commands.ts";
 import { endWhenReaderLeaves } from "./output.ts";
 import { VERSION } from "./version.ts";
 
@@ -57,6 +58,7 @@ export function buildProgram(): Command {
   addPartition(program);
   addCluster(program);
   addStorage(program);
+  addMetadata(program);
   addFlatVerbs(program);
   return program;
 }

@@ -6,16 +6,16 @@ import { decodeBatch } from "../cluster/command-codec.ts";
 import type { LoggedCommand } from "../cluster/commands.ts";
 import { loadSnapshot } from "../cluster/snapshot-reader.ts";
 import { METADATA_REMEDY } from "../metadata-log/local/log-scan.ts";
-import type { LogEntry, MetadataLog, StoredSnapshot } from "../metadata-log/metadata-log.ts";
+import type { LogEntry, MetadataReader, StoredSnapshot } from "../metadata-log/metadata-log.ts";
 
-/** `logBytes`: payload of the batches behind the snapshot. */
-export type Replayed = Readonly<{ state: ClusterState; snapshotBytes: number; logBytes: number }>;
+/** `snapshotIndex`: 0 = there is no snapshot. `logBytes`: payload of the batches behind it. */
+export type Replayed = Readonly<{ state: ClusterState; snapshotIndex: number; snapshotBytes: number; logBytes: number }>;
 
 /**
  * The state at the end of the log: its newest snapshot and the batches behind it.
  * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT.
  */
-export async function replay(log: MetadataLog, clusterId: string): Promise<Replayed> {
+export async function replay(log: MetadataReader, clusterId: string): Promise<Replayed> {
   const snapshot = await log.latestSnapshot();
   const state = snapshot === undefined ? new ClusterState(clusterId) : await stateOf(snapshot, clusterId);
   let logBytes = 0;
@@ -24,7 +24,7 @@ export async function replay(log: MetadataLog, clusterId: string): Promise<Repla
     if (read.kind === "trimmed" && read.snapshotIndex <= state.index)
       throw new QueueError("CORRUPT_METADATA", `the metadata log lacks batch ${state.index + 1}, and no snapshot holds it`);
     if (read.kind === "trimmed") return replay(log, clusterId); // trimmed meanwhile: the newer snapshot has it
-    if (read.kind === "end") return { state, snapshotBytes: snapshot?.bytes ?? 0, logBytes };
+    if (read.kind === "end") return { state, snapshotIndex: snapshot?.index ?? 0, snapshotBytes: snapshot?.bytes ?? 0, logBytes };
     for (const entry of read.entries) {
       applyBatch(state, entry.index, decodeEntry(entry), []);
       logBytes += entry.payload.byteLength;

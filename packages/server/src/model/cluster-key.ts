@@ -9,7 +9,7 @@ import { isClusterId } from "./object-id.ts";
 export const CLUSTER_KEY = "tidemq-cluster";
 
 export const CLUSTER_KEY_BYTES = 100;
-const VERSION = 1;
+export const CLUSTER_KEY_VERSION = 1;
 const MAGIC = Buffer.from("TMQCLUS1", "latin1");
 const ID_AT = 12;
 const BASE_INDEX_AT = 80;
@@ -29,7 +29,7 @@ export function encodeClusterKey({ clusterId, base }: ClusterKey): Uint8Array {
   assert(isClusterId(clusterId), `not a cluster id: ${clusterId}`);
   const bytes = Buffer.alloc(CLUSTER_KEY_BYTES);
   MAGIC.copy(bytes, 0);
-  bytes.writeUInt32BE(VERSION, 8);
+  bytes.writeUInt32BE(CLUSTER_KEY_VERSION, 8);
   bytes.writeUInt8(clusterId.length, ID_AT);
   bytes.write(clusterId, ID_AT + 1, "latin1");
   if (base !== undefined) {
@@ -46,7 +46,7 @@ export function decodeClusterKey(from: Uint8Array): ClusterKey | NewerClusterKey
   if (bytes.byteLength < CLUSTER_KEY_BYTES || bytes.compare(MAGIC, 0, 8, 0, 8) !== 0) return undefined;
   if (bytes.readUInt32BE(CRC_AT) !== crc32c(bytes.subarray(0, CRC_AT))) return undefined;
   const version = bytes.readUInt32BE(8);
-  if (version > VERSION) return { newerVersion: version };
+  if (version > CLUSTER_KEY_VERSION) return { newerVersion: version };
   const clusterId = bytes.toString("latin1", ID_AT + 1, ID_AT + 1 + bytes.readUInt8(ID_AT));
   if (!isClusterId(clusterId)) return undefined;
   const index = Number(bytes.readBigUInt64BE(BASE_INDEX_AT));

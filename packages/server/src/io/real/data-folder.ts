@@ -2,10 +2,10 @@ import { constants, open } from "node:fs";
 import * as fs from "node:fs/promises";
 import { resolve } from "node:path";
 import { assert } from "../../base/assert.ts";
-import type { Disk, DiskFile } from "../disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../disk.ts";
 import { assertDiskPath, ROOT } from "../disk-path.ts";
 import { DataFile } from "./data-file.ts";
-import { asDiskCall, isOurs } from "./disk-errors.ts";
+import { asDiskCall, diskError, errorCodeOf, isOurs, messageOf } from "./disk-errors.ts";
 import { type DiskCalls, DiskExecutor } from "./disk-executor.ts";
 import { LOCK_FILE } from "./lock.ts";
 
@@ -30,6 +30,17 @@ export class DataFolder implements Disk {
     const path = resolve(root);
     await asDiskCall(() => fs.mkdir(path, { recursive: true, mode: 0o700 }));
     return new DataFolder(path, new DiskExecutor());
+  }
+
+  /** Changes nothing. @throws {DiskError} not-found: there is no such folder. */
+  static async openExisting(root: string): Promise<DataFolder> {
+    if ((await kindOfPath(root)) !== "folder") throw new DiskError("not-found", `there is no folder ${resolve(root)}`);
+    return DataFolder.openAsIs(root);
+  }
+
+  /** Changes nothing: a folder that does not exist is an empty one. */
+  static openAsIs(root: string): DataFolder {
+    return new DataFolder(resolve(root), new DiskExecutor());
   }
 
   async makeFolder(path: string): Promise<void> {
@@ -84,6 +95,12 @@ export class DataFolder implements Disk {
     return bavail * bsize;
   }
 
+  /** When the file was written last; undefined: there is none. */
+  async modifiedMs(path: string): Promise<number | undefined> {
+    const stat = await fs.stat(this.#full(path)).catch(() => undefined);
+    return stat?.mtimeMs;
+  }
+
   /** For metrics: see `DiskExecutor.calls`. */
   get calls(): DiskCalls {
     return this.#executor.calls;
@@ -98,6 +115,17 @@ export class DataFolder implements Disk {
     assertDiskPath(path);
     assert(path !== LOCK_FILE, "closing the lock file would give up the lock");
     return `${this.root}/${path}`;
+  }
+}
+
+/** What lies there. */
+export async function kindOfPath(path: string): Promise<"folder" | "file" | "nothing"> {
+  try {
+    return (await fs.stat(path)).isDirectory() ? "folder" : "file";
+  } catch (error) {
+    const failed = diskError(errorCodeOf(error), messageOf(error), error);
+    if (failed.code === "not-found") return "nothing";
+    throw failed;
   }
 }
 

@@ -1,4 +1,4 @@
-import { throws } from "node:assert/strict";
+import { deepEqual, equal, throws } from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync } from "node:fs";
@@ -24,8 +24,12 @@ test("a second process is refused, and let in when the first was killed", async 
     () => FolderLock.acquire(folder),
     (error: Error) => error instanceof FolderInUseError && /in use .* --data/.test(error.message),
   );
+  deepEqual([FolderLock.isHeld(folder), FolderLock.isHeld(folder)], [true, true]);
+  throws(() => FolderLock.acquire(folder), FolderInUseError);
   holder.kill("SIGKILL");
   await once(holder, "exit");
+  equal(FolderLock.isHeld(folder), false);
+  equal(FolderLock.isHeld(join(folder, "missing")), false);
   FolderLock.acquire(folder).release();
 });
 

@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { DiskError } from "../disk.ts";
@@ -49,14 +49,32 @@ export class FolderLock {
     }
   }
 
+  /**
+   * Whether another process has the folder, for who only reads there; undefined: that cannot be told. Changes nothing. Not for a process
+   * that has the lock itself, which would lose it.
+   */
+  static isHeld(root: string): boolean | undefined {
+    const path = `${resolve(root)}/${LOCK_FILE}`;
+    if (!existsSync(path)) return false;
+    let database: DatabaseSync | undefined;
+    try {
+      database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+      database.prepare("SELECT count(*) FROM sqlite_schema").get();
+      return false;
+    } catch (error) {
+      return isBusy(error) ? true : undefined;
+    } finally {
+      database?.close();
+    }
+  }
+
   release(): void {
     this.#database.close();
   }
 }
 
 function refusal(folder: string, error: unknown): Error {
-  const code = (error as { errcode?: unknown }).errcode;
-  if (typeof code === "number" && (code & 0xff) === BUSY) {
+  if (isBusy(error)) {
     return new FolderInUseError(`data folder ${folder} is in use by another process: stop that one, or choose another folder with --data`, {
       cause: error,
     });
@@ -64,4 +82,9 @@ function refusal(folder: string, error: unknown): Error {
   return new DiskError("denied", `data folder ${folder} cannot be locked: ${messageOf(error)}; check its owner and permissions`, {
     cause: error,
   });
+}
+
+function isBusy(error: unknown): boolean {
+  const code = (error as { errcode?: unknown }).errcode;
+  return typeof code === "number" && (code & 0xff) === BUSY;
 }

@@ -47,7 +47,7 @@ export class SnapshotFiles {
     try {
       const written = await this.#write(pieces);
       await this.#verify(written); // before it takes a place in which the next start would trust it
-      await this.#disk.rename(NEW_FILE, pathOf(index));
+      await this.#disk.rename(NEW_FILE, snapshotPath(index));
       await this.#disk.syncFolder(META_FOLDER);
       this.#newestIndex = index;
       this.#newestBytes = written.bytes;
@@ -59,7 +59,7 @@ export class SnapshotFiles {
 
   latest(): StoredSnapshot | undefined {
     const index = this.#newestIndex;
-    return index === 0 ? undefined : { index, bytes: this.#newestBytes, pieces: this.#read(pathOf(index)) };
+    return index === 0 ? undefined : { index, bytes: this.#newestBytes, pieces: this.#read(snapshotPath(index)) };
   }
 
   async #write(pieces: AsyncIterable<Uint8Array>): Promise<Written> {
@@ -112,11 +112,11 @@ export class SnapshotFiles {
   }
 
   async #removeOlder(indexes: readonly number[]): Promise<void> {
-    for (const index of indexes) if (index < this.#newestIndex) await this.#disk.remove(pathOf(index));
+    for (const index of indexes) if (index < this.#newestIndex) await this.#disk.remove(snapshotPath(index));
   }
 
   async #sizeOf(index: number): Promise<number> {
-    const file = await this.#disk.open(pathOf(index), "read");
+    const file = await this.#disk.open(snapshotPath(index), "read");
     const size = await file.size();
     await file.close();
     return size;
@@ -125,7 +125,8 @@ export class SnapshotFiles {
 
 type Written = Readonly<{ bytes: number; crc: number }>;
 
-function pathOf(index: number): string {
+/** Of the snapshot of this index. */
+export function snapshotPath(index: number): string {
   return `${META_FOLDER}/snapshot-${String(index).padStart(16, "0")}`;
 }
 

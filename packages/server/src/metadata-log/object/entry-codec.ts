@@ -9,7 +9,7 @@ import type { LogEntry } from "../metadata-log.ts";
 export const ENTRY_HEADER_BYTES = 128;
 /** An object is at least this long, so that one read of so much has all of a usual batch. */
 export const ENTRY_BYTES_MIN = 1024;
-const ENTRY_VERSION = 1;
+export const ENTRY_VERSION = 1;
 
 const MAGICS = { batch: Buffer.from("TMQMOBJ1", "latin1"), moved: Buffer.from("TMQMMOV1", "latin1") } as const;
 
