@@ -1,10 +1,13 @@
-import { deepEqual, equal, match, throws } from "node:assert/strict";
+import { deepEqual, equal, match, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { GiB, MiB } from "../base/units.ts";
 import { advertisedAddress } from "./addresses.ts";
 import { ConfigError } from "./config-error.ts";
+import { OPTION_KEYS, optionOf } from "./config-sources.ts";
 import { loadClusterConfig } from "./load-config.ts";
 import type { BrokerConfig, ClusterConfig, ControllerConfig, Role } from "./server-config.ts";
+import { variableOf } from "./server-option.ts";
 
 const BROKER = `node-id = 3
 controllers = ["localhost:9094", "127.0.0.1:9194"]
@@ -262,6 +265,10 @@ test("both roles, and no way to know where the controller is, or several control
   );
 });
 
+test("of a file that cannot be read nothing is said to be missing", () => {
+  match(problems("broker", "node-id = ").join("\n"), /^x\.toml:1:\d+: [^\n]+$/);
+});
+
 test("any free port may be wanted twice, and all addresses of a machine are taken by one", () => {
   equal(broker(`listen = "localhost:0"\nhttp = "localhost:0"\npeer-listen = "localhost:0"\n`).peer.listen.port, 0);
   const all = `insecure = true\nlisten = "0.0.0.0:9000"\nadvertise = "a:9000"\nhttp = "localhost:9000"`;
@@ -343,4 +350,56 @@ hush"""
   const found = problems("broker", file, { TIDEMQ_SECRET_KEY: "hush" });
   equal(found.length, 7, found.join("\n"));
   equal(found.join("\n").includes("hush"), false, found.join("\n"));
+});
+
+test("whatever stands in a file, a variable or a flag: a configuration, or every problem", () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      "true",
+      "-1",
+      "0x10",
+      "9223372036854775807",
+      "99999999999999999999",
+      "nan",
+      "inf",
+      "1e400",
+      "1979-05-27",
+      "07:32:00",
+      "[]",
+      "{}",
+    ),
+    fc.constantFrom(
+      `[[]]`,
+      `[{}]`,
+      `[1, "a:1"]`,
+      `{ a = { b = 1 } }`,
+      `[{ name = 1, listen = [], advertise = {} }]`,
+      `""`,
+      `"localhost:1"`,
+      `"__proto__"`,
+    ),
+    fc.string().map((text) => JSON.stringify(text)),
+  );
+  const name = fc.oneof(
+    fc.constantFrom(...OPTION_KEYS.map((key) => optionOf(key).name)),
+    fc.constantFrom("__proto__", "a.b", "peer-tls", '"x y"'),
+  );
+  const lines = fc.array(fc.tuple(name, piece), { maxLength: 5 });
+  const text = fc.string({ maxLength: 20 });
+  fc.assert(
+    fc.property(lines, name, text, fc.constantFrom("broker", "controller"), (given, flag, value, command) => {
+      const file = given.map(([key, toml]) => `${key} = ${toml}\n`).join("");
+      const attempt = (): unknown => load(command, file, [`--${flag}=${value}`], { [variableOf(flag)]: value });
+      try {
+        ok(attempt());
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error;
+        ok(
+          error.problems.every((problem) => problem.length > 10 && !problem.includes("undefined")),
+          error.message,
+        );
+      }
+    }),
+    { seed: 11, numRuns: 2_000 },
+  );
 });

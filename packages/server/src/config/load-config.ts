@@ -72,21 +72,24 @@ export function loadStartConfig(inputs: ConfigInputs): StartConfig {
 export function loadClusterConfig(command: Role, inputs: ConfigInputs): ClusterConfig {
   const problems: string[] = [];
   const sources = readSources(inputs, [command], problems);
-  const roles = rolesOf(command, sources, problems);
+  const roles = rolesOf(command, sources.values, problems);
   return clusterConfig(judge(sources, roles, problems), roles);
 }
 
-function readSources({ args, environment, readText }: ConfigInputs, kinds: readonly ServerKind[], problems: string[]): Sources {
+/** What was given, and whether that is all: a file that cannot be read may say more. */
+type Given = Readonly<{ values: Sources; isWhole: boolean }>;
+
+function readSources({ args, environment, readText }: ConfigInputs, kinds: readonly ServerKind[], problems: string[]): Given {
   const flags: Sources = new Map();
   const variables: Sources = new Map();
-  const sources: Sources = new Map();
+  const values: Sources = new Map();
   const known = namesFor(kinds);
   const namedByFlag = readFlags(args, known, flags, problems);
   const namedByVariable = readEnvironment(environment, known, variables, problems);
   const file = namedByFlag ?? namedByVariable;
-  if (file !== undefined) readFile(file, readText, known, sources, problems);
-  for (const [key, source] of [...variables, ...flags]) sources.set(key, source);
-  return sources;
+  const isWhole = file === undefined || readFile(file, readText, known, values, problems);
+  for (const [key, source] of [...variables, ...flags]) values.set(key, source);
+  return { values, isWhole };
 }
 
 /** What the process does: the command's role at least. */
@@ -98,8 +101,9 @@ function rolesOf(command: Role, sources: Sources, problems: string[]): readonly 
 }
 
 /** The values, or all problems. */
-function judge(sources: Sources, kinds: readonly ServerKind[], problems: string[]): GivenValues {
+function judge({ values: sources, isWhole }: Given, kinds: readonly ServerKind[], problems: string[]): GivenValues {
   const entries = OPTION_KEYS.map((key) => [key, readValue(key, sources, kinds, problems)] as const);
+  if (isWhole) problems.push(...missing(sources, kinds));
   // The keys of the table, each with what its option read.
   const given = Object.fromEntries(entries) as unknown as GivenValues;
   // Relations of values that were refused would be told of defaults that nobody gave.
@@ -115,10 +119,7 @@ function readValue(key: ServerOptionKey, sources: Sources, kinds: readonly Serve
   const option = optionOf(key);
   const source = sources.get(key);
   const byDefault = defaultOf(option, kinds).value;
-  if (source === undefined) {
-    if (isRequired(option, kinds)) problems.push(`${option.name}: missing. Must be ${option.allowed}`);
-    return byDefault;
-  }
+  if (source === undefined) return byDefault;
   if (!countsForAny(option, kinds)) {
     problems.push(`${describeSource(key, sources, kinds)}: is for ${nameOf(option.countsFor)}, not for ${nameOf(kinds)}`);
     return byDefault;
@@ -126,6 +127,13 @@ function readValue(key: ServerOptionKey, sources: Sources, kinds: readonly Serve
   const value = option.read(source.value);
   if (value === undefined) problems.push(...refusals(option, source));
   return value ?? byDefault;
+}
+
+function missing(sources: Sources, kinds: readonly ServerKind[]): readonly string[] {
+  return OPTION_KEYS.filter((key) => !sources.has(key))
+    .map(optionOf)
+    .filter((option) => isRequired(option, kinds))
+    .map((option) => `${option.name}: missing. Must be ${option.allowed}`);
 }
 
 function nameOf(kinds: readonly ServerKind[]): string {

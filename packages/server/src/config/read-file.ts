@@ -11,8 +11,9 @@ export type ReadText = (path: string) => string;
  * The keys of a TOML file.
  * @param path As it was given.
  * @param known Names that count here, for advice.
+ * @returns Whether it could be read; else nobody knows what it says.
  */
-export function readFile(path: string, readText: ReadText, known: readonly string[], sources: Sources, problems: string[]): void {
+export function readFile(path: string, readText: ReadText, known: readonly string[], sources: Sources, problems: string[]): boolean {
   let text: string;
   let table: Record<string, unknown>;
   try {
@@ -22,11 +23,12 @@ export function readFile(path: string, readText: ReadText, known: readonly strin
   } catch (error) {
     const isToml = error instanceof TomlError;
     problems.push(isToml ? `${path}:${error.line}:${error.column}: ${tomlProblem(error)}` : `--config ${path}: ${messageOf(error)}`);
-    return;
+    return false;
   }
   const lines = tomlLines(text);
   const where = (at: TomlPath): string => `${path}:${lines(at)}`;
   readTable(table, [], { known, sources, problems, where });
+  return true;
 }
 
 type Reading = Readonly<{ known: readonly string[]; sources: Sources; problems: string[]; where: (at: TomlPath) => string }>;
