@@ -265,6 +265,24 @@ test("both roles, and no way to know where the controller is, or several control
   );
 });
 
+test("relations are told beside refused values, except of what was refused", () => {
+  const both = problems("broker", `${BROKER}data = 1\nwal-file-size = "50MiB"\nupload-age = "1y"\n`);
+  deepEqual(
+    both.map((problem) => problem.split(" ")[0]),
+    ["data", "upload-age", "wal-file-size"],
+  );
+  const one = problems("broker", `${BROKER}insecure = true\npeer-listen = "0.0.0.0:9093"\npeer-advertise = "x"\n`);
+  deepEqual(
+    one.map((problem) => problem.split(" ")[0]),
+    ["peer-advertise"],
+  );
+  const others = problems("controller", `${CONTROLLER}listen = "localhost:1"\nhttp = "0.0.0.0:1"\n`);
+  deepEqual(
+    others.map((problem) => problem.split(" ")[0]),
+    ["listen", "http"],
+  );
+});
+
 test("of a file that cannot be read nothing is said to be missing", () => {
   match(problems("broker", "node-id = ").join("\n"), /^x\.toml:1:\d+: [^\n]+$/);
 });
@@ -324,7 +342,7 @@ test("all problems of all places in one message", () => {
   const load = () =>
     loadClusterConfig("broker", { args: ["--sync", "maybe", "--config", "x.toml"], environment, readText: () => `data = 1\n` });
   throws(load, (error: Error) => {
-    match(error.message, /has 6 problems:\n/);
+    match(error.message, /has 7 problems:\n/);
     for (const part of [
       "node-id = x (environment TIDEMQ_NODE_ID): must be a whole number",
       "TIDEMQ_RAKC (environment): no such option. Meant: TIDEMQ_RACK?",
@@ -332,6 +350,7 @@ test("all problems of all places in one message", () => {
       "sync = maybe (command line): must be on or off",
       "data = 1 (x.toml:1): must be a path",
       "object-storage: missing",
+      "controllers: missing",
     ])
       equal(error.message.includes(`\n  ${part}`), true, `${part} in\n${error.message}`);
     return true;

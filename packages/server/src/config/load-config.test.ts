@@ -138,6 +138,8 @@ const REFUSED: readonly (readonly [string, string | undefined, RegExp])[] = [
   ["--http [::]:9643", undefined, /^http = \[::\]:9643 \(command line\): reaches beyond this machine/],
   ["", `dta = "x"`, /^dta \(x\.toml:1\): no such option\. Meant: data\?$/],
   ["", `# c\n\ndefault-partitions = "3"`, /^default-partitions = "3" \(x\.toml:3\): must be a whole number/],
+  ["", `data = "a\\nb"`, /^data = "a\\nb" \(x\.toml:1\): must be a path/],
+  ["", `data = ""`, /^data = "" \(x\.toml:1\): must be a path/],
   ["", `sync = "off"`, /^sync = "off" \(x\.toml:1\): must be/],
   ["", `wal-file-size = 67108864`, /^wal-file-size = 67108864 \(x\.toml:1\): must be a size with unit/],
   ["", `[listen]\nport = 1`, /^listen = \{"port":1\} \(x\.toml:1\): must be HOST:PORT/],

@@ -10,8 +10,7 @@ import {
   shownValue,
 } from "./config-sources.ts";
 import { CONFIG_NAME, namesFor } from "./option-names.ts";
-import { relationProblems } from "./option-relations.ts";
-import type { RefusedPart } from "./option-types.ts";
+import { type Describe, relationProblems } from "./option-relations.ts";
 import { type Environment, readEnvironment } from "./read-environment.ts";
 import { type ReadText, readFile } from "./read-file.ts";
 import { readFlags } from "./read-flags.ts";
@@ -102,38 +101,43 @@ function rolesOf(command: Role, sources: Sources, problems: string[]): readonly 
 
 /** The values, or all problems. */
 function judge({ values: sources, isWhole }: Given, kinds: readonly ServerKind[], problems: string[]): GivenValues {
-  const entries = OPTION_KEYS.map((key) => [key, readValue(key, sources, kinds, problems)] as const);
-  if (isWhole) problems.push(...missing(sources, kinds));
-  // The keys of the table, each with what its option read.
-  const given = Object.fromEntries(entries) as unknown as GivenValues;
-  // Relations of values that were refused would be told of defaults that nobody gave.
-  if (problems.length === 0) {
-    const describe = (key: ServerOptionKey, at?: RefusedPart["at"]): string => describeSource(key, sources, kinds, at);
-    problems.push(...relationProblems({ given, kinds, isGiven: (key) => sources.has(key), describe }));
+  const ours = OPTION_KEYS.filter((key) => countsForAny(optionOf(key), kinds));
+  for (const key of sources.keys()) if (!ours.includes(key)) problems.push(ofOthers(key, sources, kinds));
+  const values = ours.map((key) => [key, readValue(key, sources, kinds)] as const);
+  problems.push(...values.flatMap(([, { refused }]) => refused));
+  const given = givenValues(new Map(values.map(([key, { value }]) => [key, value])));
+  // Of a file that cannot be read nobody knows what it lacks.
+  if (isWhole) {
+    const missing = ours.filter((key) => !sources.has(key) && isRequired(optionOf(key), kinds));
+    problems.push(...missing.map((key) => `${optionOf(key).name}: missing. Must be ${optionOf(key).allowed}`));
+    const unknown = new Set([...missing, ...values.filter(([, { refused }]) => refused.length > 0).map(([key]) => key)]);
+    const isGiven = (key: ServerOptionKey): boolean => ours.includes(key) && sources.has(key);
+    const describe: Describe = (key, at) => describeSource(key, sources, kinds, at);
+    problems.push(...relationProblems({ given, kinds, isGiven, describe }, unknown));
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return given;
 }
 
-function readValue(key: ServerOptionKey, sources: Sources, kinds: readonly ServerKind[], problems: string[]): unknown {
-  const option = optionOf(key);
-  const source = sources.get(key);
-  const byDefault = defaultOf(option, kinds).value;
-  if (source === undefined) return byDefault;
-  if (!countsForAny(option, kinds)) {
-    problems.push(`${describeSource(key, sources, kinds)}: is for ${nameOf(option.countsFor)}, not for ${nameOf(kinds)}`);
-    return byDefault;
-  }
-  const value = option.read(source.value);
-  if (value === undefined) problems.push(...refusals(option, source));
-  return value ?? byDefault;
+function ofOthers(key: ServerOptionKey, sources: Sources, kinds: readonly ServerKind[]): string {
+  return `${describeSource(key, sources, kinds)}: is for ${nameOf(optionOf(key).countsFor)}, not for ${nameOf(kinds)}`;
 }
 
-function missing(sources: Sources, kinds: readonly ServerKind[]): readonly string[] {
-  return OPTION_KEYS.filter((key) => !sources.has(key))
-    .map(optionOf)
-    .filter((option) => isRequired(option, kinds))
-    .map((option) => `${option.name}: missing. Must be ${option.allowed}`);
+/** With the default where there is none, or one that is refused. */
+function readValue(key: ServerOptionKey, sources: Sources, kinds: readonly ServerKind[]): ReadValue {
+  const option = optionOf(key);
+  const source = sources.get(key);
+  const value = source === undefined ? undefined : option.read(source.value);
+  const isRefused = source !== undefined && value === undefined;
+  return { value: value ?? defaultOf(option, kinds).value, refused: isRefused ? refusals(option, source) : [] };
+}
+
+type ReadValue = Readonly<{ value: unknown; refused: readonly string[] }>;
+
+/** Of every key of the table what its option read; what counts for others has its default. */
+function givenValues(read: ReadonlyMap<ServerOptionKey, unknown>): GivenValues {
+  const entries = OPTION_KEYS.map((key) => [key, read.has(key) ? read.get(key) : optionOf(key).default]);
+  return Object.fromEntries(entries) as GivenValues;
 }
 
 function nameOf(kinds: readonly ServerKind[]): string {

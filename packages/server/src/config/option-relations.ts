@@ -10,29 +10,45 @@ export type Judged = Readonly<{
   given: GivenValues;
   kinds: readonly ServerKind[];
   isGiven: (key: ServerOptionKey) => boolean;
-  /** `name = value (where)`; with a path, of a part of it. */
-  describe: (key: ServerOptionKey, at?: readonly (string | number)[]) => string;
+  describe: Describe;
 }>;
+
+/** `name = value (where)`; with a path, of a part of it. */
+export type Describe = (key: ServerOptionKey, at?: readonly (string | number)[]) => string;
 
 /** A slab is a window of a file, so files are a whole number of them. */
 const WAL_FILE_STEP_MIB = 4;
 
-/** Relations between options: every problem, so that a person sees all of them at one start. */
-export function relationProblems(judged: Judged): readonly string[] {
-  const { kinds } = judged;
-  const isServing = kinds.includes("start") || kinds.includes("broker");
-  const isPeer = !kinds.includes("start");
-  return [
-    ...(isServing ? walProblems(judged) : []),
-    ...strayEndpoints(judged),
-    ...openAddresses(judged),
-    ...takenAddresses(judged),
-    ...unreachable(judged),
-    ...(isPeer ? peerProblems(judged) : []),
-  ];
+const ADDRESSES = ["listen", "listeners", "http", "peerListen"] as const;
+const TLS_FILES = ["peerCert", "peerKey", "peerCa"] as const;
+
+type Relation = Readonly<{
+  of: readonly ServerOptionKey[];
+  problems: (judged: Judged) => readonly string[];
+}>;
+
+/** Each with the options that it looks at. */
+const RELATIONS: readonly Relation[] = [
+  { of: ["walFileBytes", "walCapacityBytes", "uploadBytes"], problems: walProblems },
+  { of: ["objectStorage", "s3Endpoint", "s3Region", "gcsEndpoint", "azureEndpoint"], problems: strayEndpoints },
+  { of: ["insecure", ...ADDRESSES, "controllers", ...TLS_FILES], problems: openAddresses },
+  { of: ADDRESSES, problems: takenAddresses },
+  { of: ["advertise", "peerAdvertise", ...ADDRESSES], problems: unreachable },
+  { of: TLS_FILES, problems: tlsProblems },
+  { of: ["controllers", "peerListen", "metadataLog", "roles"], problems: controllerProblems },
+  { of: ["listen", "advertise", "listeners"], problems: shortForms },
+];
+
+/**
+ * Relations between options: every problem, so that a person sees all of them at one start.
+ * @param unknown Options whose values are missing or refused: of their relations nothing can be said.
+ */
+export function relationProblems(judged: Judged, unknown: ReadonlySet<ServerOptionKey>): readonly string[] {
+  return RELATIONS.filter((relation) => !relation.of.some((key) => unknown.has(key))).flatMap((relation) => relation.problems(judged));
 }
 
-function walProblems({ given, describe }: Judged): string[] {
+function walProblems({ given, kinds, describe }: Judged): string[] {
+  if (!kinds.some((kind) => kind !== "controller")) return [];
   const problems: string[] = [];
   const { walFileBytes: file, walCapacityBytes: capacity, uploadBytes } = given;
   if (file % (WAL_FILE_STEP_MIB * MiB) !== 0) problems.push(`${describe("walFileBytes")}: must be a multiple of ${WAL_FILE_STEP_MIB}MiB`);
@@ -103,18 +119,15 @@ function openAddresses(judged: Judged): string[] {
 
 const PEER_TLS = "peer-tls.cert, peer-tls.key and peer-tls.ca";
 
-function peerProblems(judged: Judged): string[] {
-  return [...tlsProblems(judged), ...controllerProblems(judged), ...shortForms(judged)];
-}
-
 function tlsProblems({ isGiven, describe }: Judged): string[] {
-  const files = (["peerCert", "peerKey", "peerCa"] as const).filter(isGiven);
+  const files = TLS_FILES.filter(isGiven);
   if (files.length === 0 || files.length === 3) return [];
   const missing = files.length === 1 ? "two are" : "one is";
   return [`${files.map((key) => describe(key)).join(", ")}: ${PEER_TLS} belong together, and ${missing} missing`];
 }
 
 function controllerProblems({ given, kinds, describe }: Judged): string[] {
+  if (kinds.includes("start")) return [];
   const isController = kinds.includes("controller");
   if (given.controllers === undefined) {
     if (!isController) return ["controllers: missing. Must be the addresses of the controllers of the cluster: HOST:PORT,…"];
