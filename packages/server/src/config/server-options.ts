@@ -46,7 +46,7 @@ export const SERVER_OPTIONS = {
     name({
       name: "rack",
       defaultText: "none",
-      doc: "Where this broker stands (a rack, a zone of a cloud), so that copies go to different ones and consumers read near by.",
+      doc: "Where this broker stands: a rack, a zone of a cloud. It is known to the cluster, and told to clients.",
     }),
   ),
   data: counts(
@@ -55,7 +55,7 @@ export const SERVER_OPTIONS = {
       name: "data",
       placeholder: "DIR",
       default: "./data",
-      doc: "Folder of the write-ahead log and the metadata. Created when missing.",
+      doc: "Folder of the write-ahead log and the metadata. Created when missing. A controller with metadata-log = object keeps nothing there.",
     }),
   ),
   listen: counts(
@@ -117,7 +117,7 @@ export const SERVER_OPTIONS = {
       name: "peer-listen",
       default: { host: "localhost", port: 9093 },
       portMin: 0,
-      doc: "Where the brokers and controllers of the cluster connect (gRPC). Port 0 is any free one.",
+      doc: "Where brokers connect to a controller (gRPC). Port 0 is any free one. A broker that is no controller does not listen there yet.",
     }),
     { defaultFor: { controller: "localhost:9094" } },
   ),
