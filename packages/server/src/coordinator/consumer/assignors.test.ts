@@ -2,7 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { must } from "../../base/assert.ts";
-import { takeAll } from "../../quota/turn-share.ts";
+import { type Steps, takeAll } from "../../quota/turn-share.ts";
 import type { Assignment } from "../fold/group-state.ts";
 import { ASSIGNORS, type Subscriber } from "./assignors.ts";
 
@@ -89,3 +89,25 @@ test("every assignor gives each partition to one member that wants it; uniform i
     { numRuns: 2_000, seed: 48 },
   );
 });
+
+test("an assignor can be put down, however many topics and members there are", () => {
+  const ids = Array.from({ length: 2_000 }, (_, at) => `t${at}`);
+  const partitions = new Map(ids.map((id, at) => [id, at === 0 ? 1_000 : 1]));
+  const crowds: readonly Subscriber[][] = [
+    Array.from({ length: 20 }, (_, at) => subscriber(`m${at}`, at === 0 ? ids : ids.filter((_id, topic) => topic % 10 === at % 10))),
+    Array.from({ length: 20 }, (_, at) => subscriber(`m${at}`, ids)),
+    Array.from({ length: 500 }, (_, at) => subscriber(`m${at}`, at % 2 === 0 ? ids.slice(0, 10) : ids.slice(1, 12))),
+  ];
+  for (const [name, assignor] of ASSIGNORS) {
+    for (const crowd of crowds) {
+      const count = stepsOf(assignor(crowd, partitions));
+      ok(count > 20, `${name}: ${count} steps`);
+    }
+  }
+});
+
+function stepsOf(steps: Steps<unknown>): number {
+  let count = 0;
+  while (steps.next().done !== true) count += 1;
+  return count;
+}

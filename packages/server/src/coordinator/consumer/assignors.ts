@@ -1,7 +1,7 @@
 import { must } from "../../base/assert.ts";
 import type { Steps } from "../../quota/turn-share.ts";
 import type { Assignment } from "../fold/group-state.ts";
-import { PARTITIONS_PER_STEP, TOPICS_PER_STEP } from "../limits.ts";
+import { PARTITIONS_PER_STEP, SHARES_PER_STEP, TOPICS_PER_STEP } from "../limits.ts";
 
 /** A member as an assignor sees it: the ids of the topics that it wants and that exist, and what it has now. */
 export type Subscriber = Readonly<{ id: string; instanceId: string | undefined; topicIds: readonly string[]; current: Assignment }>;
@@ -58,9 +58,8 @@ function* alike(shares: readonly Share[], topicIds: readonly string[], partition
     yield "more";
   }
   const wanted = new Set(topicIds);
-  const topics = [...free].filter(([topicId]) => wanted.has(topicId)).sort(([a], [b]) => (a < b ? -1 : 1));
-  yield "more";
-  const all = topics.flatMap(([topicId, list]) => list.map((partition) => ({ topicId, partition })));
+  const ids = yield* ascending([...free.keys()].filter((topicId) => wanted.has(topicId)));
+  const all = ids.flatMap((topicId) => (free.get(topicId) ?? []).map((partition) => ({ topicId, partition })));
   for (let at = 0; at < all.length; at += PARTITIONS_PER_STEP) {
     yield "more";
     fill(shares, all.slice(at, at + PARTITIONS_PER_STEP));
@@ -84,11 +83,17 @@ function giveUp(share: Share, quota: number, free: Map<string, number[]>): void 
 function* unlike(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Steps {
   const topics = yield* byTopic(shares);
   const free = yield* keepCurrent(shares, partitions);
-  for (const [at, [topicId, members]] of topics.entries()) {
-    if (at % TOPICS_PER_STEP === 0) yield "more";
+  let looked = 0;
+  for (const [topicId, members] of topics) {
+    const list = free.get(topicId) ?? [];
+    looked += SHARES_PER_STEP / TOPICS_PER_STEP + members.length + list.length;
+    if (looked >= SHARES_PER_STEP) {
+      looked = 0;
+      yield "more";
+    }
     fill(
       members,
-      (free.get(topicId) ?? []).map((partition) => ({ topicId, partition })),
+      list.map((partition) => ({ topicId, partition })),
     );
   }
   for (let round = 0; round < ROUNDS_MAX; round += 1) if (yield* levelAll(topics)) break;
@@ -96,10 +101,17 @@ function* unlike(shares: readonly Share[], partitions: ReadonlyMap<string, numbe
 
 /** @returns whether all were even. */
 function* levelAll(topics: readonly (readonly [string, readonly Share[]])[]): Steps<boolean> {
-  let isEven = true;
-  for (const [at, [topicId, members]] of topics.entries()) {
-    if (at % TOPICS_PER_STEP === 0) yield "more";
-    if (level(topicId, members)) isEven = false;
+  let [isEven, looked] = [true, 0];
+  for (const [topicId, members] of topics) {
+    for (let isMoved = true; isMoved; ) {
+      looked += SHARES_PER_STEP / TOPICS_PER_STEP + members.length;
+      if (looked >= SHARES_PER_STEP) {
+        looked = 0;
+        yield "more";
+      }
+      isMoved = move(topicId, members);
+      if (isMoved) isEven = false;
+    }
   }
   return isEven;
 }
@@ -255,23 +267,20 @@ function give(share: Share, topicId: string, partition: number): void {
   share.load += 1;
 }
 
-/** Moves partitions of one topic from who has most to who has least. @returns whether something moved. */
-function level(topicId: string, members: readonly Share[]): boolean {
-  let hasMoved = false;
-  for (;;) {
-    let most: Share | undefined;
-    let least = must(members[0], "a member that wants the topic");
-    for (const share of members) {
-      if (share.load < least.load) least = share;
-      if (share.topics.has(topicId) && (most === undefined || share.load > most.load)) most = share;
-    }
-    if (most === undefined || most.load - least.load < 2) return hasMoved;
-    const partitions = must(most.topics.get(topicId), "a topic of the share");
-    give(least, topicId, must(partitions.pop(), "a partition"));
-    most.load -= 1;
-    if (partitions.length === 0) most.topics.delete(topicId);
-    hasMoved = true;
+/** Moves a partition of the topic from who has most to who has least. @returns whether that made it more even. */
+function move(topicId: string, members: readonly Share[]): boolean {
+  let most: Share | undefined;
+  let least = must(members[0], "a member that wants the topic");
+  for (const share of members) {
+    if (share.load < least.load) least = share;
+    if (share.topics.has(topicId) && (most === undefined || share.load > most.load)) most = share;
   }
+  if (most === undefined || most.load - least.load < 2) return false;
+  const partitions = must(most.topics.get(topicId), "a topic of the share");
+  give(least, topicId, must(partitions.pop(), "a partition"));
+  most.load -= 1;
+  if (partitions.length === 0) most.topics.delete(topicId);
+  return true;
 }
 
 function* assignmentsOf(shares: readonly Share[]): ReturnType<Assignor> {
