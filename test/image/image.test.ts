@@ -26,6 +26,13 @@ test("the lint notices what it is there for", () => {
   equal(lint(bad).length, 8);
 });
 
+test("the image starts Node with the options of the command in a clone", () => {
+  const script = readFileSync(join(ROOT, "tidemq"), "utf8");
+  const options = (/^exec "\$node" (.*) "\$root/m.exec(script)?.[1] ?? "").split(" ");
+  const entry = JSON.parse(stages.at(-1)?.instructions.findLast(({ name }) => name === "ENTRYPOINT")?.rest ?? "[]") as string[];
+  deepEqual(entry.slice(1, -1), options);
+});
+
 test("the image is built and runs", { skip: builder === undefined ? "needs podman or docker with an engine" : false }, () => {
   const tag = `tidemq-test-${process.pid}`;
   execFileSync(builder as string, ["build", "-q", "-f", FILE, "-t", tag, ROOT], { stdio: "inherit" });
