@@ -15,6 +15,8 @@ import {
 import { ExitCode } from "./exit-codes.ts";
 import { addGroups } from "./group-commands.ts";
 import { DEFAULT_HTTP } from "./http-request.ts";
+import { FIRST_PORT } from "./local-cluster/layout.ts";
+import { ORDERS_HELP } from "./local-cluster/order.ts";
 import { addMetadata } from "./metadata-commands.ts";
 import { endWhenReaderLeaves } from "./output.ts";
 import { VERSION } from "./version.ts";
@@ -26,6 +28,7 @@ const EXAMPLES_ROOT = [
   "tidemq topic consume orders --from-beginning --max 10",
   "tidemq group describe billing                     members, committed offsets, lag",
   "tidemq cluster health",
+  "tidemq cluster start --brokers 3                 a cluster on this machine, for trying",
 ];
 
 /** Runs one command line. @returns The exit code; never rejects. */
@@ -211,9 +214,32 @@ function addPartition(program: Command): void {
 }
 
 function addCluster(program: Command): void {
-  const cluster = group(program, "cluster", "the server as a whole");
+  const cluster = group(program, "cluster", "the cluster as a whole: try one on this machine, health");
+  addClusterStart(cluster);
   addHealth(cluster.command("health"), "tidemq cluster health");
 }
+
+function addClusterStart(cluster: Command): void {
+  const start = cluster
+    .command("start")
+    .description("run a whole cluster on this machine until Ctrl-C, each broker and controller a process of its own")
+    .option("--brokers <n>", "how many; those of earlier starts in the same folder start in any case", positiveInteger, 3)
+    .option("--controllers <n>", "how many; one leads, the others stand by", positiveInteger, 3)
+    .option("--data <dir>", "folder of everything: broker-1, broker-2, …, bucket", "./cluster-data")
+    .option("--port <n>", "Kafka's port of broker-1; all others follow from it", positiveInteger, FIRST_PORT)
+    .action(async (options) => {
+      const { startLocalCluster } = await import("./commands/cluster-start.ts");
+      await startLocalCluster(options);
+    });
+  start.addHelpText("after", `\n${CLUSTER_START_HELP}\n${ORDERS_HELP.replace(/^/gm, "  ").trimEnd()}`);
+  examples(start, ["tidemq cluster start", "tidemq cluster start --brokers 2 --controllers 1 --data /tmp/try --port 19092"]);
+}
+
+const CLUSTER_START_HELP = `Ports, with --port 9092:
+  broker-1        Kafka 9092, peers 9093, HTTP 9643       controller-101  peers 9094, HTTP 9642
+  each further one 100 higher. They are those of config/broker.toml and config/controller.toml.
+
+While it runs, lines of standard input ask for:`;
 
 function addHealth(command: Command, path: string): void {
   const health = command

@@ -1,7 +1,7 @@
 import { CommandError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
 import { askHttp } from "../http-request.ts";
-import { bytesText, type Cell, countText, type OutputForm, printPairs, printResult, printTable, write } from "../output.ts";
+import { bytesText, type Cell, countText, durationText, type OutputForm, printPairs, printResult, printTable, write } from "../output.ts";
 
 /** What `GET /health` answers. Everything may be missing: the server may be older or newer than this command. */
 type HealthReport = Readonly<{
@@ -103,12 +103,4 @@ function partitionsText(partitions: HealthReport["partitions"]): string {
   const offline = partitions.offline ?? 0;
   const damaged = partitions.damaged?.length ?? 0;
   return `${countText(partitions.total)}${offline > 0 ? `, ${offline} offline` : ""}${damaged > 0 ? `, ${damaged} damaged ranges` : ""}`;
-}
-
-function durationText(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-  return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }

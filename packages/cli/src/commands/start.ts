@@ -3,6 +3,7 @@ import { addressText } from "@tidemq/client/transport.ts";
 import type { RunningServer } from "@tidemq/server/process/start.ts";
 import { CommandError, describeFailure, UsageError } from "../command-error.ts";
 import { ExitCode } from "../exit-codes.ts";
+import { CHILD_FLAG, endWithParent } from "../parent-watch.ts";
 import { VERSION } from "../version.ts";
 
 const REFUSALS: ReadonlySet<string> = new Set([
@@ -18,12 +19,17 @@ const REFUSALS: ReadonlySet<string> = new Set([
 /** The commands that run a server. */
 export type ServerCommand = "start" | "broker" | "controller";
 
-/** @param args What stands behind the command. @returns The exit code. */
-export async function runServer(command: ServerCommand, args: readonly string[]): Promise<number> {
+/** The last line of what a server says when it serves. */
+export const READY_LINE = "Ctrl-C stops the server.";
+
+/** @param given What stands behind the command. @returns The exit code. */
+export async function runServer(command: ServerCommand, given: readonly string[]): Promise<number> {
+  const args = given.filter((arg) => arg !== CHILD_FLAG);
   if (args.includes("--help") || args.includes("-h")) {
     process.stdout.write(await helpText(command));
     return ExitCode.OK;
   }
+  if (args.length < given.length) endWithParent();
   try {
     return await serve(await startServer(command, args));
   } catch (error) {
@@ -88,7 +94,7 @@ function bannerText(server: RunningServer): string {
   ] as const;
   const shown = rows.filter(([, value]) => value !== "").map(([name, value]) => `  ${name.padEnd(15)} ${value}`);
   const role = server.roles.length === 1 ? `, ${server.roles[0]}` : "";
-  return `TideMQ ${VERSION}, node ${server.nodeId}${role}\n${shown.join("\n")}\n\n${tryText(server)}Ctrl-C stops the server.\n`;
+  return `TideMQ ${VERSION}, node ${server.nodeId}${role}\n${shown.join("\n")}\n\n${tryText(server)}${READY_LINE}\n`;
 }
 
 function syncText(sync: boolean): string {
@@ -131,6 +137,20 @@ const EXAMPLES: Readonly<Record<ServerCommand, readonly string[]>> = {
   ],
 };
 
+/** The same word begins commands that ask a cluster. */
+const ALSO: Readonly<Record<ServerCommand, string>> = {
+  start: "",
+  broker: `
+Also, without running anything:
+  tidemq broker list             the brokers of a cluster
+  tidemq broker describe ID      one of them
+`,
+  controller: `
+Also, without running anything:
+  tidemq controller list         the controllers of a cluster
+`,
+};
+
 async function helpText(command: ServerCommand): Promise<string> {
   const { flagsFor } = await import("@tidemq/server/config/load-config.ts");
   const rows = flagsFor(command === "start" ? ["start"] : ["broker", "controller"]).map((flag) => {
@@ -143,10 +163,11 @@ ${SUMMARIES[command]}
 
 Options:
 ${rows.join("\n")}
+  ${CHILD_FLAG.padEnd(30)} for a program that runs it as a child with a pipe to its standard input: it stops when that program is gone
   ${"--version".padEnd(30)} print the version
   ${"-h, --help".padEnd(30)} this text
 
 Examples:
 ${EXAMPLES[command].map((line) => `  ${line}`).join("\n")}
-`;
+${ALSO[command]}`;
 }
