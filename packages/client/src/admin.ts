@@ -217,7 +217,7 @@ export class Admin {
    */
   #change<A extends Api, T>(api: A, body: BodyFor<A>, read: (response: ResponseBody<A>) => T): Promise<T> {
     const attempt = async (): Promise<T> => read(await this.#cluster.requestController(api, body));
-    return retrying(this.#cluster.retryParts, this.#cluster.retryMs, attempt, (error) => {
+    return this.#cluster.retry(attempt, (error) => {
       if (error.kafkaCode === ErrorCode.NOT_CONTROLLER) this.#cluster.markStale();
       return error.retriable && error.code !== "CONNECTION_CLOSED" && error.code !== "REQUEST_TIMED_OUT";
     });

@@ -59,6 +59,8 @@ export class Cluster {
   /** The same, whether it was found wrong since or not. */
   #answeredAtMs = Number.NEGATIVE_INFINITY;
   #bootstrapNext: number;
+  /** A broker has answered. */
+  #isReached = false;
   #closed = false;
 
   constructor(options: ClusterOptions, parts: ClusterParts) {
@@ -72,9 +74,14 @@ export class Cluster {
     return { clock: this.parts.clock, random: this.parts.random, backOff: this.options.backOff };
   }
 
-  /** How long an operation that has just begun may go on being tried. */
+  /** How long an operation may go on being tried. */
   get retryMs(): number {
-    return this.metadata.brokers.size === 0 ? this.options.bootstrapTimeoutMs : this.options.operationTimeoutMs;
+    return this.#isReached ? this.options.operationTimeoutMs : this.options.bootstrapTimeoutMs;
+  }
+
+  /** Runs it again and again for so long, as `retrying` does. */
+  retry<T>(attempt: () => Promise<T>, isRetriable?: (error: ClientError) => boolean): Promise<T> {
+    return retrying(this.retryParts, () => this.retryMs, attempt, isRetriable);
   }
 
   /**
@@ -89,7 +96,7 @@ export class Cluster {
       await this.refresh();
       return names.map((name) => this.#known(name));
     };
-    return retrying(this.retryParts, this.retryMs, attempt, this.retriableTopicError());
+    return this.retry(attempt, this.retriableTopicError());
   }
 
   /** For `retrying`: like the usual rule, and an unknown topic counts as retriable for a short while from now. */
@@ -204,12 +211,12 @@ export class Cluster {
 
   /** Sends a request to any broker, and again while that fails for reasons of the connection. */
   request<A extends Api>(api: A, body: BodyFor<A>, options?: RequestOptions): Promise<ResponseBody<A>> {
-    return retrying(this.retryParts, this.retryMs, async () => (await this.anyConnection()).request(api, body, options));
+    return this.retry(async () => (await this.anyConnection()).request(api, body, options));
   }
 
   /** Sends a request to the controller if it is known, else to any broker: those of today forward it. */
   async requestController<A extends Api>(api: A, body: BodyFor<A>, options?: RequestOptions): Promise<ResponseBody<A>> {
-    if (!this.#isFresh()) await retrying(this.retryParts, this.retryMs, () => this.refresh());
+    if (!this.#isFresh()) await this.retry(() => this.refresh());
     const { controllerId, brokers } = this.metadata;
     const connection = brokers.has(controllerId) ? await this.connection(controllerId, CONTROL) : await this.anyConnection();
     return connection.request(api, body, options);
@@ -299,6 +306,7 @@ export class Cluster {
     };
     opened.then((connection) => {
       slot.connection = connection;
+      this.#isReached = true;
       connection.onClosed(drop);
       if (this.#closed) connection.close();
     }, drop);

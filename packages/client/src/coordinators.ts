@@ -4,7 +4,6 @@ import type { Cluster } from "./cluster.ts";
 import type { RequestOptions } from "./connection.ts";
 import { brokerError, type ClientError } from "./errors.ts";
 import { GROUPS_MAX } from "./limits.ts";
-import { retrying } from "./retry.ts";
 
 const KEY_TYPE_GROUP = 0;
 /** First version of FindCoordinator that asks for many keys at once. */
@@ -78,8 +77,7 @@ export class Coordinators {
     read: (response: ResponseBody<A>) => T,
     options?: RequestOptions & Readonly<{ isRetriable?: (error: ClientError) => boolean }>,
   ): Promise<T> {
-    const { retryParts, retryMs } = this.#cluster;
-    return retrying(retryParts, retryMs, () => this.once(groupId, api, body, read, options), options?.isRetriable);
+    return this.#cluster.retry(() => this.once(groupId, api, body, read, options), options?.isRetriable);
   }
 }
 

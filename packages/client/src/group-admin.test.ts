@@ -67,7 +67,7 @@ test("groups of all brokers, by name, of some states", async () => {
 });
 
 test("a broker that ends while groups are listed is not waited for: its groups are with the others", async () => {
-  const { world, client, cluster } = scene(QUICK, [1, 2, 3]);
+  const { world, client, cluster } = scene({ ...QUICK, bootstrapTimeoutMs: 0 }, [1, 2, 3]);
   const group = (groupId: string) => ({ groupId, protocolType: "consumer", groupState: "Stable", groupType: "consumer" });
   const here = new Map([
     [1, ["a"]],
@@ -86,6 +86,18 @@ test("a broker that ends while groups are listed is not waited for: its groups a
     listed.map(({ groupId }) => groupId),
     ["a", "b", "c"],
   );
+});
+
+test("a broker that has answered is asked again, even by who would not wait for one to come up", async () => {
+  const { world, client, cluster } = scene({ ...QUICK, bootstrapTimeoutMs: 0 }, [1, 2]);
+  cluster.groups.coordinator = 7;
+  world.after(300, () => {
+    cluster.groups.coordinator = 2;
+  });
+  deepEqual(await world.run(client.groups.offsets("g")), []);
+  cluster.stop(1);
+  cluster.stop(2);
+  await rejects(world.run(client.groups.offsets("g")), (error: ClientError) => error.retriable);
 });
 
 test("members of a classic group: what can be read of them, and what cannot", async () => {

@@ -6,7 +6,6 @@ import { brokerError, ClientError } from "./errors.ts";
 import { describeClassic, describeNew, type GroupDescription } from "./group-description.ts";
 import { type CommittedOffset, commitOffsets, fetchOffsets, type OffsetToCommit, type Place } from "./group-offsets.ts";
 import { listOffsets } from "./list-offsets.ts";
-import { retrying } from "./retry.ts";
 
 /** First versions of ListGroups that tell states, and types. */
 const VERSION_WITH_STATES = 4;
@@ -36,14 +35,13 @@ export class GroupAdmin {
 
   /** Groups of all brokers, by name. */
   async list(filter: GroupFilter = {}): Promise<ListedGroup[]> {
-    const { retryParts, retryMs } = this.#cluster;
-    const groups = await retrying(retryParts, retryMs, () => this.#listOfAll(filter));
+    const groups = await this.#cluster.retry(() => this.#listOfAll(filter));
     return [...groups.values()].sort((a, b) => (a.groupId < b.groupId ? -1 : 1));
   }
 
   /** State and members, whichever protocol the group speaks. GROUP_ID_NOT_FOUND. */
   async describe(groupId: string): Promise<GroupDescription> {
-    const coordinator = await retrying(this.#cluster.retryParts, this.#cluster.retryMs, () => this.#coordinators.find(groupId));
+    const coordinator = await this.#cluster.retry(() => this.#coordinators.find(groupId));
     try {
       const body = { groupIds: [groupId], includeAuthorizedOperations: false };
       const read = describeNew(groupId, coordinator);

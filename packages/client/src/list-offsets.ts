@@ -3,7 +3,6 @@ import type { ListOffsetsResponse } from "@tidemq/protocol/messages/02-list-offs
 import { API } from "./apis.ts";
 import type { Cluster } from "./cluster.ts";
 import { brokerError, ClientError, isRetriable } from "./errors.ts";
-import { retrying } from "./retry.ts";
 
 /**
  * A place in a partition. `earliest`: the first record that is still there · `latest`: behind the last · `max-timestamp`:
@@ -46,7 +45,7 @@ export async function listOffsets(cluster: Cluster, questions: readonly OffsetQu
     const results = await Promise.allSettled(requests.map((one) => ask(cluster, one.nodeId, lane, one.questions, answers)));
     for (const result of results) if (result.status === "rejected") throw result.reason;
   };
-  await retrying(cluster.retryParts, cluster.retryMs, attempt, cluster.retriableTopicError());
+  await cluster.retry(attempt, cluster.retriableTopicError());
   return questions.map((question) => answers.get(question) as OffsetAnswer);
 }
 

@@ -18,24 +18,26 @@ export function pauseMs(backOff: BackOff, failures: number, random: Random): num
 export type RetryParts = Readonly<{ clock: Clock; random: Random; backOff: BackOff }>;
 
 /**
- * Runs `attempt` until it succeeds, throws something that trying again will not mend, or `timeoutMs` have passed.
+ * Runs `attempt` until it succeeds, throws something that trying again will not mend, or so many milliseconds have passed.
  * It always runs at least once; the last error is thrown as it is.
  *
+ * @param timeoutMs A function is asked at each failure: how long to try may depend on what is known by then.
  * @param isRetriable Which errors to try again after; those that call themselves retriable when absent.
  */
 export async function retrying<T>(
   parts: RetryParts,
-  timeoutMs: number,
+  timeoutMs: number | (() => number),
   attempt: () => Promise<T>,
   isRetriable: (error: ClientError) => boolean = (error) => error.retriable,
 ): Promise<T> {
-  const giveUpAtMs = parts.clock.monotonicMs() + timeoutMs;
+  const beganMs = parts.clock.monotonicMs();
   for (let failures = 1; ; failures += 1) {
     try {
       return await attempt();
     } catch (thrown) {
       const error = ClientError.from(thrown);
       const waitMs = pauseMs(parts.backOff, failures, parts.random);
+      const giveUpAtMs = beganMs + (typeof timeoutMs === "number" ? timeoutMs : timeoutMs());
       if (!isRetriable(error) || parts.clock.monotonicMs() + waitMs > giveUpAtMs) throw error;
       await sleep(parts.clock, waitMs);
     }
