@@ -91,6 +91,22 @@ test("every flipped byte of a snapshot file is seen; so is a missing end", async
   await rejects(world.settle(describeMetadata(file, clock)), { code: "CORRUPT_METADATA", message: /length/ });
 });
 
+test("the chunks of another snapshot under this head are seen", async () => {
+  const [one, other] = [setting(), setting()];
+  for (const [{ world, file, clock }, topic] of [
+    [one, "orders-1"],
+    [other, "orders-2"],
+  ] as const) {
+    const fixture = new ClusterFixture();
+    fixture.createTopic(topic, [[1]]);
+    await world.settle(snapshotMetadata(sourceOf(fixture, clock), file, { clock, wrote: () => undefined }));
+  }
+  const chunks = Buffer.from(other.disk.contents("backup.snapshot")).subarray(144);
+  equal(chunks.byteLength, one.disk.contents("backup.snapshot").byteLength - 144);
+  one.disk.overwrite("backup.snapshot", 144, chunks);
+  await rejects(one.world.settle(describeMetadata(one.file, one.clock)), { code: "CORRUPT_METADATA", message: /checksum/ });
+});
+
 // docs/formats/snapshot.md, "A snapshot file": these bytes are on disks.
 test("golden: the head of a snapshot file", () => {
   const header = { index: 7, clusterId: "cluster-1", stateHash: "ab".repeat(32), bytes: 300, madeMs: 1_700_000_000_000, crc: 0xdeadbeef };
