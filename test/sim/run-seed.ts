@@ -1,5 +1,7 @@
 import { CheckFailure } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { ClusterSim } from "./harness/cluster-sim.ts";
 import { Sim } from "./harness/sim.ts";
+import type { SimRun } from "./harness/sim-run.ts";
 import type { Scenario } from "./scenario.ts";
 
 /** A run that takes longer, in virtual time, has failed. */
@@ -18,16 +20,25 @@ export type Outcome = Readonly<{
 
 /** One scenario under one seed. @param print Where its trace goes. */
 export async function runSeed(scenario: Scenario, seed: number, print?: (line: string) => void): Promise<Outcome> {
-  const sim = new Sim(seed, scenario.name, print);
+  const { sim, run } = prepared(scenario, seed, print);
   let failure: Outcome["failure"];
   try {
-    await sim.world.settle(scenario.run(sim), VIRTUAL_MS_MAX);
+    await sim.world.settle(run(), VIRTUAL_MS_MAX);
   } catch (error) {
     failure = failureOf(error);
   }
   const { world, history } = sim;
   const { trace, nowMs: virtualMs, eventsRun: events } = world;
   return { scenario: scenario.name, seed, digest: trace.digest, virtualMs, events, records: history.counts.sent, failure };
+}
+
+function prepared(scenario: Scenario, seed: number, print?: (line: string) => void): Readonly<{ sim: SimRun; run: () => Promise<void> }> {
+  if ("run" in scenario) {
+    const sim = new Sim(seed, scenario.name, print);
+    return { sim, run: () => scenario.run(sim) };
+  }
+  const sim = new ClusterSim(seed, scenario.name, print);
+  return { sim, run: () => scenario.runCluster(sim) };
 }
 
 function failureOf(error: unknown): NonNullable<Outcome["failure"]> {

@@ -7,6 +7,7 @@ import { scenario as bucketFull } from "./scenarios/bucket-full.ts";
 import { scenario as bucketLies } from "./scenarios/bucket-lies.ts";
 import { scenario as calm } from "./scenarios/calm.ts";
 import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
+import { scenario as cluster } from "./scenarios/cluster.ts";
 import { scenario as copies } from "./scenarios/copies.ts";
 import { scenario as crashInStart } from "./scenarios/crash-in-start.ts";
 import { scenario as diskErrors } from "./scenarios/disk-errors.ts";
@@ -55,6 +56,7 @@ export const SCENARIOS: readonly Scenario[] = [
   bucketLies,
   calm,
   clockJumps,
+  cluster,
   copies,
   crashInStart,
   diskErrors,

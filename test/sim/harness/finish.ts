@@ -7,6 +7,7 @@ import { HEALTHY_NETWORK } from "@tidemq/server/testing/sim-io/network.ts";
 import { HEALTHY_OBJECT_STORE } from "@tidemq/server/testing/sim-io/object-store.ts";
 import { readStoredLog } from "./read-log.ts";
 import type { Sim } from "./sim.ts";
+import type { SimRun } from "./sim-run.ts";
 
 export type FinishOptions = Allowances &
   Readonly<{
@@ -62,7 +63,8 @@ function heal(sim: Sim): void {
   sim.mayDie = () => false;
 }
 
-async function within<T>(sim: Sim, ms: number, what: string, promise: Promise<T>): Promise<T> {
+/** Rejects when it takes longer. @throws {CheckFailure} liveness */
+export async function within<T>(sim: SimRun, ms: number, what: string, promise: Promise<T>): Promise<T> {
   let timedOut = false;
   const late = new Promise<never>((_, reject) => {
     const event = sim.world.after(ms, () => {
@@ -79,7 +81,8 @@ async function within<T>(sim: Sim, ms: number, what: string, promise: Promise<T>
   }
 }
 
-async function probe(sim: Sim): Promise<void> {
+/** Every partition takes a record. */
+export async function probe(sim: SimRun): Promise<void> {
   if (sim.load.targets.length === 0) return;
   const actor = sim.load.addProducer("probe", true);
   actor.stop();

@@ -6,7 +6,7 @@ import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { GroupHistory } from "@tidemq/server/testing/checkers/group-history.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { GroupMember } from "./group-member.ts";
-import type { Sim } from "./sim.ts";
+import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
 const LOOK_MS = 200;
@@ -17,7 +17,7 @@ const VERSION_WITH_NAMES = 9;
 export class GroupLoad {
   readonly groupId: string;
   readonly history = new GroupHistory();
-  readonly #sim: Sim;
+  readonly #sim: SimRun;
   readonly #client: Client;
   readonly #targets: readonly Target[];
   readonly #members: readonly GroupMember[];
@@ -25,7 +25,7 @@ export class GroupLoad {
   #stopped = false;
 
   /** @param client Gives each member, and this, a client of its own. */
-  constructor(sim: Sim, groupId: string, members: number, targets: readonly Target[], client: () => Client) {
+  constructor(sim: SimRun, groupId: string, members: number, targets: readonly Target[], client: () => Client) {
     this.#sim = sim;
     this.groupId = groupId;
     this.#targets = targets;

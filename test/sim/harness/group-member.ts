@@ -14,7 +14,7 @@ import type { GroupHistory } from "@tidemq/server/testing/checkers/group-history
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
 import { fetch } from "./read-log.ts";
-import type { Sim } from "./sim.ts";
+import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
 const JOIN: Api<typeof joinGroupRequest, typeof joinGroupResponse> = apiOf("JoinGroup", joinGroupRequest, joinGroupResponse);
@@ -50,7 +50,7 @@ class Fallen extends Error {
 /** A member of a classic group that reads what it is given, commits, dies now and then, and comes back. */
 export class GroupMember {
   readonly name: string;
-  readonly #sim: Sim;
+  readonly #sim: SimRun;
   readonly #random: SimRandom;
   readonly #groupId: string;
   readonly #client: Client;
@@ -65,7 +65,7 @@ export class GroupMember {
   /** By partition: where it reads on. */
   #positions = new Map<Target, number>();
 
-  constructor(sim: Sim, name: string, groupId: string, client: Client, targets: readonly Target[], history: GroupHistory) {
+  constructor(sim: SimRun, name: string, groupId: string, client: Client, targets: readonly Target[], history: GroupHistory) {
     this.name = name;
     this.#sim = sim;
     this.#random = sim.random.fork(`member ${name}`);

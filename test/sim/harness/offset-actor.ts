@@ -5,7 +5,7 @@ import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
 import { fetch } from "./read-log.ts";
-import type { Sim } from "./sim.ts";
+import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
 /** How often what was told is compared with what may be read. */
@@ -13,13 +13,13 @@ const FETCH_RATIO = 0.3;
 
 /** Asks where partitions begin and end, again and again: neither ever goes back, and what was told as the end is readable. */
 export class OffsetActor {
-  readonly #sim: Sim;
+  readonly #sim: SimRun;
   readonly #random: SimRandom;
   readonly #client: Client;
   readonly #targets: readonly Target[];
   #stopped = false;
 
-  constructor(sim: Sim, name: string, client: Client, targets: readonly Target[]) {
+  constructor(sim: SimRun, name: string, client: Client, targets: readonly Target[]) {
     this.#sim = sim;
     this.#random = sim.random.fork(name);
     this.#client = client;

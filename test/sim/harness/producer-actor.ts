@@ -5,7 +5,7 @@ import type { ProducerOptions } from "@tidemq/client/producer-options.ts";
 import { partitionKey, type Sender, type Sent } from "@tidemq/server/testing/checkers/history.ts";
 import { payload } from "@tidemq/server/testing/checkers/payload.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
-import type { Sim } from "./sim.ts";
+import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
 export type ProducerLoad = Readonly<{
@@ -20,7 +20,7 @@ export type ProducerLoad = Readonly<{
 /** A producer that writes records that can be told apart, and writes down what becomes of them. */
 export class ProducerActor {
   readonly sender: Sender;
-  readonly #sim: Sim;
+  readonly #sim: SimRun;
   readonly #producer: Producer;
   readonly #load: ProducerLoad;
   readonly #random: SimRandom;
@@ -28,7 +28,7 @@ export class ProducerActor {
   #targets: readonly Target[];
   #stopped = false;
 
-  constructor(sim: Sim, name: string, client: Client, targets: readonly Target[], load: ProducerLoad) {
+  constructor(sim: SimRun, name: string, client: Client, targets: readonly Target[], load: ProducerLoad) {
     this.#sim = sim;
     this.#load = load;
     this.#targets = targets;

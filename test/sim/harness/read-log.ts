@@ -76,7 +76,7 @@ export async function fetch(client: Client, { topic, partition }: Target, fetchO
       topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: FETCH_BYTES }] }],
       forgottenTopicsData: [],
     },
-    NODE_ID,
+    client.cluster.ledNow(topic, partition)?.nodeId ?? NODE_ID,
   );
   check(response.errorCode === ErrorCode.NONE, "reads", `fetch: error ${response.errorCode}`);
   const answer = response.responses[0]?.partitions[0];

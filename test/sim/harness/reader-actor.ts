@@ -6,7 +6,7 @@ import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { idOfPayload } from "@tidemq/server/testing/checkers/payload.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
-import type { Sim } from "./sim.ts";
+import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
 export type ReaderLoad = Readonly<{
@@ -20,7 +20,7 @@ export type ReaderLoad = Readonly<{
 /** Reads partitions for ever and holds what it sees against what everybody saw. */
 export class ReaderActor {
   readonly name: string;
-  readonly #sim: Sim;
+  readonly #sim: SimRun;
   readonly #random: SimRandom;
   readonly #load: ReaderLoad;
   readonly #client: Client;
@@ -28,7 +28,7 @@ export class ReaderActor {
   readonly #next = new Map<string, number>();
   records = 0;
 
-  constructor(sim: Sim, name: string, client: Client, targets: readonly Target[], load: ReaderLoad) {
+  constructor(sim: SimRun, name: string, client: Client, targets: readonly Target[], load: ReaderLoad) {
     this.name = name;
     this.#sim = sim;
     this.#random = sim.random.fork(name);

@@ -5,7 +5,7 @@ import { MEMBERS_OUT_MS } from "./group-member.ts";
 import { OffsetActor } from "./offset-actor.ts";
 import { ProducerActor, type ProducerLoad } from "./producer-actor.ts";
 import { ReaderActor } from "./reader-actor.ts";
-import type { Sim } from "./sim.ts";
+import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
 export type WorkloadOptions = Readonly<{
@@ -47,14 +47,14 @@ export class Workload {
   readonly producers: ProducerActor[] = [];
   readonly readers: ReaderActor[] = [];
   readonly targets: Target[] = [];
-  readonly #sim: Sim;
+  readonly #sim: SimRun;
   readonly #offsets: OffsetActor[] = [];
   readonly #groups: GroupLoad[] = [];
   readonly #clients: Client[] = [];
   readonly #running: Promise<void>[] = [];
   #options: WorkloadOptions = USUAL;
 
-  constructor(sim: Sim) {
+  constructor(sim: SimRun) {
     this.#sim = sim;
   }
 

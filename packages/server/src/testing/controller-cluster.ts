@@ -111,8 +111,8 @@ export class ControllerCluster {
   #submitting = true;
   #submitted = 0;
 
-  constructor(seed: number, controllers: number) {
-    this.world = new SimWorld(seed);
+  constructor(seed: number | SimWorld, controllers: number) {
+    this.world = typeof seed === "number" ? new SimWorld(seed) : seed;
     this.random = this.world.random.fork("controllers");
     this.bucket = new SimObjectStore(this.world, "bucket");
     this.peers = new SimPeerNetwork(this.world);
@@ -138,15 +138,20 @@ export class ControllerCluster {
     return done();
   }
 
+  /** As `readLog`, for who does not run in the world. */
+  wholeLog(): Promise<LogEntry[]> {
+    return this.world.settle(this.readLog());
+  }
+
   /** Every batch of the log in the bucket. */
-  async wholeLog(): Promise<LogEntry[]> {
+  async readLog(): Promise<LogEntry[]> {
     const process = this.world.startProcess("reader");
     const { clock, random } = process;
     const store = this.bucket.connect(process);
     const log = new ObjectMetadataLog({ store, clock, random, logger: new RecordingLog(), clusterId: CLUSTER_ID });
     const entries: LogEntry[] = [];
     for (;;) {
-      const read = await this.world.settle(log.readFrom(entries.length + 1));
+      const read = await log.readFrom(entries.length + 1);
       if (read.kind !== "entries") return entries;
       entries.push(...read.entries);
     }

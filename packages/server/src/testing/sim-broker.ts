@@ -1,7 +1,9 @@
 import { KiB, MiB } from "../base/units.ts";
+import type { HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/server-config.ts";
 import type { Disk } from "../io/disk.ts";
 import { Broker, type BrokerSizes } from "../process/broker.ts";
+import type { ControlPlane } from "../process/control-plane.ts";
 import { LocalControl, localControlOptions } from "../process/local-control.ts";
 import type { World } from "../process/world.ts";
 import type { Log } from "../telemetry/log.ts";
@@ -61,9 +63,14 @@ export class ProcessEnded extends Error {
 /** Why a process ended itself. */
 export type Death = Readonly<{ atMs: number; error: Error }>;
 
+/** What several machines share; absent: the machine's own. */
+export type SimSurroundings = Readonly<{ bucket: SimObjectStore; network: SimNetwork }>;
+
 /** One simulated machine with a disk and a bucket, and the broker's process on it, which comes and goes. */
 export class SimBroker {
   readonly world: SimWorld;
+  /** Of its process, and where that listens. */
+  readonly address: HostPort;
   readonly disk: SimDisk;
   readonly bucket: SimObjectStore;
   readonly network: SimNetwork;
@@ -78,12 +85,19 @@ export class SimBroker {
   /** Called when a process ended itself. */
   onDeath: (death: Death) => void = () => undefined;
 
-  constructor(world: SimWorld, config: Partial<StartConfig> = {}, log: Log = new RecordingLog()) {
+  constructor(
+    world: SimWorld,
+    config: Partial<StartConfig> = {},
+    log: Log = new RecordingLog(),
+    around?: SimSurroundings,
+    address: HostPort = BROKER_ADDRESS,
+  ) {
     this.world = world;
     this.log = log;
-    this.disk = new SimDisk(world, "disk");
-    this.bucket = new SimObjectStore(world, "bucket");
-    this.network = new SimNetwork(world);
+    this.address = address;
+    this.disk = new SimDisk(world, around === undefined ? "disk" : `disk of ${address.host}`);
+    this.bucket = around?.bucket ?? new SimObjectStore(world, "bucket");
+    this.network = around?.network ?? new SimNetwork(world);
     this.config = { ...SIM_CONFIG, ...config };
   }
 
@@ -95,7 +109,7 @@ export class SimBroker {
   async start(): Promise<Broker> {
     const { world, disk, network, bucket, log } = this;
     this.starts += 1;
-    const process = world.startProcess("broker");
+    const process = world.startProcess(this.address.host);
     this.process = process;
     const ended = new Promise<never>((_, reject) => {
       process.onCrash(() => {
@@ -115,8 +129,8 @@ export class SimBroker {
       fatal: (error: Error) => this.#die(process, error),
     };
     try {
-      const broker = await Promise.race([this.#open(parts), ended]);
-      await Promise.race([broker.listen(BROKER_ADDRESS.host, BROKER_ADDRESS.port), ended]);
+      const broker = await Promise.race([this.#open(parts, process), ended]);
+      await Promise.race([broker.listen(this.address.host, this.address.port), ended]);
       this.broker = broker;
       return broker;
     } catch (error) {
@@ -125,9 +139,13 @@ export class SimBroker {
     }
   }
 
-  async #open(parts: World): Promise<Broker> {
-    const control = await LocalControl.open(localControlOptions(this.config, SIM_SIZES), parts);
-    return Broker.open(this.config, parts, control, SIM_SIZES);
+  async #open(parts: World, process: SimProcess): Promise<Broker> {
+    return Broker.open(this.config, parts, await this.openControl(parts, process), SIM_SIZES);
+  }
+
+  /** One node has a metadata log of its own. */
+  protected openControl(parts: World, _process: SimProcess): Promise<ControlPlane> {
+    return LocalControl.open(localControlOptions(this.config, SIM_SIZES), parts);
   }
 
   /** `kill -9`: what the kernel has stays. */

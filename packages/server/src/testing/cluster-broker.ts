@@ -1,0 +1,40 @@
+import { Peers } from "../peer-net/peers.ts";
+import type { ControlPlane } from "../process/control-plane.ts";
+import { RemoteControl } from "../process/remote-control.ts";
+import type { World } from "../process/world.ts";
+import type { Log } from "../telemetry/log.ts";
+import { NO_LOAD } from "./broker-node.ts";
+import { CLUSTER_ID, type ControllerCluster, PEER_PORT } from "./controller-cluster.ts";
+import { SimBroker } from "./sim-broker.ts";
+import type { SimNetwork } from "./sim-io/network.ts";
+import type { SimProcess } from "./sim-io/process.ts";
+
+const DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1 };
+const KAFKA_PORT = 9_092;
+
+/** One machine of a cluster with its disk: the whole broker, whose metadata comes from the simulated controllers. */
+export class ClusterBroker extends SimBroker {
+  readonly id: number;
+  readonly #cluster: ControllerCluster;
+
+  constructor(cluster: ControllerCluster, id: number, network: SimNetwork, config: Partial<SimBroker["config"]>, log?: Log) {
+    super(cluster.world, { ...config, nodeId: id }, log, { bucket: cluster.bucket, network }, { host: `broker-${id}`, port: KAFKA_PORT });
+    this.id = id;
+    this.#cluster = cluster;
+  }
+
+  protected override async openControl({ clock, random, log: logger, fatal }: World, process: SimProcess): Promise<ControlPlane> {
+    const { peers: network, nodes, history } = this.#cluster;
+    const { host } = this.address;
+    const peers = new Peers({ transport: network.attach(process, { host }), clock, random });
+    const controllers = nodes.map((node, at) => peers.register(100 + at, { host: node.name, port: PEER_PORT }));
+    const listeners = [{ name: "PLAINTEXT", ...this.address }];
+    const options = { broker: { id: this.id, host, rack: "", listeners }, controller: DEFAULTS, clusterId: CLUSTER_ID };
+    const control = await RemoteControl.open(options, { controllers, clock, random, logger, load: () => NO_LOAD, fatal });
+    const { controller } = control;
+    const run = `${host}/${history.nextRun()}`;
+    history.applied(run, controller.state);
+    controller.onApplied(() => history.applied(run, controller.state));
+    return control;
+  }
+}

@@ -1,0 +1,142 @@
+import { stateHash } from "@tidemq/server/cluster/state-hash.ts";
+import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
+import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
+import { CLUSTER_ID } from "@tidemq/server/testing/controller-cluster.ts";
+import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
+import { HEALTHY_NETWORK } from "@tidemq/server/testing/sim-io/network.ts";
+import { HEALTHY_OBJECT_STORE } from "@tidemq/server/testing/sim-io/object-store.ts";
+import { HEALTHY_PEERS } from "@tidemq/server/testing/sim-io/peer-transport.ts";
+import type { ClusterSim, Machine } from "./cluster-sim.ts";
+import { probe, within } from "./finish.ts";
+import { readStoredLog } from "./read-log.ts";
+
+export type ClusterFinishOptions = Readonly<{
+  /** What happens to all processes before everything is read for the last time; by chance when absent. */
+  restart?: "none" | "brokers" | "controllers" | "everything";
+}>;
+
+/** Bounds of liveness, in virtual time: how long after the last fault something may still fail or wait. */
+const READY_WITHIN_MS = 60_000;
+const SETTLED_WITHIN_MS = 120_000;
+const PROBE_WITHIN_MS = 30_000;
+const UPLOADED_WITHIN_MS = 120_000;
+const READ_WITHIN_MS = 60_000;
+const COLLECTED_WITHIN_MS = 180_000;
+const EQUAL_WITHIN_MS = 30_000;
+/** Puts that were given up may still land. */
+const LATE_PUTS_MS = 70_000;
+const LOOK_MS = 100;
+const COLLECT_MS = 2_000;
+
+/** The end of every run of a cluster. @throws {CheckFailure} */
+export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptions): Promise<void> {
+  heal(sim);
+  await within(sim, READY_WITHIN_MS, "every broker is ready", allReady(sim));
+  await within(sim, SETTLED_WITHIN_MS, "clients come to an end", sim.load.end());
+  await within(sim, PROBE_WITHIN_MS, "every partition takes a record", probe(sim));
+  await within(sim, UPLOADED_WITHIN_MS, "everything is uploaded", uploaded(sim));
+  await restart(sim, options.restart ?? sim.random.pick(["none", "brokers", "controllers", "everything"] as const));
+  const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim));
+  for (const log of logs) checkStoredLog(sim.history, log, {});
+  await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs));
+  await sim.sleep(LATE_PUTS_MS);
+  await within(sim, COLLECTED_WITHIN_MS, "the bucket holds what is named, and nothing else", collected(sim));
+  await within(sim, EQUAL_WITHIN_MS, "everybody knows the same", equal(sim));
+  sim.stopWatching();
+  sim.load.disconnect();
+  sim.control.history.checkLog(CLUSTER_ID, await sim.control.readLog());
+}
+
+/** No fault from now on, and every process runs. */
+function heal(sim: ClusterSim): void {
+  sim.note("faults stop");
+  const { bucket, peers, nodes } = sim.control;
+  Object.assign(bucket.faults, HEALTHY_OBJECT_STORE);
+  Object.assign(peers.faults, HEALTHY_PEERS);
+  Object.assign(sim.network.faults, HEALTHY_NETWORK);
+  for (const { node } of sim.machines) Object.assign(node.disk.faults, HEALTHY_DISK);
+  for (const controller of nodes)
+    for (const { node } of sim.machines) {
+      peers.heal(controller.name, node.address.host);
+      peers.heal(node.address.host, controller.name);
+    }
+  for (const controller of nodes) {
+    controller.isCut = false;
+    if (controller.process === undefined) controller.start();
+  }
+}
+
+/** Starts what is down, as often as it takes. */
+async function allReady(sim: ClusterSim): Promise<void> {
+  const isReady = ({ node }: Machine): boolean =>
+    node.broker?.control.problem === undefined && node.broker?.controller.state.brokers.get(node.id)?.fenced === false;
+  while (!sim.machines.every(isReady)) {
+    for (const machine of sim.machines) if (!machine.node.isUp) void sim.start(machine);
+    await sim.sleep(LOOK_MS);
+  }
+}
+
+async function uploaded(sim: ClusterSim): Promise<void> {
+  const isPending = (): boolean =>
+    sim.brokers.some(({ partitions }) => [...partitions.all()].some(({ uploadedEnd, highWatermark }) => uploadedEnd < highWatermark));
+  while (isPending()) await sim.sleep(LOOK_MS);
+}
+
+async function restart(sim: ClusterSim, how: NonNullable<ClusterFinishOptions["restart"]>): Promise<void> {
+  sim.note(`before the last reading: ${how}`);
+  if (how === "controllers" || how === "everything")
+    for (const controller of sim.control.nodes) {
+      controller.kill();
+      controller.start();
+    }
+  if (how === "brokers" || how === "everything")
+    for (const { node } of sim.machines) sim.random.pick([() => node.kill(), () => node.losePower()])();
+  await within(sim, READY_WITHIN_MS, "every broker is ready again", allReady(sim));
+}
+
+async function readAll(sim: ClusterSim): Promise<StoredLog[]> {
+  const client = sim.load.client();
+  const logs: StoredLog[] = [];
+  for (const target of sim.load.targets) logs.push(await readStoredLog(client, target, false));
+  return logs;
+}
+
+/** What lies in the bucket is what was read. */
+async function audit(sim: ClusterSim, logs: readonly StoredLog[]): Promise<void> {
+  const ends = new Map(logs.map(({ partition, end }) => [partition, end]));
+  const visit = (partition: string, { endOffset }: AuditedBatch): void => {
+    const end = ends.get(partition);
+    check(end === undefined || endOffset <= end, "bucket", () => `${partition}: a batch up to ${endOffset} above the end ${end}`);
+  };
+  for (const broker of sim.brokers.slice(0, 1)) await auditBucket(broker, visit, false);
+}
+
+/** What is named is there from now on; what is not goes, once it is asked for. */
+async function collected(sim: ClusterSim): Promise<void> {
+  for (;;) {
+    for (const broker of sim.brokers) broker.collector.ask();
+    await sim.sleep(COLLECT_MS);
+    const [broker] = sim.brokers;
+    if (broker === undefined) continue;
+    const { dead, missing } = bucketDifference(broker.controller.state, sim.control.bucket);
+    check(missing.length === 0, "bucket", () => `named and not there: ${missing.join(", ")}`);
+    if (dead.length === 0) return;
+  }
+}
+
+/** One controller leads, and every state is the same at the same index. */
+async function equal(sim: ClusterSim): Promise<void> {
+  for (;;) {
+    const { leaders } = sim.control;
+    const states = [...leaders.map(({ controller }) => controller?.state), ...sim.brokers.map(({ controller }) => controller.state)];
+    const indexes = new Set(states.map((state) => state?.index));
+    if (leaders.length === 1 && indexes.size === 1) {
+      const hashes = new Set(states.map((state) => (state === undefined ? "" : stateHash(state))));
+      check(hashes.size === 1, "history", "the same index, and not the same state");
+      return;
+    }
+    await sim.sleep(7);
+  }
+}

@@ -1,0 +1,103 @@
+import { must } from "@tidemq/server/base/assert.ts";
+import type { Broker } from "@tidemq/server/process/broker.ts";
+import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { ClusterBroker } from "@tidemq/server/testing/cluster-broker.ts";
+import { ControllerCluster } from "@tidemq/server/testing/controller-cluster.ts";
+import { type Death, ProcessEnded, SIM_SIZES } from "@tidemq/server/testing/sim-broker.ts";
+import { SimNetwork } from "@tidemq/server/testing/sim-io/network.ts";
+import { type ClusterFinishOptions, finishCluster } from "./cluster-finish.ts";
+import { LeaderWatch } from "./leader-watch.ts";
+import { randomConfig } from "./shape.ts";
+import { WATCH_MS } from "./sim.ts";
+import { SimRun } from "./sim-run.ts";
+import { TraceLog } from "./trace-log.ts";
+
+const CONTROLLERS = 3;
+const BROKERS = 3;
+
+/** A broker's machine, and who looks at it. */
+export type Machine = Readonly<{ node: ClusterBroker; watch: BrokerWatch }>;
+
+/** A run with a cluster: controllers over one bucket, brokers with a disk each, networks for clients and for peers. */
+export class ClusterSim extends SimRun {
+  readonly control: ControllerCluster;
+  readonly network: SimNetwork;
+  readonly machines: readonly Machine[];
+  readonly leaders = new LeaderWatch();
+  #watching = true;
+
+  /** @param print Where to say what happens; nowhere when absent. */
+  constructor(seed: number, scenario: string, print?: (line: string) => void) {
+    super(seed, scenario, print);
+    this.control = new ControllerCluster(this.world, CONTROLLERS);
+    this.control.stopSubmitting();
+    this.network = new SimNetwork(this.world);
+    const config = randomConfig(this.random.fork("config"));
+    const log = new TraceLog((text) => this.say(text));
+    this.machines = Array.from({ length: BROKERS }, (_, at) => {
+      const node = new ClusterBroker(this.control, at + 1, this.network, config, log);
+      node.onDeath = (death) => this.#died(node, death);
+      return { node, watch: new BrokerWatch(SIM_SIZES.uploadWindowBytes) };
+    });
+    this.#watchOn();
+  }
+
+  protected override get bootstrap() {
+    return { addresses: this.machines.map(({ node }) => node.address), network: this.network };
+  }
+
+  /** Those that serve at the moment. */
+  get brokers(): readonly Broker[] {
+    return this.machines.map(({ node }) => node.broker).filter((broker) => broker !== undefined);
+  }
+
+  /** Controllers and brokers, for the first time; resolves when all brokers serve. */
+  async begin(): Promise<void> {
+    this.control.start();
+    await Promise.all(this.machines.map((machine) => this.start(machine)));
+  }
+
+  /** Resolves when it serves, or when it was ended before. */
+  async start(machine: Machine): Promise<void> {
+    const { node, watch } = machine;
+    watch.restarted();
+    try {
+      const broker = await node.start();
+      const { damage } = broker.recovery;
+      this.say(`${node.address.host} is up: ${JSON.stringify(broker.recovery)}`);
+      check(damage.length === 0, "damage", () => `a start names damage that nobody did: ${damage.join("; ")}`);
+    } catch (error) {
+      if (!(error instanceof ProcessEnded)) throw error;
+    }
+  }
+
+  machine(id: number): Machine {
+    return must(this.machines[id - 1], "a machine");
+  }
+
+  /** Ends the run: faults stop, everything has to work again, and every promise is checked. */
+  async finish(options: ClusterFinishOptions = {}): Promise<void> {
+    await finishCluster(this, options);
+  }
+
+  stopWatching(): void {
+    this.#watching = false;
+  }
+
+  #watchOn(): void {
+    this.world.after(WATCH_MS, () => {
+      if (!this.#watching) return;
+      for (const { node, watch } of this.machines) if (node.broker !== undefined) watch.look(node.broker);
+      this.leaders.look(this.brokers);
+      const [fatal] = this.control.fatals;
+      check(fatal === undefined, "process", () => `a controller ended itself: ${fatal}`);
+      this.#watchOn();
+    });
+  }
+
+  #died(node: ClusterBroker, { error }: Death): void {
+    this.note(`${node.address.host} ended itself: ${error.message}`);
+    this.fail("process", `${node.address.host} ended itself: ${error.stack ?? error.message}`);
+  }
+}
