@@ -73,6 +73,7 @@ export const TURN_SHARE_MS = 4;
 /** Of work that a turn may end in the middle of: what lies between two looks at the time, some ten microseconds, or twenty times that with code that is new. */
 export const TOPICS_PER_STEP = 64;
 export const PARTITIONS_PER_STEP = 512;
+
 /** Of topics, but fewer when many want each of them: a topic that a thousand want is a step by itself. */
 export const SHARES_PER_STEP = 1_000;
 

@@ -1,7 +1,7 @@
 import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { ManualClock } from "../testing/manual-clock.ts";
-import { type Steps, TurnShare, takeAll } from "./turn-share.ts";
+import { StepLength, type Steps, TurnShare, takeAll } from "./turn-share.ts";
 
 const SHARE_MS = 4;
 
@@ -149,5 +149,13 @@ test("steps can be taken all at once, for what they come to", () => {
       })(),
     ),
     7,
+  );
+});
+
+test("a step is as long as its units, or one piece of work that is longer", () => {
+  const length = new StepLength(10);
+  deepEqual(
+    [4, 4, 4, 4, 5, 5, 30, 9].map((units) => length.add(units)),
+    [false, false, true, false, false, true, true, false],
   );
 });

@@ -15,6 +15,24 @@ export function takeAll<T>(steps: Steps<T>): T {
   }
 }
 
+/** Ends a step when so much has been done in it: to look at the time costs more than what one unit of work takes. */
+export class StepLength {
+  readonly #units: number;
+  #done = 0;
+
+  constructor(units: number) {
+    this.#units = units;
+  }
+
+  /** @returns whether the step is long enough with these; then the next one begins. */
+  add(units: number): boolean {
+    this.#done += units;
+    if (this.#done < this.#units) return false;
+    this.#done = 0;
+    return true;
+  }
+}
+
 type Work = Readonly<{ run: () => void; cost: number | undefined }> | Readonly<{ steps: Steps }>;
 
 /**

@@ -1,5 +1,5 @@
 import { must } from "../../base/assert.ts";
-import type { Steps } from "../../quota/turn-share.ts";
+import { StepLength, type Steps } from "../../quota/turn-share.ts";
 import type { Assignment } from "../fold/group-state.ts";
 import { PARTITIONS_PER_STEP, SHARES_PER_STEP, TOPICS_PER_STEP } from "../limits.ts";
 
@@ -12,14 +12,18 @@ type Assignor = (subscribers: readonly Subscriber[], partitions: ReadonlyMap<str
 /** Rounds of moving partitions; two are the rule, and what is left then is valid, only less even. */
 const ROUNDS_MAX = 16;
 
+/** What a topic takes beside its members. */
+const SHARES_PER_TOPIC = SHARES_PER_STEP / TOPICS_PER_STEP;
+
 /** A load with partitions by topic, which is being made. */
 type Share = { readonly subscriber: Subscriber; readonly topics: Map<string, number[]>; load: number };
 
 /** Contiguous ranges of each topic over its members, in the order of their names: partition 0 of every topic goes to the same member. */
 function* range(subscribers: readonly Subscriber[], partitions: ReadonlyMap<string, number>): ReturnType<Assignor> {
   const shares = sharesOf(subscribers);
+  const step = new StepLength(TOPICS_PER_STEP);
   for (const [topicId, members] of yield* byTopic(shares)) {
-    yield "more";
+    if (step.add(1 + members.length)) yield "more";
     const count = partitions.get(topicId) ?? 0;
     let from = 0;
     members.forEach((share, at) => {
@@ -51,11 +55,12 @@ function* alike(shares: readonly Share[], topicIds: readonly string[], partition
   for (const topicId of topicIds) total += partitions.get(topicId) ?? 0;
   const least = Math.floor(total / shares.length);
   let larger = total % shares.length;
+  const step = new StepLength(TOPICS_PER_STEP);
   for (const share of shares) {
+    if (step.add(1 + share.topics.size)) yield "more";
     const quota = share.load > least && larger > 0 ? least + 1 : least;
     if (share.load > least) larger -= 1;
     giveUp(share, quota, free);
-    yield "more";
   }
   const wanted = new Set(topicIds);
   const ids = yield* ascending([...free.keys()].filter((topicId) => wanted.has(topicId)));
@@ -83,14 +88,10 @@ function giveUp(share: Share, quota: number, free: Map<string, number[]>): void 
 function* unlike(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Steps {
   const topics = yield* byTopic(shares);
   const free = yield* keepCurrent(shares, partitions);
-  let looked = 0;
+  const step = new StepLength(SHARES_PER_STEP);
   for (const [topicId, members] of topics) {
     const list = free.get(topicId) ?? [];
-    looked += SHARES_PER_STEP / TOPICS_PER_STEP + members.length + list.length;
-    if (looked >= SHARES_PER_STEP) {
-      looked = 0;
-      yield "more";
-    }
+    if (step.add(SHARES_PER_TOPIC + members.length + list.length)) yield "more";
     fill(
       members,
       list.map((partition) => ({ topicId, partition })),
@@ -101,14 +102,11 @@ function* unlike(shares: readonly Share[], partitions: ReadonlyMap<string, numbe
 
 /** @returns whether all were even. */
 function* levelAll(topics: readonly (readonly [string, readonly Share[]])[]): Steps<boolean> {
-  let [isEven, looked] = [true, 0];
+  let isEven = true;
+  const step = new StepLength(SHARES_PER_STEP);
   for (const [topicId, members] of topics) {
     for (let isMoved = true; isMoved; ) {
-      looked += SHARES_PER_STEP / TOPICS_PER_STEP + members.length;
-      if (looked >= SHARES_PER_STEP) {
-        looked = 0;
-        yield "more";
-      }
+      if (step.add(SHARES_PER_TOPIC + members.length)) yield "more";
       isMoved = move(topicId, members);
       if (isMoved) isEven = false;
     }
@@ -139,9 +137,10 @@ function compare(a: Subscriber, b: Subscriber): number {
 /** Topics ascending, each with the members that want it. */
 function* byTopic(shares: readonly Share[]): Steps<[string, Share[]][]> {
   const topics = new Map<string, Share[]>();
+  const step = new StepLength(TOPICS_PER_STEP);
   for (const share of shares) {
-    for (const [at, topicId] of share.subscriber.topicIds.entries()) {
-      if (at % TOPICS_PER_STEP === 0) yield "more";
+    for (const topicId of share.subscriber.topicIds) {
+      if (step.add(1)) yield "more";
       const members = topics.get(topicId);
       if (members === undefined) topics.set(topicId, [share]);
       else members.push(share);
@@ -221,18 +220,18 @@ class Taken {
 function* keepCurrent(shares: readonly Share[], partitions: ReadonlyMap<string, number>): Steps<Map<string, number[]>> {
   const taken = yield* Taken.of(partitions);
   const wanted = new Map<readonly string[], ReadonlySet<string>>();
+  const step = new StepLength(TOPICS_PER_STEP);
   for (const share of shares) {
-    yield "more";
     const { topicIds, current } = share.subscriber;
+    if (step.add(1 + current.size)) yield "more";
     let topics = wanted.get(topicIds);
     if (topics === undefined) wanted.set(topicIds, (topics = new Set(topicIds)));
     for (const [topicId, list] of current)
       if (topics.has(topicId)) keep(share, topicId, taken.take(topicId, list, partitions.get(topicId) ?? 0));
   }
   const free = new Map<string, number[]>();
-  let seen = 0;
   for (const [topicId, count] of partitions) {
-    if (seen++ % TOPICS_PER_STEP === 0) yield "more";
+    if (step.add(1 + count / TOPICS_PER_STEP)) yield "more";
     const numbers = taken.free(topicId, count);
     if (numbers.length > 0) free.set(topicId, numbers);
   }
@@ -285,8 +284,9 @@ function move(topicId: string, members: readonly Share[]): boolean {
 
 function* assignmentsOf(shares: readonly Share[]): ReturnType<Assignor> {
   const assignments = new Map<string, Assignment>();
+  const step = new StepLength(TOPICS_PER_STEP);
   for (const { subscriber, topics } of shares) {
-    yield "more";
+    if (step.add(1 + topics.size)) yield "more";
     for (const partitions of topics.values()) partitions.sort((a, b) => a - b);
     assignments.set(subscriber.id, topics);
   }

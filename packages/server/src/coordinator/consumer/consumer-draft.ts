@@ -1,8 +1,9 @@
 import { assert, must } from "../../base/assert.ts";
-import type { Steps } from "../../quota/turn-share.ts";
+import { StepLength, type Steps } from "../../quota/turn-share.ts";
 import { applyEntry, isSameList } from "../fold/apply-entry.ts";
 import type { Entry } from "../fold/entries.ts";
 import { type Assignment, type ConsumerMember, type ConsumerMembership, type GroupState, NO_ASSIGNMENT } from "../fold/group-state.ts";
+import { TOPICS_PER_STEP } from "../limits.ts";
 import type { Topology } from "../topology.ts";
 import { ASSIGNORS, DEFAULT_ASSIGNOR, type Subscriber } from "./assignors.ts";
 import { isSameAssignment } from "./reconcile.ts";
@@ -126,15 +127,17 @@ export class ConsumerDraft {
     const members = this.members();
     const wishes = members.map((member) => wishOf(member, this.#topology));
     const resolved = new ResolvedTopics(this.#topology);
+    const step = new StepLength(TOPICS_PER_STEP);
     const subscribers: Subscriber[] = [];
     for (const [at, { id, instanceId }] of members.entries()) {
+      const known = resolved.partitions.size;
       subscribers.push({ id, instanceId, topicIds: resolved.idsOf(must(wishes[at], "what it wants")), current: this.target(id) });
-      yield "more";
+      if (step.add(1 + resolved.partitions.size - known)) yield "more";
     }
     const name = preferred(members);
     for (const [id, target] of yield* must(ASSIGNORS.get(name), "an assignor that was checked")(subscribers, resolved.partitions)) {
       if (!isSameAssignment(target, this.target(id))) this.#targets.set(id, target);
-      yield "more";
+      if (step.add(1 + target.size)) yield "more";
     }
     this.#assignor = name;
     this.#topologyHash = yield* hashOf(new Set(wishes.flatMap(({ named, matched }) => [named, matched])), this.#topology);
