@@ -1,5 +1,6 @@
 import { deepEqual, equal, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import type { Message, MessageInput } from "@tidemq/protocol/schema.ts";
 import { API } from "./apis.ts";
 import { Client } from "./client.ts";
@@ -151,6 +152,24 @@ test("an older answer does not bring an old leader back", () => {
   equal(metadata.partition("t", 0)?.leader, 2);
   metadata.update(answer(3, 0, "A".repeat(21) + "C"));
   equal(metadata.partition("t", 0)?.leader, 3, "a topic of the same name made anew");
+});
+
+test("a leader that cannot be reached through this listener is told from one that is not there", async () => {
+  const { world, client, cluster } = scene({ ...QUICK, operationTimeoutMs: 100 });
+  cluster.createTopic("t", 1);
+  const known = await world.run(client.admin.request(API.metadata, 12, { topics: [{ name: "t" }] }));
+  for (const [errorCode, name] of [
+    [ErrorCode.LISTENER_NOT_FOUND, "LISTENER_NOT_FOUND"],
+    [ErrorCode.LEADER_NOT_AVAILABLE, "LEADER_NOT_AVAILABLE"],
+  ] as const) {
+    const topics = known.topics.map((topic) => ({
+      ...topic,
+      partitions: topic.partitions.map((partition) => ({ ...partition, errorCode, leaderId: -1 })),
+    }));
+    cluster.script = ({ api }) => (api.key === API.metadata.key ? { answer: { ...known, topics } } : "answer");
+    await rejects(world.run(client.cluster.leader("t", 0)), (error: ClientError) => error.code === name && error.retriable);
+    client.cluster.markStale();
+  }
 });
 
 test("pauses grow, stay within their bounds, and differ", () => {

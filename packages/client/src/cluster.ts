@@ -118,10 +118,13 @@ export class Cluster {
     if (led !== undefined) return led;
     const topic = this.#known(topicName);
     const place = { topic: topicName, partition: index };
-    if (this.metadata.partition(topicName, index) === undefined) {
+    const partition = this.metadata.partition(topicName, index);
+    if (partition === undefined) {
       const text = `${topicName}[${index}]: the topic has ${topic.partitions.length} partition(s), numbered from 0`;
       throw new ClientError({ kafka: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }, text, place);
     }
+    if (partition.errorCode === ErrorCode.LISTENER_NOT_FOUND)
+      throw brokerError(partition.errorCode, `find the leader of ${topicName}[${index}]`, undefined, place);
     throw new ClientError({ kafka: ErrorCode.LEADER_NOT_AVAILABLE }, `${topicName}[${index}] has no leader at the moment`, place);
   }
 

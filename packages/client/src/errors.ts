@@ -51,6 +51,7 @@ const MOVED: ReadonlySet<string> = new Set<ErrorName>([
 const NEXT: Partial<Record<string, string>> = {
   UNKNOWN_TOPIC_OR_PARTITION: "Check the name and the partition, or create the topic.",
   LEADER_NOT_AVAILABLE: "Wait: the partition gets a leader when a replica in sync is up.",
+  LISTENER_NOT_FOUND: "Connect where all brokers have a listener of the same name, or give that broker one.",
   OFFSET_OUT_OF_RANGE: "Choose an offset between the first and the end of the partition.",
   CORRUPT_MESSAGE: "Read on after the damaged range, or restore the partition from a copy.",
   MESSAGE_TOO_LARGE: "Send smaller batches, or raise max.message.bytes of the topic.",
