@@ -8,6 +8,7 @@ import { scenario as bucketLies } from "./scenarios/bucket-lies.ts";
 import { scenario as calm } from "./scenarios/calm.ts";
 import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as cluster } from "./scenarios/cluster.ts";
+import { scenario as clusterGroups } from "./scenarios/cluster-groups.ts";
 import { scenario as copies } from "./scenarios/copies.ts";
 import { scenario as crashInStart } from "./scenarios/crash-in-start.ts";
 import { scenario as diskErrors } from "./scenarios/disk-errors.ts";
@@ -57,6 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   calm,
   clockJumps,
   cluster,
+  clusterGroups,
   copies,
   crashInStart,
   diskErrors,

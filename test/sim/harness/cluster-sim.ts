@@ -1,4 +1,4 @@
-import { must } from "@tidemq/server/base/assert.ts";
+import type { Client } from "@tidemq/client/client.ts";
 import type { Broker } from "@tidemq/server/process/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
@@ -6,11 +6,13 @@ import { ClusterBroker } from "@tidemq/server/testing/cluster-broker.ts";
 import { ControllerCluster } from "@tidemq/server/testing/controller-cluster.ts";
 import { type Death, ProcessEnded, SIM_SIZES } from "@tidemq/server/testing/sim-broker.ts";
 import { SimNetwork } from "@tidemq/server/testing/sim-io/network.ts";
+import { ofCluster } from "./cluster-clients.ts";
 import { type ClusterFinishOptions, finishCluster } from "./cluster-finish.ts";
 import { LeaderWatch } from "./leader-watch.ts";
 import { randomConfig } from "./shape.ts";
 import { WATCH_MS } from "./sim.ts";
 import { SimRun } from "./sim-run.ts";
+import { TopicChurn } from "./topic-churn.ts";
 import { TraceLog } from "./trace-log.ts";
 
 const CONTROLLERS = 3;
@@ -47,6 +49,10 @@ export class ClusterSim extends SimRun {
     return { addresses: this.machines.map(({ node }) => node.address), network: this.network };
   }
 
+  override client(name?: string): Client {
+    return ofCluster(super.client(name));
+  }
+
   /** Those that serve at the moment. */
   get brokers(): readonly Broker[] {
     return this.machines.map(({ node }) => node.broker).filter((broker) => broker !== undefined);
@@ -72,8 +78,11 @@ export class ClusterSim extends SimRun {
     }
   }
 
-  machine(id: number): Machine {
-    return must(this.machines[id - 1], "a machine");
+  /** Topics that come and go from now on. */
+  churn(): TopicChurn {
+    const topics = new TopicChurn(this);
+    void topics.run();
+    return topics;
   }
 
   /** Ends the run: faults stop, everything has to work again, and every promise is checked. */

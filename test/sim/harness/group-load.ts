@@ -5,6 +5,7 @@ import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { GroupHistory } from "@tidemq/server/testing/checkers/group-history.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
+import { coordinatorConnection } from "./cluster-clients.ts";
 import { GroupMember } from "./group-member.ts";
 import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
@@ -65,7 +66,7 @@ export class GroupLoad {
       name,
       partitionIndexes: this.#targets.filter(({ topic }) => topic === name).map(({ partition }) => partition),
     }));
-    const connection = await this.#client.cluster.anyConnection();
+    const connection = await coordinatorConnection(this.#client, this.groupId);
     const { groups } = await connection.request(
       API.offsetFetch,
       { groups: [{ groupId: this.groupId, topics }] },

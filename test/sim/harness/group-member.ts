@@ -13,6 +13,7 @@ import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import type { GroupHistory } from "@tidemq/server/testing/checkers/group-history.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import type { SimRandom } from "@tidemq/server/testing/sim-io/random.ts";
+import { coordinatorConnection } from "./cluster-clients.ts";
 import { fetch } from "./read-log.ts";
 import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
@@ -253,7 +254,7 @@ export class GroupMember {
     body: MessageInput<Q>,
     timeoutMs = ANSWER_MS_MAX,
   ): Promise<MessageOf<R>> {
-    const connection = await this.#client.cluster.anyConnection();
+    const connection = await coordinatorConnection(this.#client, this.#groupId);
     const named = api === (API.offsetCommit as unknown) || api === (API.offsetFetch as unknown);
     return connection.request(api, body, { timeoutMs, ...(named ? { version: VERSION_WITH_NAMES } : {}) }) as Promise<MessageOf<R>>;
   }

@@ -3,11 +3,11 @@ import type { Client } from "@tidemq/client/client.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { decodeRecords } from "@tidemq/protocol/record.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
-import { NODE_ID } from "@tidemq/server/process/local-control.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { idOfPayload, type RecordId } from "@tidemq/server/testing/checkers/payload.ts";
 import type { StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
+import { leaderOf } from "./cluster-clients.ts";
 import type { Target } from "./target.ts";
 
 const FAILURES_MAX = 100;
@@ -76,10 +76,11 @@ export async function fetch(client: Client, { topic, partition }: Target, fetchO
       topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: FETCH_BYTES }] }],
       forgottenTopicsData: [],
     },
-    client.cluster.ledNow(topic, partition)?.nodeId ?? NODE_ID,
+    await leaderOf(client, { topic, partition }),
   );
   check(response.errorCode === ErrorCode.NONE, "reads", `fetch: error ${response.errorCode}`);
   const answer = response.responses[0]?.partitions[0];
+  if (answer?.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER) client.cluster.markStale();
   check(answer !== undefined, "reads", `${topic}-${partition}: not in the answer`);
   return answer;
 }

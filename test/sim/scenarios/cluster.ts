@@ -12,14 +12,15 @@ export const scenario: ClusterScenario = {
     await sim.load.begin({ topics: 2, partitions: 3, producers: 2, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
     for (let rounds = sim.random.between(2, 10); rounds > 0; rounds -= 1) {
       await sim.rest(100, 4_000);
-      trouble(sim);
+      troubleInCluster(sim);
     }
     await sim.rest(0, 3_000);
     await sim.finish();
   },
 };
 
-function trouble(sim: ClusterSim): void {
+/** One thing that goes wrong in a cluster, or goes well again. */
+export function troubleInCluster(sim: ClusterSim): void {
   const { random, control, machines, network } = sim;
   const machine = random.pick(machines);
   const { node } = machine;
