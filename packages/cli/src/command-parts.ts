@@ -19,6 +19,11 @@ export function outputOption(): Option {
   return new Option("--output <form>", "how to print results").choices(OUTPUT_FORMS).default("table");
 }
 
+/** `--json`, the short form of it. */
+export function jsonOption(): Option {
+  return new Option("--json", "the same as --output json").implies({ output: "json" });
+}
+
 /** Subcommands throw instead of ending the process, too. */
 function inherit(command: Command): Command {
   return command.exitOverride().showHelpAfterError("(--help explains the command)");

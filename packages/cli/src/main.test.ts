@@ -37,6 +37,10 @@ test("wrong use ends with code 2, help with 0", () => {
     ["topic", "create", "a", "--partitions", "0"],
     ["topic", "list", "--output", "xml"],
     ["topic", "list", "extra"],
+    ["broker", "describe"],
+    ["broker", "nonsense"],
+    ["controller", "describe", "1"],
+    ["cluster", "start", "--brokers", "0"],
   ]) {
     const result = tidemq(...args);
     equal(result.code, 2, `${args.join(" ")}: ${result.err}`);
@@ -47,6 +51,9 @@ test("wrong use ends with code 2, help with 0", () => {
     ["topic", "create", "--help"],
     ["help", "topic", "consume"],
     ["group", "reset-offsets", "--help"],
+    ["cluster", "start", "--help"],
+    ["broker", "describe", "--help"],
+    ["help", "broker"],
     ["start", "--help"],
     ["help", "start"],
   ]) {
@@ -76,7 +83,10 @@ test("arguments that commander cannot judge are judged before anything is connec
     ["partition", "recover", "t:0"],
     ["partition", "recover", "t", "--accept-loss"],
     ["cluster", "health", "--http", "x:y:z"],
+    ["cluster", "start", "--brokers", "17"],
+    ["cluster", "start", "--port", "65000"],
     ["start", "--no-such-flag"],
+    ["broker", "--until-stdin-ends", "--no-such-flag"],
   ]) {
     const result = tidemq(...args);
     equal(result.code, 2, `${args.join(" ")}: ${result.err}`);
@@ -89,6 +99,7 @@ test("nothing listens: code 1, and what to do", () => {
     ["topic", "list", "--bootstrap", "127.0.0.1:1"],
     ["topic", "produce", "t", "--bootstrap", "127.0.0.1:1"],
     ["cluster-health", "--http", "127.0.0.1:1"],
+    ["broker", "list", "--http", "127.0.0.1:1"],
     ["group", "describe", "g", "--bootstrap", "127.0.0.1:1"],
     ["topic", "consume", "t", "--group", "g", "--bootstrap", "127.0.0.1:1"],
   ]) {
@@ -119,10 +130,13 @@ test("times are milliseconds or dates", () => {
 describe("over HTTP", () => {
   const requests: string[] = [];
   let answer = { status: 200, body: "" };
+  /** Of a node that is part of one. */
+  let cluster: string | undefined;
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url} ${request.headers["x-tidemq-accept-loss"] ?? ""}`.trim());
-    response.writeHead(answer.status, { "content-type": "application/json" });
-    response.end(answer.body);
+    const { status, body } = request.url !== "/cluster" ? answer : { status: cluster === undefined ? 404 : 200, body: cluster };
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(body);
   });
   let at = "";
   before(async () => {
@@ -176,7 +190,96 @@ describe("over HTTP", () => {
     deepEqual(head.split(",").slice(0, 2), ["status", "problems"]);
     match(row, /^ok,\[\],/);
     match((await run("cluster-health", "--output", "yaml")).out, /^status: ok\n(.*\n)*wal:\n {2}usedBytes: /);
-    deepEqual(new Set(requests), new Set(["GET /health"]));
+    deepEqual(new Set(requests), new Set(["GET /health", "GET /cluster"]));
+  });
+
+  const CLUSTER = {
+    controllers: [
+      {
+        address: { host: "c1", port: 9094 },
+        description: {
+          ...{ nodeId: 101, clusterId: "abc", version: "9.9.9", leads: true, controllerEpoch: 3, index: 50, uptimeMs: 61_000, problem: "" },
+          brokers: [
+            {
+              ...{ id: 1, epoch: 7, fenced: false, host: "b1", rack: "east", partitions: 6, partitionsLed: 4 },
+              listeners: [{ name: "PLAINTEXT", host: "b1", port: 1, securityProtocol: "PLAINTEXT" }],
+              signs: {
+                silentMs: 300,
+                appliedIndex: 48,
+                load: { cpuRatio: 0.5, diskBytes: 2 ** 20, diskBytesMax: 2 ** 22, sentBytesPerSecond: 10 },
+              },
+            },
+            { ...{ id: 2, epoch: 2, fenced: true, host: "b2", rack: "", partitions: 3, partitionsLed: 0, listeners: [] } },
+          ],
+        },
+      },
+      { address: { host: "c2", port: 9094 }, error: "c2:9094: connect ECONNREFUSED" },
+    ],
+    peers: [
+      {
+        id: 1,
+        address: { host: "c1", port: 9094 },
+        isConnected: true,
+        breaker: "half-open",
+        failuresInARow: 4,
+        rttMs: 1.25,
+        sentBytes: 2048,
+      },
+    ],
+  };
+
+  test("brokers and controllers, as one node sees them", async () => {
+    cluster = JSON.stringify(CLUSTER);
+    const list = await run("broker", "list");
+    equal(list.code, 0, list.err);
+    deepEqual(requests, ["GET /cluster"]);
+    match(
+      list.out,
+      /^ID +STATE +ADDRESS +RACK +PARTITIONS +LED +EPOCH +LAST HEARD\n +1 +ready +b1:1 +east +6 +4 +7 +0\.3 s ago\n +2 +fenced +– +– /,
+    );
+    const described = await run("broker", "describe", "1");
+    match(described.out, /^metadata +applied up to batch 48, 2 behind the controller/m);
+    match(
+      described.out,
+      /^processor +50 % of one core\nmemory +–\nwrite-ahead log +1\.0 MiB of 4\.0 MiB \(25 %\)\nclients +– in, 10 B\/s out$/m,
+    );
+    match(described.out, /^PLAINTEXT +b1:1$/m);
+    match(described.out, /^c1:9094 +half-open +1\.3 ms +2\.0 KiB +– +– +– +– +4 /m);
+    const unknown = await run("broker", "describe", "3");
+    deepEqual([unknown.code, unknown.out], [1, ""]);
+    match(unknown.err, /no broker 3.*\n.*tidemq broker list/);
+    const controllers = await run("controller", "list");
+    match(controllers.out, /^101 +c1:9094 +yes +3 +50 +0 +1 min +9\.9\.9 +–\n– +c2:9094 +no +– .* connect ECONNREFUSED$/m);
+    const json = JSON.parse((await run("controller", "list", "--json")).out) as Record<string, unknown>[];
+    deepEqual(
+      json.map(({ nodeId, leads, problem }) => [nodeId, leads, problem]),
+      [
+        [101, true, null],
+        [null, false, "connect ECONNREFUSED"],
+      ],
+    );
+    cluster = undefined;
+    const alone = await run("broker", "list");
+    equal(alone.code, 1);
+    match(alone.err, /no part of a cluster\n.*tidemq cluster health/);
+  });
+
+  test("health of a cluster: all of it, and the node that was asked", async () => {
+    answer = {
+      status: 200,
+      body: JSON.stringify({ status: "ok", problems: [], version: "9.9.9", nodeId: 101, clusterId: "abc", leads: true }),
+    };
+    cluster = JSON.stringify(CLUSTER);
+    const shown = await run("cluster", "health");
+    equal(shown.code, 1);
+    match(
+      shown.out,
+      /^status +degraded\ncluster +abc\ncontrollers +2, 1 not reached, 101 leads\nbrokers +1 ready, 1 fenced\npartitions +–\n\ncontroller 101 at /,
+    );
+    match(shown.out, /^! whether partitions have leaders is not known: /m);
+    match(shown.out, /^! broker 2 is fenced/m);
+    match(shown.out, /^! the controller at c2:9094 cannot be reached: connect ECONNREFUSED$/m);
+    cluster = undefined;
   });
 
   test("an audit is asked for and waited for; the exit code says whether something is missing", async () => {

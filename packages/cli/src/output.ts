@@ -132,3 +132,15 @@ export function durationText(ms: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
   return `${Math.floor(seconds / 86_400)} d ${Math.floor((seconds % 86_400) / 3600)} h`;
 }
+
+/** `0.4 s ago`; `–` for null. */
+export function agoText(ms: number | null): string {
+  if (ms === null) return "–";
+  return `${ms < 10_000 ? `${(ms / 1000).toFixed(1)} s` : durationText(ms)} ago`;
+}
+
+/** `12 %`. */
+export function percentText(ratio: number): string {
+  const percent = 100 * ratio;
+  return `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+}

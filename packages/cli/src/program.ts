@@ -18,6 +18,7 @@ import { DEFAULT_HTTP } from "./http-request.ts";
 import { FIRST_PORT } from "./local-cluster/layout.ts";
 import { ORDERS_HELP } from "./local-cluster/order.ts";
 import { addMetadata } from "./metadata-commands.ts";
+import { addNodes, nodeCommand } from "./node-commands.ts";
 import { endWhenReaderLeaves } from "./output.ts";
 import { VERSION } from "./version.ts";
 
@@ -26,7 +27,7 @@ const EXAMPLES_ROOT = [
   "tidemq topic create orders --partitions 3",
   "seq 10 | tidemq topic produce orders",
   "tidemq topic consume orders --from-beginning --max 10",
-  "tidemq group describe billing                     members, committed offsets, lag",
+  "tidemq group describe billing                    members, committed offsets, lag",
   "tidemq cluster health",
   "tidemq cluster start --brokers 3                 a cluster on this machine, for trying",
 ];
@@ -56,6 +57,7 @@ export function buildProgram(): Command {
     .exitOverride();
   examples(program, EXAMPLES_ROOT);
   addStart(program);
+  addNodes(program);
   addTopic(program);
   addGroups(program);
   addPartition(program);
@@ -242,15 +244,14 @@ const CLUSTER_START_HELP = `Ports, with --port 9092:
 While it runs, lines of standard input ask for:`;
 
 function addHealth(command: Command, path: string): void {
-  const health = command
-    .description("show write-ahead log, bucket and partitions")
-    .option("--http <host:port>", "the server's HTTP address", DEFAULT_HTTP)
-    .addOption(outputOption())
+  const health = nodeCommand(command)
+    .description("show a cluster: controllers, brokers, partitions; and the node that is asked: write-ahead log, bucket")
     .action(async (options) => {
       const { clusterHealth } = await import("./commands/cluster-health.ts");
       await clusterHealth(options);
     });
-  examples(health, [path, `${path} --output json`]);
+  health.addHelpText("after", "\nEnds with code 1 unless all is well.");
+  examples(health, [path, `${path} --json`, `${path} --http localhost:9743`]);
 }
 
 function addStorage(program: Command): void {

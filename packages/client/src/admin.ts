@@ -47,6 +47,8 @@ export type ListedTopic = Readonly<{
   topicId: string;
   isInternal: boolean;
   partitions: number;
+  /** Partitions that nobody leads at the moment. */
+  leaderless: number;
   replicationFactor: number;
   errorCode: number;
 }>;
@@ -135,6 +137,7 @@ export class Admin {
         topicId: topic.topicId,
         isInternal: topic.isInternal,
         partitions: topic.partitions.length,
+        leaderless: topic.partitions.filter(({ leaderId }) => leaderId < 0).length,
         replicationFactor: topic.partitions[0]?.replicaNodes.length ?? 0,
         errorCode: topic.errorCode,
       }))

@@ -1,106 +1,87 @@
-import { CommandError } from "../command-error.ts";
+import { withClient } from "../cluster-client.ts";
+import { clusterProblems, type PartitionCounts } from "../cluster-problems.ts";
+import { askCluster, type BrokerReport, type ClusterReport } from "../cluster-report.ts";
 import { ExitCode } from "../exit-codes.ts";
-import { askHttp } from "../http-request.ts";
-import { bytesText, type Cell, countText, durationText, type OutputForm, printPairs, printResult, printTable, write } from "../output.ts";
+import { agePairs, askHealth, known, type NodeHealth, printLosses, storagePairs } from "../node-health.ts";
+import { countText, printPairs, printResult, write } from "../output.ts";
+import { type NodeOptions, noteWithoutLeader } from "./broker-list.ts";
 
-/** What `GET /health` answers. Everything may be missing: the server may be older or newer than this command. */
-type HealthReport = Readonly<{
-  status?: string;
-  problems?: readonly string[];
-  version?: string;
-  clusterId?: string;
-  nodeId?: number;
-  uptimeMs?: number;
-  wal?: Readonly<{ usedBytes?: number; capacityBytes?: number; synced?: boolean }>;
-  objectStorage?: Readonly<{ location?: string; bytes?: number; objects?: number; state?: string; error?: string | null }>;
-  partitions?: Readonly<{ total?: number; online?: number; offline?: number; damaged?: readonly Damage[]; lost?: readonly LostLog[] }>;
-}>;
-
-type Damage = Readonly<{ topic: string; partition: number; from: number; to: number }>;
-
-type LostLog = Readonly<{ topic: string; partition: number; from: number }>;
-
-type Options = Readonly<{ http: string; output: OutputForm }>;
-
-/** Prints the server's report; the exit code says whether all is well. */
-export async function clusterHealth(options: Options): Promise<void> {
-  const answer = await askHttp("GET", options.http, "/health");
-  const report = parse(options.http, answer.status, answer.body);
-  if (options.output !== "table") await printResult(options.output, report);
-  else await print(report);
-  if (answer.status !== 200 || (report.status !== undefined && report.status !== "ok")) process.exitCode = ExitCode.FAILED;
+/** Prints how a node fares, and its cluster; the exit code says whether all is well. */
+export async function clusterHealth(options: NodeOptions): Promise<void> {
+  const { health, isWell } = await askHealth(options.http);
+  const report = await askCluster(options.http);
+  const isAllWell = report === undefined ? await showNode(health, isWell, options) : await showCluster(report, health, options);
+  if (!isAllWell) process.exitCode = ExitCode.FAILED;
 }
 
-function parse(at: string, status: number, body: string): HealthReport {
-  try {
-    const value: unknown = JSON.parse(body);
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
-  } catch {
-    // Not JSON: told below.
+/** One that is alone. */
+async function showNode(health: NodeHealth, isWell: boolean, { http, output }: NodeOptions): Promise<boolean> {
+  if (output !== "table") await printResult(output, health);
+  else {
+    const { status, clusterId, nodeId } = health;
+    const names = [...known("cluster", clusterId), ...known("node", nodeId)];
+    await printPairs([["status", status ?? "–"], ...names, ...agePairs(health), ...storagePairs(health)]);
+    await printProblems(health.problems ?? []);
+    await printLosses(health, http);
   }
-  throw new CommandError(`http://${at}/health does not answer like a TideMQ server (HTTP status ${status})`, "Check --http HOST:PORT.");
+  return isWell;
 }
 
-async function print(report: HealthReport): Promise<void> {
-  await printPairs([
-    ["status", report.status ?? "–"],
-    ...known("version", report.version),
-    ...known("cluster", report.clusterId),
-    ...known("node", report.nodeId),
-    ...known("up for", report.uptimeMs === undefined ? undefined : durationText(report.uptimeMs)),
-    ["write-ahead log", walText(report.wal)],
-    ["bucket", bucketText(report.objectStorage)],
-    ["partitions", partitionsText(report.partitions)],
-  ]);
-  for (const problem of report.problems ?? []) await write(process.stdout, `! ${problem}\n`);
-  const { damaged = [], lost = [] } = report.partitions ?? {};
-  await printLosses(
-    ["DAMAGED", "FROM OFFSET", "TO OFFSET", "GIVE IT UP WITH"],
-    damaged.map((hole) => [nameOf(hole), hole.from, hole.to - 1, remedyOf(hole)]),
-  );
-  await printLosses(
-    ["OFFLINE", "LOG LOST FROM OFFSET", "GIVE IT UP WITH"],
-    lost.map((log) => [nameOf(log), log.from, remedyOf(log)]),
-  );
+async function showCluster(report: ClusterReport, node: NodeHealth, { http, output }: NodeOptions): Promise<boolean> {
+  const partitions = await countPartitions(report.brokers);
+  const problems = clusterProblems(report, partitions, node);
+  const status = problems.length === 0 ? "ok" : "degraded";
+  const { clusterId, leader, controllers, brokers } = report;
+  if (output !== "table") await printResult(output, { status, problems, clusterId, leader, controllers, brokers, partitions, node });
+  else {
+    await printPairs([
+      ["status", status],
+      ...known("cluster", clusterId),
+      ["controllers", controllersText(report, node)],
+      ["brokers", brokersText(brokers)],
+      ["partitions", "error" in partitions ? "–" : leaderText(partitions)],
+    ]);
+    await write(process.stdout, `\n${node.leads === undefined ? "broker" : "controller"} ${node.nodeId ?? ""} at ${http}\n`);
+    await printPairs([...agePairs(node), ...storagePairs(node)]);
+    await printProblems(problems);
+    await printLosses(node, http);
+    noteWithoutLeader(report);
+  }
+  return problems.length === 0;
 }
 
-async function printLosses(header: readonly string[], rows: readonly (readonly Cell[])[]): Promise<void> {
-  if (rows.length === 0) return;
-  await write(process.stdout, "\n");
-  await printTable(header, rows, "");
+async function printProblems(problems: readonly string[]): Promise<void> {
+  for (const problem of problems) await write(process.stdout, `! ${problem}\n`);
 }
 
-function nameOf({ topic, partition }: LostLog): string {
-  return `${topic}[${partition}]`;
+/** As Kafka clients are told. */
+async function countPartitions(brokers: readonly BrokerReport[]): Promise<PartitionCounts> {
+  const bootstrap = brokers.flatMap(({ state, address }) => (state === "ready" && address !== null ? [address] : []));
+  if (bootstrap.length === 0) return { error: "no broker is ready" };
+  try {
+    const topics = await withClient(bootstrap.join(","), (client) => client.admin.listTopics());
+    const sum = (pick: (topic: (typeof topics)[number]) => number): number => topics.reduce((count, topic) => count + pick(topic), 0);
+    return { total: sum((topic) => topic.partitions), leaderless: sum((topic) => topic.leaderless) };
+  } catch (error) {
+    return { error: error instanceof Error ? error.message : String(error) };
+  }
 }
 
-function remedyOf({ topic, partition }: LostLog): string {
-  return `tidemq partition recover ${topic}:${partition} --accept-loss`;
+function controllersText({ controllers, leader }: ClusterReport, node: NodeHealth): string {
+  if (node.leads === false && leader === null) return "the others are not known to this one, which does not lead";
+  const reached = controllers.filter(({ nodeId }) => nodeId !== null).length;
+  const lost = controllers.length - reached;
+  return `${controllers.length}${lost === 0 ? "" : `, ${lost} not reached`}, ${leader === null ? "none leads" : `${leader} leads`}`;
 }
 
-function known(name: string, value: Cell | undefined): (readonly [string, Cell])[] {
-  return value === undefined ? [] : [[name, value]];
+function brokersText(brokers: readonly BrokerReport[]): string {
+  const counts = (["ready", "silent", "fenced"] as const).flatMap((state) => {
+    const count = brokers.filter((broker) => broker.state === state).length;
+    return count === 0 ? [] : `${count} ${state}`;
+  });
+  return brokers.length === 0 ? "none" : counts.join(", ");
 }
 
-function walText(wal: HealthReport["wal"]): string {
-  if (wal?.usedBytes === undefined || wal.capacityBytes === undefined) return "–";
-  const percent = (100 * wal.usedBytes) / Math.max(1, wal.capacityBytes);
-  const sync = wal.synced === undefined ? "" : wal.synced ? ", synced before acknowledging" : ", NOT synced before acknowledging";
-  return `${percent.toFixed(percent < 10 ? 1 : 0)} % used (${bytesText(wal.usedBytes)} of ${bytesText(wal.capacityBytes)})${sync}`;
-}
-
-function bucketText(storage: HealthReport["objectStorage"]): string {
-  if (storage === undefined) return "–";
-  const objects = storage.objects === undefined ? "" : ` in ${countText(storage.objects)} objects`;
-  const size = storage.bytes === undefined ? "size not known" : `${bytesText(storage.bytes)}${objects}`;
-  const state =
-    storage.state === undefined || storage.state === "ok" ? "" : `, ${storage.state}${storage.error ? `: ${storage.error}` : ""}`;
-  return `${size}${storage.location === undefined ? "" : ` at ${storage.location}`}${state}`;
-}
-
-function partitionsText(partitions: HealthReport["partitions"]): string {
-  if (partitions?.total === undefined) return "–";
-  const offline = partitions.offline ?? 0;
-  const damaged = partitions.damaged?.length ?? 0;
-  return `${countText(partitions.total)}${offline > 0 ? `, ${offline} offline` : ""}${damaged > 0 ? `, ${damaged} damaged ranges` : ""}`;
+function leaderText({ total, leaderless }: Readonly<{ total: number; leaderless: number }>): string {
+  return `${countText(total)}${leaderless === 0 ? "" : `, ${countText(leaderless)} without a leader`}`;
 }

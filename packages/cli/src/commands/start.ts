@@ -29,9 +29,10 @@ export async function runServer(command: ServerCommand, given: readonly string[]
     process.stdout.write(await helpText(command));
     return ExitCode.OK;
   }
-  if (args.length < given.length) endWithParent();
+  const isChild = args.length < given.length;
+  if (isChild) endWithParent();
   try {
-    return await serve(await startServer(command, args));
+    return await serve(await startServer(command, args), isChild);
   } catch (error) {
     const { text, exitCode } = describeFailure(asRefusal(error), undefined);
     process.stderr.write(text);
@@ -68,12 +69,12 @@ function asRefusal(error: unknown): unknown {
 }
 
 /** Says what there is, then waits for Ctrl-C. */
-async function serve(server: RunningServer): Promise<number> {
+async function serve(server: RunningServer, isChild: boolean): Promise<number> {
   process.stdout.write(bannerText(server));
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
   });
-  process.stderr.write("\nstopping; press Ctrl-C again to stop without waiting\n");
+  process.stderr.write(isChild ? "stopping\n" : "\nstopping; press Ctrl-C again to stop without waiting\n");
   // What was acknowledged is safe already: a hard end costs a longer next start at most.
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(ExitCode.INTERRUPTED));
   await server.stop();
