@@ -17,6 +17,8 @@ type AuditView = Readonly<{
     live: Sum;
     dead: Sum;
     missing: Sum & Readonly<{ keys: readonly string[] }>;
+    /** Missing: an older server. */
+    metadata?: number;
     others: Readonly<{ objects: number; keys: readonly string[] }>;
     unreadableManifests: number;
   }>;
@@ -58,13 +60,14 @@ function parse(at: string, { status, body }: HttpAnswer): AuditView {
 }
 
 async function print({ report, tookMs }: AuditView): Promise<void> {
-  const { live, dead, missing, others, unreadableManifests } = report;
+  const { live, dead, missing, metadata = 0, others, unreadableManifests } = report;
   await printTable(
     ["OBJECTS", "COUNT", "SIZE"],
     [
       ["live", countText(live.objects), bytesText(live.bytes)],
       ["waiting for collection", countText(dead.objects), bytesText(dead.bytes)],
       ["missing", countText(missing.objects), bytesText(missing.bytes)],
+      ...(metadata === 0 ? [] : [["of the metadata", countText(metadata), "–"]]),
       ["of others", countText(others.objects), "–"],
     ],
     "",

@@ -36,7 +36,7 @@ export class BucketPlace implements MovableSource, MetadataTarget {
   async find(): Promise<FoundMetadata | undefined> {
     await this.#checkAnswers();
     const key = await readClusterKey(new PatientStore(this.#parts));
-    if (key === undefined) return undefined;
+    if (key === undefined || key.isElsewhere) return undefined;
     const { clusterId, base } = key;
     const log = new MovedEndsReading(new ObjectMetadataLog({ ...this.#parts, clusterId }));
     return {
@@ -72,7 +72,8 @@ export class BucketPlace implements MovableSource, MetadataTarget {
   async occupant(clusterId: string): Promise<Occupant | undefined> {
     await this.#checkAnswers();
     const key = await readClusterKey(new PatientStore(this.#parts));
-    if (key !== undefined) return { what: `${CLUSTER_KEY}, the metadata of cluster ${key.clusterId}`, clusterId: key.clusterId };
+    if (key !== undefined && (key.clusterId !== clusterId || !key.isElsewhere))
+      return { what: `${CLUSTER_KEY}, the metadata of cluster ${key.clusterId}`, clusterId: key.clusterId };
     const foreign = await foreignKey(this.#parts.store, clusterId);
     if (foreign !== undefined) return { what: `objects of another cluster, as ${foreign}`, clusterId: undefined };
     const what = await this.#incoming(clusterId).occupant();

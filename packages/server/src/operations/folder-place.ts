@@ -52,9 +52,9 @@ export class FolderPlace implements MovableSource, MetadataTarget {
     return () => writeDataFormat(disk, { clusterId, moved: undefined });
   }
 
-  async occupant(): Promise<Occupant | undefined> {
+  async occupant(clusterId: string): Promise<Occupant | undefined> {
     const { disk } = this.#parts;
-    const what = await occupantOfFolder(disk);
+    const what = await occupantOfFolder(disk, clusterId);
     if (what === undefined) return undefined;
     const format = await readDataFormat(disk);
     return { what, clusterId: format?.moved === undefined ? format?.clusterId : undefined };

@@ -39,7 +39,9 @@ async function readOnce(source: MetadataSource): Promise<WholeState> {
 
 function noMetadata({ name, kind }: MetadataSource): string {
   const where =
-    kind === "folder" ? "it has no meta/format: name the data folder of a server, as with --data" : "it has no object tidemq-cluster";
+    kind === "folder"
+      ? "it has no meta/format: name the data folder of a server, as with --data"
+      : "it has no object tidemq-cluster, or that says that the log lies in the data folder of the controller";
   return `there is no metadata in ${name}: ${where}`;
 }
 

@@ -1,6 +1,7 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
+import { CLUSTER_KEY } from "../model/cluster-key.ts";
 import { objectKey } from "../model/object-id.ts";
 import { append, oneNode, records, TOPIC } from "../testing/partition-fixture.ts";
 import { NODE_ID } from "./local-control.ts";
@@ -160,9 +161,12 @@ test("an audit: what is there and named, what waits, what is missing, what is of
   const orphan = { broker: NODE_ID, brokerEpoch: brokerEpoch - 1, sequence: 9, random: "0123456789abcdef" };
   node.node.bucket.overwrite(objectKey(clusterId, orphan, "records"), new Uint8Array(7));
   node.node.bucket.overwrite("elsewhere/1", new Uint8Array(5));
+  node.node.bucket.overwrite(`${clusterId}/meta/log/0000000000000001`, new Uint8Array(5));
+  node.node.bucket.overwrite(CLUSTER_KEY, new Uint8Array(5));
   const { report } = await audited(node);
   deepEqual(report.missing.keys, [records[3], records[88]]);
   deepEqual([report.live.objects, report.missing.objects, report.dead], [89, 2, { objects: 1, bytes: 7 }]);
+  equal(report.metadata, 2);
   deepEqual(report.others, { objects: 1, keys: ["elsewhere/1"] });
 });
 

@@ -37,7 +37,7 @@ export async function openMetadataLog(parts: MetadataLogParts): Promise<OpenedMe
     return { log: new ObjectMetadataLog({ store, clock, random, logger, clusterId }), clusterId };
   }
   const log = await LocalMetadataLog.open({ disk, clock, random, logger, fatal });
-  const owner = await createClusterId(patient, log.clusterId);
+  const owner = await createClusterId(patient, log.clusterId, "elsewhere");
   if (owner === log.clusterId) return { log, clusterId: owner };
   await log.close();
   throw refused(`the bucket belongs to cluster ${owner}, the data folder to ${log.clusterId}: give the right --object-storage or --data`);

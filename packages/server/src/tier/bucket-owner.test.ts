@@ -27,7 +27,7 @@ test("the key that says whose the bucket is: passed over when it names this clus
     const bucket = new SimObjectStore(world, "bucket", { corruptReadRatio: 0.2 });
     const store = bucket.connect(world.startProcess("broker"));
     const look = () => world.settle(foreignKey(store, mine));
-    bucket.overwrite(CLUSTER_KEY, encodeClusterKey({ clusterId: mine, base: undefined }));
+    bucket.overwrite(CLUSTER_KEY, encodeClusterKey({ clusterId: mine, isElsewhere: false, base: undefined }));
     equal(await look(), undefined);
     bucket.overwrite(`${mine}/data/1/2/000000000001-0123456789abcdef.records`, new Uint8Array(1));
     equal(await look(), undefined);
@@ -36,7 +36,7 @@ test("the key that says whose the bucket is: passed over when it names this clus
       equal(await look(), other, `${mine} beside ${other}`);
       bucket.remove(other);
     }
-    bucket.overwrite(CLUSTER_KEY, encodeClusterKey({ clusterId: "another", base: undefined }));
+    bucket.overwrite(CLUSTER_KEY, encodeClusterKey({ clusterId: "another", isElsewhere: false, base: undefined }));
     equal(await look(), CLUSTER_KEY);
     bucket.overwrite(CLUSTER_KEY, new Uint8Array(100));
     equal(await look(), CLUSTER_KEY);

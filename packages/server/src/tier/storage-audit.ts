@@ -19,6 +19,8 @@ export type AuditReport = {
   readonly dead: ObjectSum;
   /** Named by the metadata, and not there: what they hold is lost. */
   readonly missing: ObjectSum & { keys: string[] };
+  /** Keys of the cluster's metadata log, if that lies here, and the one that says whose the bucket is. */
+  metadata: number;
   /** Of nobody that is known here. */
   readonly others: { objects: number; keys: string[] };
   /** Manifests that are damaged or missing: what they name was not looked for. */
@@ -43,6 +45,7 @@ export class StorageAudit {
     live: { objects: 0, bytes: 0 },
     dead: { objects: 0, bytes: 0 },
     missing: { objects: 0, bytes: 0, keys: [] },
+    metadata: 0,
     others: { objects: 0, keys: [] },
     unreadableManifests: 0,
   };
@@ -72,8 +75,9 @@ export class StorageAudit {
   async #list(): Promise<void> {
     const { store, clock, clusterId } = this.#parts;
     const { report } = this;
-    for await (const { objects, others } of listPages(store, clock, "", clusterId)) {
-      report.listed += objects.length + others.length;
+    for await (const { objects, metadata, others } of listPages(store, clock, "", clusterId)) {
+      report.listed += objects.length + metadata + others.length;
+      report.metadata += metadata;
       report.others.objects += others.length;
       addNames(report.others.keys, others);
       for (const { id } of objects) this.#listed.add(id);

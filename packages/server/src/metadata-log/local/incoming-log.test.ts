@@ -9,7 +9,7 @@ import { SimDisk } from "../../testing/sim-io/disk.ts";
 import type { SimProcess } from "../../testing/sim-io/process.ts";
 import { SimWorld } from "../../testing/sim-io/sim-world.ts";
 import { MetadataMovedError } from "../moved.ts";
-import { readDataFormat } from "./data-format.ts";
+import { readDataFormat, writeDataFormat } from "./data-format.ts";
 import { activateFolder, occupantOfFolder, prepareFolder, retireFolder } from "./incoming-log.ts";
 import { LocalMetadataLog } from "./local-log.ts";
 import { LocalLogReader } from "./local-reader.ts";
@@ -98,7 +98,7 @@ test("a crash at any moment of a copy leaves a start that is refused, or the who
     await machine.world.run(machine.world.random.float() * 12, () => done);
     if (seed % 2 === 0) machine.disk.losePower();
     const isBegun = (await machine.run(machine.mount().list("meta"))).length > 0;
-    const occupant = await machine.run(occupantOfFolder(machine.mount()));
+    const occupant = await machine.run(occupantOfFolder(machine.mount(), "cluster-1"));
     if (occupant !== undefined) {
       seen.whole += 1;
       match(occupant, /meta\/format of cluster cluster-1/);
@@ -133,7 +133,7 @@ test("golden: a folder whose metadata was moved is refused, saying where it went
     machine.open(),
     (error) => error instanceof MetadataMovedError && error.moved.place === place && /the way back/i.test(error.message),
   );
-  match(must(await machine.run(occupantOfFolder(machine.mount())), "occupant"), /moved to dir:/);
+  match(must(await machine.run(occupantOfFolder(machine.mount(), "cluster-1")), "occupant"), /moved to dir:/);
   for (let at = 0; at < text.length; at += 1) {
     const byte = Buffer.from([text.charCodeAt(at) ^ 1]);
     machine.disk.overwrite("meta/format", at, byte);
@@ -144,7 +144,7 @@ test("golden: a folder whose metadata was moved is refused, saying where it went
 
 test("what stands in the way of a copy is named; what a first start left does not", async () => {
   const machine = new Machine();
-  const occupant = () => machine.run(occupantOfFolder(machine.mount()));
+  const occupant = () => machine.run(occupantOfFolder(machine.mount(), "cluster-1"));
   equal(await occupant(), undefined);
   const write = async (path: string, bytes: number): Promise<void> => {
     const disk = machine.mount();
@@ -157,6 +157,19 @@ test("what stands in the way of a copy is named; what a first start left does no
   equal(await occupant(), undefined);
   await write("meta/snapshot-0000000000000007", 5);
   equal(await occupant(), "meta/snapshot-0000000000000007");
+});
+
+test("a broker's folder, which has no log, takes the metadata of its own cluster only", async () => {
+  const machine = new Machine();
+  const disk = machine.mount();
+  await machine.run(disk.makeFolder("meta"));
+  await machine.run(writeDataFormat(disk, { clusterId: "cluster-1", moved: undefined }));
+  await rejects(machine.run(LocalLogReader.open(machine.mount())), { code: "INVALID_REQUEST", message: /a broker's.*cluster-1/ });
+  equal(await machine.run(occupantOfFolder(machine.mount(), "cluster-1")), undefined);
+  equal(await machine.run(occupantOfFolder(machine.mount(), "cluster-2")), "meta/format of cluster cluster-1");
+  await machine.run(machine.copying());
+  equal((await machine.open()).endIndex, 42);
+  equal(await machine.run(occupantOfFolder(machine.mount(), "cluster-1")), "meta/format of cluster cluster-1");
 });
 
 test("a reader changes nothing, and reads what is there beside a torn end", async () => {

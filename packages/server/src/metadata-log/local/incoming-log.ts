@@ -13,8 +13,10 @@ const LOG_FILE = "meta/log";
 export type IncomingLog = Readonly<{ clusterId: string; index: number; from: string }>;
 
 /** What stands in the way of a copy into this folder; undefined: nothing, or an earlier copy that was not finished. */
-export async function occupantOfFolder(disk: Disk): Promise<string | undefined> {
+export async function occupantOfFolder(disk: Disk, clusterId: string): Promise<string | undefined> {
   const format = await readDataFormat(disk);
+  // The folder of a broker, whose controllers had the metadata elsewhere.
+  if (format?.clusterId === clusterId && format.moved === undefined && !(await hasLog(disk))) return undefined;
   if (format?.moved !== undefined) return `meta/format of cluster ${format.clusterId}, whose metadata was moved to ${format.moved.place}`;
   if (format !== undefined) return `meta/format of cluster ${format.clusterId}`;
   if ((await readIncoming(disk)) !== undefined) return undefined;
@@ -31,6 +33,7 @@ export async function prepareFolder(
   await beginIncoming(disk, from);
   for (const name of await disk.list(META_FOLDER))
     if (`${META_FOLDER}/${name}` !== INCOMING_FILE) await disk.remove(`${META_FOLDER}/${name}`);
+  await disk.syncFolder(META_FOLDER);
   await new SnapshotFiles(disk).put(index, pieces);
   const file = await disk.open(LOG_FILE, "create");
   const incarnation = Buffer.from(random.bytes(8)).toString("hex");
@@ -51,6 +54,11 @@ export async function retireFolder(disk: Disk, clusterId: string, moved: Readonl
   const format = await readDataFormat(disk);
   if (format?.clusterId !== clusterId) throw new QueueError("CORRUPT_METADATA", "meta/format changed while the metadata was copied");
   await writeDataFormat(disk, { clusterId, moved });
+}
+
+/** Whether metadata lies in the folder, whole or damaged. */
+export async function hasLog(disk: Disk): Promise<boolean> {
+  return (await disk.list(META_FOLDER)).some((name) => name === "log" || name.startsWith("snapshot-"));
 }
 
 /** What a first start leaves that ended early. */

@@ -1,9 +1,11 @@
+import { QueueError } from "../../base/errors.ts";
 import type { Disk, DiskFile } from "../../io/disk.ts";
 import { READ_BYTES_MAX } from "../limits.ts";
 import type { MetadataReader, ReadResult, StoredSnapshot } from "../metadata-log.ts";
 import type { Moved } from "../moved.ts";
 import { DATA_VERSION, readDataFormat } from "./data-format.ts";
 import { readIncoming, unfinishedCopy } from "./incoming-file.ts";
+import { hasLog } from "./incoming-log.ts";
 import { readBatches } from "./log-batches.ts";
 import { checkAgainstSnapshot, type ScannedLog, scanLog } from "./log-scan.ts";
 import { SnapshotFiles } from "./snapshot-files.ts";
@@ -37,6 +39,11 @@ export class LocalLogReader implements MetadataReader {
   /** Undefined: there is no metadata in the folder. @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT, START_REFUSED: an unfinished copy. */
   static async open(disk: Disk): Promise<LocalLogReader | undefined> {
     const format = await readDataFormat(disk);
+    if (format !== undefined && format.moved === undefined && !(await hasLog(disk)))
+      throw new QueueError(
+        "INVALID_REQUEST",
+        `the folder is a broker's: its cluster has the metadata with its controllers, name their place. cluster=${format.clusterId}`,
+      );
     if (format !== undefined) return LocalLogReader.#openLog(disk, format.clusterId, format.moved);
     const from = await readIncoming(disk);
     if (from !== undefined) throw unfinishedCopy(from);

@@ -6,7 +6,7 @@ import { CLUSTER_KEY, decodeClusterKey, encodeClusterKey } from "../../model/clu
 import { RecordingLog } from "../../testing/recording-log.ts";
 import { SimObjectStore, type SimObjectStoreFaults } from "../../testing/sim-io/object-store.ts";
 import { SimWorld } from "../../testing/sim-io/sim-world.ts";
-import { createClusterId, readClusterId } from "./cluster-key.ts";
+import { createClusterId, createLogBegin, readClusterId, readClusterKey } from "./cluster-key.ts";
 import { PatientStore } from "./patient-store.ts";
 
 class Bucket {
@@ -38,9 +38,11 @@ test("golden: the cluster key", async () => {
   deepEqual(bucket.store.keys(), ["tidemq-cluster"]);
   const stored = Buffer.from(must(bucket.store.object(CLUSTER_KEY), "the key").bytes);
   equal(stored.toString("hex"), `${front}${"0".repeat(32)}10d05e06`);
-  const key = { clusterId: "cluster-1", base: { index: 7, random: "0123456789abcdef" } };
+  const key = { clusterId: "cluster-1", isElsewhere: false, base: { index: 7, random: "0123456789abcdef" } };
   equal(Buffer.from(encodeClusterKey(key)).toString("hex"), `${front}00000000000000070123456789abcdef74ea2db6`);
   deepEqual(decodeClusterKey(encodeClusterKey(key)), key);
+  const elsewhere = Buffer.from(encodeClusterKey({ ...key, isElsewhere: true, base: undefined }));
+  deepEqual([elsewhere.toString("hex", 0, 79), elsewhere.toString("hex", 79, 96)], [front.slice(0, 158), `01${"0".repeat(32)}`]);
 });
 
 test("a bucket without the key is nobody's; with it, it is the first one's", async () => {
@@ -50,6 +52,21 @@ test("a bucket without the key is nobody's; with it, it is the first one's", asy
   equal(await bucket.world.settle(createClusterId(bucket.connect(), "second")), "first");
   equal(await bucket.world.settle(createClusterId(bucket.connect(), "first")), "first");
   equal(await bucket.read(), "first");
+});
+
+test("a log that lay elsewhere begins here once it was brought", async () => {
+  const bucket = new Bucket();
+  const { world } = bucket;
+  equal(await world.settle(createClusterId(bucket.connect(), "first", "elsewhere")), "first");
+  equal((await world.settle(readClusterKey(bucket.connect())))?.isElsewhere, true);
+  const one = { clusterId: "first", isElsewhere: false, base: { index: 7, random: "0123456789abcdef" } };
+  const two = { ...one, base: { index: 7, random: "fedcba9876543210" } };
+  deepEqual(await world.settle(createLogBegin(bucket.connect(), one)), one);
+  deepEqual(await world.settle(createLogBegin(bucket.connect(), two)), one);
+  deepEqual(await world.settle(readClusterKey(bucket.connect())), one);
+  deepEqual(bucket.store.keys(), ["first/meta/begin", "tidemq-cluster"]);
+  const other = await world.settle(createLogBegin(bucket.connect(), { ...one, clusterId: "other" }));
+  equal(other.clusterId, "first");
 });
 
 test("many at once, with lost answers, late writes, 503 and flipped reads: all take the same id", async () => {
@@ -69,7 +86,7 @@ test("many at once, with lost answers, late writes, 503 and flipped reads: all t
 
 test("a damaged key, a short one and a newer one are refused, naming the key", async () => {
   const bucket = new Bucket();
-  const whole = encodeClusterKey({ clusterId: "cluster-1", base: { index: 7, random: "0123456789abcdef" } });
+  const whole = encodeClusterKey({ clusterId: "cluster-1", isElsewhere: false, base: { index: 7, random: "0123456789abcdef" } });
   for (let at = 0; at < whole.byteLength; at += 1) {
     const flipped = Buffer.from(whole);
     flipped[at] = (flipped[at] ?? 0) ^ 4;

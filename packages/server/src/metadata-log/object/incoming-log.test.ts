@@ -7,8 +7,10 @@ import { RecordingLog } from "../../testing/recording-log.ts";
 import { SimObjectStore, type SimObjectStoreFaults } from "../../testing/sim-io/object-store.ts";
 import { SimWorld } from "../../testing/sim-io/sim-world.ts";
 import { MetadataMovedError } from "../moved.ts";
+import { createClusterId } from "./cluster-key.ts";
 import { IncomingObjectLog } from "./incoming-log.ts";
 import { ObjectMetadataLog } from "./object-log.ts";
+import { PatientStore } from "./patient-store.ts";
 
 const NONCE = "00000000000000aa";
 const batch = (text: string) => ({ nonce: NONCE, payload: Buffer.from(text) });
@@ -29,6 +31,10 @@ class Bucket {
 
   incoming(clusterId = CLUSTER): IncomingObjectLog {
     return new IncomingObjectLog({ ...this.#parts(), clusterId });
+  }
+
+  connect(): PatientStore {
+    return new PatientStore(this.#parts());
   }
 
   run<T>(promise: Promise<T>): Promise<T> {
@@ -155,6 +161,23 @@ test("a log that was moved is read to its end, and nobody appends to it any more
   const read = await bucket.run(reader.readFrom(1));
   deepEqual(read.kind === "entries" && read.entries.map(({ index }) => index), [1, 2, 3]);
   await rejects(bucket.run(reader.readFrom(4)), moved);
+});
+
+test("a bucket whose cluster has its log in a folder: no controller begins another there, and the log can be brought", async () => {
+  const bucket = new Bucket();
+  await bucket.run(createClusterId(bucket.connect(), CLUSTER, "elsewhere"));
+  const asks: readonly ((log: ObjectMetadataLog) => Promise<unknown>)[] = [
+    (log) => log.latestSnapshot(),
+    (log) => log.readFrom(1),
+    (log) => log.append(1, batch("x")),
+  ];
+  for (const ask of asks)
+    await rejects(bucket.run(ask(bucket.open())), { code: "START_REFUSED", message: /data folder of its controller.*metadata copy/ });
+  equal(await bucket.run(bucket.incoming().occupant()), undefined);
+  match(must(await bucket.run(bucket.incoming("cluster-2").occupant()), "an occupant"), /cluster-1/);
+  await bucket.beginAt(41);
+  equal(await bucket.run(snapshotText(bucket.open())), "41:state");
+  match(must(await bucket.run(bucket.incoming().occupant()), "an occupant"), /cluster-1/);
 });
 
 test("a log to which somebody appended meanwhile is not retired", async () => {

@@ -5,7 +5,7 @@ import { LIST_KEYS_MAX } from "../limits.ts";
 import type { StoredSnapshot } from "../metadata-log.ts";
 import type { Moved } from "../moved.ts";
 import { damagedObject } from "./checked-read.ts";
-import { createClusterKey, readClusterKey } from "./cluster-key.ts";
+import { createLogBegin, readClusterKey } from "./cluster-key.ts";
 import { encodeEntry } from "./entry-codec.ts";
 import { MetadataKeys } from "./keys.ts";
 import type { ObjectLogParts } from "./object-log.ts";
@@ -29,7 +29,8 @@ export class IncomingObjectLog {
   /** What stands in the way of a copy into the bucket; undefined: nothing, or copies that were not finished. */
   async occupant(): Promise<string | undefined> {
     const key = await readClusterKey(this.#store);
-    if (key !== undefined) return `${CLUSTER_KEY}, the metadata of cluster ${key.clusterId}`;
+    if (key !== undefined && (key.clusterId !== this.#parts.clusterId || !key.isElsewhere))
+      return `${CLUSTER_KEY}, the metadata of cluster ${key.clusterId}`;
     for (const prefix of [this.#keys.entries, this.#keys.heads, this.#keys.parts]) {
       const [first] = await this.#store.list(prefix, "", 1);
       if (first !== undefined) return first;
@@ -55,7 +56,7 @@ export class IncomingObjectLog {
   /** From now on the bucket holds the cluster's metadata. @throws {QueueError} START_REFUSED: somebody came first. */
   async activate(base: LogBase): Promise<void> {
     const { clusterId } = this.#parts;
-    const stands = await createClusterKey(this.#store, { clusterId, base });
+    const stands = await createLogBegin(this.#store, { clusterId, isElsewhere: false, base });
     if (stands.clusterId !== clusterId || stands.base?.random !== base.random)
       throw new QueueError(
         "START_REFUSED",

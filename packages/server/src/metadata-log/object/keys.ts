@@ -1,4 +1,4 @@
-import type { LogBase } from "../../model/cluster-key.ts";
+import { type LogBase, metadataPrefix } from "../../model/cluster-key.ts";
 
 const INDEX_DIGITS = 16;
 /** The keys of one snapshot. */
@@ -12,7 +12,7 @@ export class MetadataKeys {
   readonly #front: string;
 
   constructor(clusterId: string) {
-    this.#front = `${clusterId}/meta/`;
+    this.#front = metadataPrefix(clusterId);
   }
 
   get heads(): string {

@@ -143,6 +143,12 @@ export class ObjectMetadataLog implements MetadataLog {
     if (key === undefined) return;
     if (key.clusterId !== clusterId)
       throw new QueueError("START_REFUSED", `the bucket holds the metadata of cluster ${key.clusterId}, not of ${clusterId}`);
+    if (key.isElsewhere)
+      throw new QueueError(
+        "START_REFUSED",
+        "the metadata log of this cluster lies in the data folder of its controller: start with that (--metadata-log local), or bring it " +
+          `here with \`tidemq metadata copy\`. cluster=${clusterId}`,
+      );
     if (key.base === undefined) return;
     this.#base = key.base;
     this.#snapshots.exists(key.base.index);
