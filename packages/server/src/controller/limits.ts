@@ -65,6 +65,9 @@ export const CONTROLLER_SILENT_MS = 3_000;
 /** A broker that starts waits so long for the next piece of the first state. */
 export const FIRST_STATE_SILENT_MS = 5_000;
 
+/** A broker that stops waits so long for its last word to be heard. */
+export const GOODBYE_WAIT_MS = 500;
+
 /** Between two attempts at a session: from, to, drawn each time. */
 export const SESSION_RETRY_MIN_MS = 50;
 export const SESSION_RETRY_MAX_MS = 250;

@@ -1,6 +1,9 @@
+import { formatHostPort } from "../config/option-types.ts";
 import type { ProcessStats } from "../io/real/process-stats.ts";
+import type { Peer, PeerHealth } from "../peer-net/peer.ts";
 import { type LabelValues, Metrics } from "../telemetry/metrics.ts";
 import type { Broker } from "./broker.ts";
+import type { ControllerNode } from "./controller-node.ts";
 import { replicasHere } from "./health.ts";
 
 /** Registers every metric of one node. Parts keep plain fields; this is the only place that knows which field is which metric. */
@@ -20,6 +23,28 @@ export function processMetrics(stats: ProcessStats, version: string): Metrics {
   const metrics = new Metrics();
   readProcess(metrics, stats, version);
   return metrics;
+}
+
+/** Of a controller, beside those of its process. */
+export function readController(metrics: Metrics, { leadership, controller: { state } }: ControllerNode): void {
+  metrics.read("tidemq_controller_leads", () => (leadership.leads ? 1 : 0));
+  metrics.read("tidemq_controller_epoch", () => state.controllerEpoch);
+  metrics.read("tidemq_brokers", () => state.brokers.size);
+  metrics.read("tidemq_brokers_fenced", () => [...state.brokers.values()].filter(({ fenced }) => fenced).length);
+}
+
+/** Of the connections to the others of the cluster, by address. */
+export function readPeers(metrics: Metrics, peers: readonly Peer[]): void {
+  const each = (value: (health: PeerHealth) => number): [LabelValues, number][] =>
+    peers.map(({ health }) => [[formatHostPort(health.address)], value(health)]);
+  metrics.readAll("tidemq_peer_connected", () => each(({ isConnected }) => (isConnected ? 1 : 0)));
+  metrics.readAll("tidemq_peer_breaker_open", () => each(({ breaker }) => (breaker === "closed" ? 0 : 1)));
+  metrics.readAll("tidemq_peer_round_trip_seconds", () => each(({ rttMs = 0 }) => rttMs / 1000));
+  metrics.readAll("tidemq_peer_sent_bytes_total", () => each(({ sentBytes }) => sentBytes));
+  metrics.readAll("tidemq_peer_received_bytes_total", () => each(({ receivedBytes }) => receivedBytes));
+  metrics.readAll("tidemq_peer_connects_total", () => each(({ counts }) => counts.connects));
+  metrics.readAll("tidemq_peer_failures_total", () => each(({ counts }) => counts.failures));
+  metrics.readAll("tidemq_peer_refused_total", () => each(({ counts }) => counts.refused));
 }
 
 function readProcess(metrics: Metrics, stats: ProcessStats, version: string): void {

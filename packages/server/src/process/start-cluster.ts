@@ -27,7 +27,7 @@ import { HttpEndpoints } from "./http-endpoints.ts";
 import { listenAt, listenHttp } from "./listening.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { diskOf, Machine, refusedByDisk } from "./machine.ts";
-import { nodeMetrics, processMetrics } from "./node-metrics.ts";
+import { nodeMetrics, processMetrics, readController, readPeers } from "./node-metrics.ts";
 import { openMetadataLog } from "./open-metadata-log.ts";
 import { openObjectStore } from "./open-object-store.ts";
 import { RemoteControl } from "./remote-control.ts";
@@ -77,11 +77,13 @@ async function startParts({ broker, controller }: ClusterConfig, ui: StartUi, st
   const { tls } = node.peer;
   const texts = tls === undefined ? undefined : readPeerTls(tls, readText, machine.clock.wallMs());
   const transport = new Http2PeerTransport(machine.clock, PEER_LIMITS, texts);
-  const endpoints = new ClusterEndpoints(node.nodeId, processMetrics(machine.stats, SERVER_VERSION), node.peer.listen);
+  const metrics = processMetrics(machine.stats, SERVER_VERSION);
+  const endpoints = new ClusterEndpoints(node.nodeId, metrics, node.peer.listen);
   const http = await listenHttp(node.http, (request) => endpoints.handle(request));
   stops.add(() => Promise.all(http.map((server) => server.close())));
   const parts: Process = { machine, ui, stops, folder, objectStore, transport, endpoints };
   const peers = controller === undefined ? [] : await startController(controller, parts);
+  if (endpoints.controller !== undefined) readController(metrics, endpoints.controller);
   const kafka = broker === undefined ? [] : await startBroker(broker, parts);
   return {
     nodeId: node.nodeId,
@@ -152,7 +154,10 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   stops.add(() => broker.close());
   meter.watch(broker);
   const kafka = await listenKafka(broker, config);
-  endpoints.broker = new HttpEndpoints(broker, nodeMetrics(broker, machine.stats, SERVER_VERSION));
+  const metrics = nodeMetrics(broker, machine.stats, SERVER_VERSION);
+  readPeers(metrics, controllers);
+  if (endpoints.controller !== undefined) readController(metrics, endpoints.controller);
+  endpoints.broker = new HttpEndpoints(broker, metrics);
   endpoints.broker.isReady = true;
   return kafka;
 }

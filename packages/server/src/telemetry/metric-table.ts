@@ -112,6 +112,20 @@ export const METRICS = {
   tidemq_damaged_ranges: gauge("Ranges of offsets known to be damaged."),
   tidemq_metadata_index: gauge("Newest applied index of the metadata log."),
   tidemq_metadata_log_bytes: gauge("Size of the metadata log."),
+
+  // The cluster. Of controllers, and of brokers towards them.
+  tidemq_controller_leads: gauge("1 while this controller decides for the cluster, as far as it has read the log."),
+  tidemq_controller_epoch: gauge("Counts claims: how often another controller came."),
+  tidemq_brokers: gauge("Brokers that are registered, as this controller has it."),
+  tidemq_brokers_fenced: gauge("Those that are not heard, or not ready: they lead nothing."),
+  tidemq_peer_connected: gauge("1 while there is a connection.", "peer"),
+  tidemq_peer_breaker_open: gauge("1 while the peer is not asked, because it failed again and again.", "peer"),
+  tidemq_peer_round_trip_seconds: gauge("How long the last ping took; 0 before the first.", "peer"),
+  tidemq_peer_sent_bytes_total: counter("Bytes of messages sent.", "peer"),
+  tidemq_peer_received_bytes_total: counter("Bytes of messages received.", "peer"),
+  tidemq_peer_connects_total: counter("Connections that were made.", "peer"),
+  tidemq_peer_failures_total: counter("Connections, calls and streams that failed.", "peer"),
+  tidemq_peer_refused_total: counter("Calls and streams that the breaker did not let pass.", "peer"),
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricName = keyof typeof METRICS;

@@ -15,7 +15,7 @@ import type { Log } from "../../telemetry/log.ts";
 import type { AppliedState } from "../applied-state.ts";
 import type { BrokerLoad } from "../broker-sessions.ts";
 import type { Commands } from "../commands.ts";
-import { CONTROLLER_SILENT_MS, HEARTBEAT_MS, SESSION_RETRY_MAX_MS, SESSION_RETRY_MIN_MS } from "../limits.ts";
+import { CONTROLLER_SILENT_MS, GOODBYE_WAIT_MS, HEARTBEAT_MS, SESSION_RETRY_MAX_MS, SESSION_RETRY_MIN_MS } from "../limits.ts";
 import { PendingCommands } from "./pending-commands.ts";
 
 export type ControllerLinkParts = Readonly<{
@@ -50,6 +50,8 @@ export class ControllerLink implements Commands {
   #endIndex: number | undefined;
   #at = 0;
   #stream: PeerStream | undefined;
+  /** The end of the present session. */
+  #over = Promise.withResolvers<void>();
   #isOpen = false;
   /** By the controller of the present session. */
   #wasAccepted = false;
@@ -101,11 +103,22 @@ export class ControllerLink implements Commands {
     return (await outcome) as Outcome<C["kind"]>;
   }
 
-  close(): Promise<void> {
+  /** Says goodbye, and waits a moment for it to be heard. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
-    this.#stream?.cancel();
     this.#pending.close();
-    return Promise.resolve();
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    if (this.#isOpen) {
+      this.#say({ $case: "goodbye", value: {} });
+      stream.end();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = this.#parts.clock.after(GOODBYE_WAIT_MS, resolve);
+      await Promise.race([this.#over.promise, promise]);
+      timer.cancel();
+    }
+    stream.cancel();
   }
 
   async #run(): Promise<void> {
@@ -122,6 +135,7 @@ export class ControllerLink implements Commands {
   /** One session, to its end. Whether it ever was one. */
   async #session(peer: Peer): Promise<boolean> {
     const over = Promise.withResolvers<void>();
+    this.#over = over;
     this.#wasAccepted = false;
     const reader: PeerStreamReader = {
       message: (bytes) => this.#hear(bytes),

@@ -89,7 +89,10 @@ export class ServedSession implements PeerStreamReader {
       const { load, appliedIndex } = kind.value;
       if (this.#isOpen) this.#service.parts.fencing.heard(this.#register.brokerId, this.#brokerEpoch, appliedIndex, load);
     } else if (kind?.$case === "submit" && this.#isOpen) void this.#submit(kind.value);
-    else throw new QueueError("MALFORMED_FRAME", "a broker follows or registers first, each once");
+    else if (kind?.$case === "goodbye" && this.#isOpen && this.#register !== undefined) {
+      this.#service.parts.fencing.died(this.#register.brokerId, this.#brokerEpoch);
+      this.#finish();
+    } else throw new QueueError("MALFORMED_FRAME", "a broker follows or registers first, each once");
   }
 
   /** The log as it is now, read to its end: a broker judges its own write-ahead log by it. */

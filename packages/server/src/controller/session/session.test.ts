@@ -165,6 +165,15 @@ test("a broker that is killed and started has a new epoch; nobody waits for the 
   ok(broker.brokerEpoch > before);
 });
 
+test("a broker that stops says so, and is fenced at once", async () => {
+  const world = new World(13);
+  await world.settled();
+  const broker = world.broker(1);
+  await world.controllers.world.settle(must(broker.control, "a control plane").close());
+  broker.kill();
+  ok(await world.controllers.until(500, () => world.broker(2).state?.brokers.get(1)?.fenced === true), "long before its session is over");
+});
+
 test("a second process of a broker is refused while the first lives", async () => {
   const world = new World(5);
   await world.settled();

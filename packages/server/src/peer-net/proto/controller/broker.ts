@@ -21,6 +21,7 @@ export interface BrokerMessage {
     | { readonly $case: "heartbeat"; readonly value: Heartbeat }
     | { readonly $case: "submit"; readonly value: Submit }
     | { readonly $case: "follow"; readonly value: Follow }
+    | { readonly $case: "goodbye"; readonly value: Goodbye }
     | undefined;
 }
 
@@ -62,6 +63,10 @@ export interface Heartbeat {
   readonly appliedIndex: number;
   /** The highest controller epoch that it has seen. */
   readonly controllerEpoch: number;
+}
+
+/** The process stops: nothing of it is heard any more. Without waiting for its session to run out, others lead what they can. */
+export interface Goodbye {
 }
 
 /** Of the last interval between heartbeats. */
@@ -206,6 +211,9 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
       case "follow":
         Follow.encode(message.kind.value, writer.uint32(34).fork()).join();
         break;
+      case "goodbye":
+        Goodbye.encode(message.kind.value, writer.uint32(42).fork()).join();
+        break;
     }
     return writer;
   },
@@ -253,6 +261,14 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
             }
 
             message.kind = { $case: "follow", value: Follow.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.kind = { $case: "goodbye", value: Goodbye.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -583,6 +599,41 @@ export const Heartbeat: MessageFns<Heartbeat> = {
             message.controllerEpoch = longToNumber(reader.int64());
             continue;
           }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGoodbye(): Goodbye {
+  return {};
+}
+
+export const Goodbye: MessageFns<Goodbye> = {
+  encode(_: Goodbye, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Goodbye {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGoodbye() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
