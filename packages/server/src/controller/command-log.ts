@@ -2,12 +2,13 @@ import { Buffer } from "node:buffer";
 import { QueueError } from "../base/errors.ts";
 import { checkCommand, encodeCommand } from "../cluster/command-codec.ts";
 import { type Command, isRefusal, type Outcome } from "../cluster/commands.ts";
-import type { Clock } from "../io/clock.ts";
+import { type Clock, paced } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
 import type { LogEntry, MetadataLog } from "../metadata-log/metadata-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import { AppliedState } from "./applied-state.ts";
 import type { Commands } from "./commands.ts";
+import { REPLAY_TURN_MS } from "./limits.ts";
 import { LogWriter, type Placed } from "./log-writer.ts";
 import { refusalError } from "./plan-topics.ts";
 import { type Replayed, replay } from "./replay.ts";
@@ -46,7 +47,7 @@ export class CommandLog implements Commands {
 
   /** Snapshot and log → state. Appends nothing. @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT. */
   static async open(options: CommandLogOptions, parts: CommandLogParts): Promise<CommandLog> {
-    return new CommandLog(options, parts, await replay(parts.log, options.clusterId));
+    return new CommandLog(options, parts, await replay(parts.log, options.clusterId, paced(parts.clock, REPLAY_TURN_MS)));
   }
 
   get #state() {

@@ -77,3 +77,6 @@ export const SUBMIT_WAIT_MS = 10_000;
 
 /** Even shares of one topic that a broker gets at most: who has little gets more, but not all of it. */
 export const PLACEMENT_SHARES_MAX = 1.5;
+
+/** Of a turn of the loop, to read the log at a start; a batch is not cut. */
+export const REPLAY_TURN_MS = 4;

@@ -13,9 +13,10 @@ export type Replayed = Readonly<{ state: ClusterState; snapshotIndex: number; sn
 
 /**
  * The state at the end of the log: its newest snapshot and the batches behind it.
+ * @param pause Is called between batches, to give the loop back.
  * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT.
  */
-export async function replay(log: MetadataReader, clusterId: string): Promise<Replayed> {
+export async function replay(log: MetadataReader, clusterId: string, pause: () => Promise<void> = async () => {}): Promise<Replayed> {
   const snapshot = await log.latestSnapshot();
   const state = snapshot === undefined ? new ClusterState(clusterId) : await stateOf(snapshot, clusterId);
   let logBytes = 0;
@@ -23,11 +24,12 @@ export async function replay(log: MetadataReader, clusterId: string): Promise<Re
     const read = await log.readFrom(state.index + 1);
     if (read.kind === "trimmed" && read.snapshotIndex <= state.index)
       throw new QueueError("CORRUPT_METADATA", `the metadata log lacks batch ${state.index + 1}, and no snapshot holds it`);
-    if (read.kind === "trimmed") return replay(log, clusterId); // trimmed meanwhile: the newer snapshot has it
+    if (read.kind === "trimmed") return replay(log, clusterId, pause); // trimmed meanwhile: the newer snapshot has it
     if (read.kind === "end") return { state, snapshotIndex: snapshot?.index ?? 0, snapshotBytes: snapshot?.bytes ?? 0, logBytes };
     for (const entry of read.entries) {
       applyBatch(state, entry.index, decodeEntry(entry), []);
       logBytes += entry.payload.byteLength;
+      await pause();
     }
   }
 }

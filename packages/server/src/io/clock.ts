@@ -20,6 +20,16 @@ export function nextTurn(clock: Clock): Promise<void> {
   return new Promise((resolve) => clock.nextTurn(resolve));
 }
 
+/** For long work of many parts: what is given is called between them, and gives the loop back when the turn has had `turnMs` of it. */
+export function paced(clock: Clock, turnMs: number): () => Promise<void> {
+  let untilMs = clock.monotonicMs() + turnMs;
+  return async () => {
+    if (clock.monotonicMs() < untilMs) return;
+    await nextTurn(clock);
+    untilMs = clock.monotonicMs() + turnMs;
+  };
+}
+
 /** Resolves after `delayMs`. */
 export function sleep(clock: Clock, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

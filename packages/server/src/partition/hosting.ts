@@ -4,7 +4,7 @@ import { ALL_BROKERS, type ClusterState, isInternalTopic, type PartitionState } 
 import type { Effect } from "../cluster/effects.ts";
 import { topicDefaults } from "../config/dynamic-options.ts";
 import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
-import { nextTurn } from "../io/clock.ts";
+import { nextTurn, paced } from "../io/clock.ts";
 import { type Steps, TurnShare } from "../quota/turn-share.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
@@ -12,7 +12,7 @@ import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { LateOpenings } from "./late-openings.ts";
-import { OPENING_WAIT_MS, OPENINGS_TURN_MS } from "./limits.ts";
+import { OPENING_WAIT_MS, OPENINGS_TURN_MS, RESTORE_TURN_MS } from "./limits.ts";
 import { Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
 import type { RecordFolds } from "./record-fold.ts";
@@ -66,8 +66,10 @@ export class Hosting {
   async restore(recovered: readonly RecoveredPartition[]): Promise<void> {
     const { partitions, state, wal } = this.#parts;
     for (const found of recovered) if (!isEmptyLog(found)) this.#toRestore.add(found.partition.id);
+    const pause = paced(this.#parts.clock, RESTORE_TURN_MS);
     let forgotten = 0;
     for (const found of recovered) {
+      await pause();
       const { id } = found.partition;
       const mine = this.#mine(id);
       if (mine !== undefined && !isEmptyLog(found)) await this.#restoreOne(mine, found);
@@ -79,7 +81,10 @@ export class Hosting {
       }
       this.#toRestore.delete(id);
     }
-    for (const { id } of state.partitions.values()) if (this.#led(id) !== undefined && partitions.byId(id) === undefined) this.#openNew(id);
+    for (const { id } of state.partitions.values()) {
+      if (this.#led(id) !== undefined && partitions.byId(id) === undefined) this.#openNew(id);
+      await pause();
+    }
     // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
     if (forgotten > 0) await wal.synced();
     await this.#late.settled(OPENING_WAIT_MS);

@@ -34,6 +34,9 @@ export const BASES_AHEAD_MAX = 4;
 /** Of a turn of the loop, to open new partitions. */
 export const OPENINGS_TURN_MS = 2;
 
+/** Of a turn of the loop, to open at a start what there is; nothing is served yet, but whoever asks for the health is. */
+export const RESTORE_TURN_MS = 4;
+
 /** Partitions at a time whose fold is read from object storage so that they can be opened. */
 export const OPENINGS_MAX = 8;
 

@@ -149,3 +149,16 @@ test("nothing is opened any more when the broker stops", async () => {
   await scene.rest();
   equal(scene.counts[0], open);
 });
+
+test("a start opens what there is over turns", async () => {
+  const scene = await Scene.open();
+  await scene.create("t");
+  await scene.rest();
+  const { partitions, hosting } = scene.fixture;
+  for (const { identity } of [...partitions.all()]) partitions.remove(identity.id);
+  const restored = hosting.restore([]);
+  await scene.turn();
+  ok(scene.counts[0] > 0 && scene.counts[0] < COUNT / 2, scene.counts.join());
+  await scene.until(restored);
+  deepEqual(scene.counts, [COUNT, COUNT]);
+});
