@@ -30,10 +30,11 @@ export type ServerOptions = Readonly<{
   environment?: Readonly<Record<string, string>>;
 }>;
 
-/** `./tidemq start` as a process, from the outside. */
+/** How a program of `./tidemq` is run: its world. */
+export type ProgramWorld = Readonly<{ environment?: Readonly<Record<string, string>>; workingFolder?: string; startMsMax?: number }>;
+
+/** `./tidemq start`, `broker` or `controller` as a process, from the outside. */
 export class ServerProcess {
-  readonly kafka: HostPort;
-  readonly http: HostPort;
   /** From the start of the process to the banner. */
   readonly startMs: number;
   readonly #child: ChildProcess;
@@ -45,22 +46,37 @@ export class ServerProcess {
     this.#said = said;
     this.#ended = ended;
     this.startMs = startMs;
-    this.kafka = addressAfter(said.stdout, "Kafka clients   ");
-    this.http = addressAfter(said.stdout, "HTTP            http://");
   }
 
   /** Resolves when it serves. @throws {RefusedError} When it ends before. */
-  static async start(options: ServerOptions): Promise<ServerProcess> {
+  static start(options: ServerOptions): Promise<ServerProcess> {
+    return ServerProcess.#whenReady(spawnServer(options, "pipe"), START_MS_MAX);
+  }
+
+  /** As `start`, with exactly these arguments. @throws {RefusedError} */
+  static run(args: readonly string[], world: ProgramWorld = {}): Promise<ServerProcess> {
+    return ServerProcess.#whenReady(spawnProgram(args, "pipe", world), world.startMsMax ?? START_MS_MAX);
+  }
+
+  static async #whenReady(child: ChildProcess, startMsMax: number): Promise<ServerProcess> {
     const startedMs = performance.now();
-    const child = spawnServer(options, "pipe");
     const said = new Said(child);
     const ended = endOf(child);
-    const outcome = await within(START_MS_MAX, Promise.race([said.when(READY), ended]));
+    const outcome = await within(startMsMax, Promise.race([said.when(READY), ended]));
     // A server that a failed test leaves behind keeps nobody waiting.
     unref(child);
     if (outcome === "said") return new ServerProcess(child, said, ended, performance.now() - startedMs);
     if (outcome === "late") child.kill("SIGKILL");
     throw new RefusedError(outcome === "late" ? -9 : outcome, said.stderr);
+  }
+
+  /** Where it serves clients. @throws Error A controller does not. */
+  get kafka(): HostPort {
+    return addressAfter(this.#said.stdout, "Kafka clients   ");
+  }
+
+  get http(): HostPort {
+    return addressAfter(this.#said.stdout, "HTTP            http://");
   }
 
   get pid(): number {
@@ -87,6 +103,15 @@ export class ServerProcess {
     if (code !== "late") return code;
     this.#child.kill("SIGKILL");
     throw new Error(`still running ${END_MS_MAX} ms after ${signal}:\n${this.stderr.slice(-2000)}`);
+  }
+
+  /** Nothing of it runs from now on, until `goOn`. */
+  freeze(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  goOn(): void {
+    this.#child.kill("SIGCONT");
   }
 
   /** Power fails: nothing is cleaned up. */
@@ -129,7 +154,16 @@ export async function killStart(options: ServerOptions, killMs: number): Promise
 
 function spawnServer({ folder, port = 0, flags = [], environment = {} }: ServerOptions, output: "pipe" | "ignore"): ChildProcess {
   const always = ["start", "--data", folder, "--listen", `127.0.0.1:${port}`, "--http", "127.0.0.1:0", ...SMALL];
-  const child = spawn(PROGRAM, [...always, ...flags], { stdio: ["ignore", output, output], env: { ...process.env, ...environment } });
+  return spawnProgram([...always, ...flags], output, { environment });
+}
+
+function spawnProgram(args: readonly string[], output: "pipe" | "ignore", { environment = {}, workingFolder }: ProgramWorld): ChildProcess {
+  const env = { ...process.env, ...environment };
+  const child = spawn(PROGRAM, args, {
+    stdio: ["ignore", output, output],
+    env,
+    ...(workingFolder === undefined ? {} : { cwd: workingFolder }),
+  });
   running.add(child);
   return child;
 }
