@@ -1,6 +1,7 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -8,7 +9,8 @@ import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(import.meta.resolve("../main.ts"));
 const ENV = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "tidemq-test-compiled") };
-const SMALL = ["--wal-capacity", "240MiB", "--wal-file-size", "40MiB", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"];
+const SMALL = ["--wal-capacity", "240MiB", "--wal-file-size", "40MiB", "--http", "127.0.0.1:0"];
+const ANY_PORT = ["--listen", "127.0.0.1:0"];
 /** A process that does not end by itself fails its test instead of holding up the rest. */
 const HUNG_MS = 60_000;
 
@@ -36,13 +38,23 @@ function tidemq(args: readonly string[], input = "", seen?: (out: string, child:
 }
 
 /** Runs `use` beside a server, which then dies by this signal. */
-async function beside(data: string, signal: "SIGINT" | "SIGKILL", use: (bootstrap: string) => Promise<void>): Promise<void> {
+async function beside(args: readonly string[], signal: "SIGINT" | "SIGKILL", use: (bootstrap: string) => Promise<void>): Promise<void> {
   let used: Promise<void> | undefined;
-  await tidemq(["start", "--data", data, ...SMALL], "", (out, child) => {
+  const result = await tidemq([...args, ...SMALL], "", (out, child) => {
     if (used !== undefined || !out.includes("Ctrl-C")) return;
     used = use(/Kafka clients +(\S+?)(?:,|$)/m.exec(out)?.[1] ?? "").finally(() => child.kill(signal));
   });
+  equal(used === undefined, false, result.err);
   await used;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  const port = await new Promise<number>((resolve) =>
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)),
+  );
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 const consumed = async (bootstrap: string): Promise<string> => {
@@ -50,12 +62,12 @@ const consumed = async (bootstrap: string): Promise<string> => {
   return (await tidemq(args)).out.split("\n").sort().join(" ").trim();
 };
 
-test("described beside its server; moved to a bucket and back, its write-ahead log goes on with it", async () => {
+test("described beside its server; moved to controllers over a bucket and back, its write-ahead log goes on with it", async () => {
   const data = join(folder, "data");
   const bucket = `dir:${join(folder, "bucket")}`;
   const file = join(folder, "live.snapshot");
   let hash = "";
-  await beside(data, "SIGKILL", async (bootstrap) => {
+  await beside(["start", "--data", data, ...ANY_PORT], "SIGKILL", async (bootstrap) => {
     await tidemq(["topic", "create", "orders", "--partitions", "3", "--bootstrap", bootstrap]);
     await tidemq(["topic", "produce", "orders", "--bootstrap", bootstrap], "1\n2\n3\n");
     const seen = JSON.parse((await tidemq(["metadata", "describe", "--from", data, "--json"])).out);
@@ -73,17 +85,27 @@ test("described beside its server; moved to a bucket and back, its write-ahead l
   const there = await tidemq(["metadata", "copy", "--from", data, "--to", bucket, "--output", "json"]);
   deepEqual([there.code, JSON.parse(there.out).stateHash], [0, hash], there.err);
   match(there.err, /writing the copy\nreading the copy back\nmarking the source as moved\n/);
-  const refused = await tidemq(["start", "--data", data, ...SMALL]);
+  const refused = await tidemq(["start", "--data", data, ...SMALL, ...ANY_PORT]);
   deepEqual([refused.code, /was moved to dir:.*bucket.*way back.*metadata copy/s.test(refused.err)], [1, true], refused.err);
+
+  const [kafka, peers] = [await freePort(), await freePort()];
+  const both = ["broker", "--node-id", "1", "--roles", "broker,controller", "--object-storage", bucket, "--data", data];
+  const at = ["--peer-listen", `127.0.0.1:${peers}`, "--listen", `127.0.0.1:${kafka}`];
+  await beside([...both, ...at], "SIGKILL", async (bootstrap) => {
+    await tidemq(["topic", "produce", "orders", "--bootstrap", bootstrap], "5\n");
+    equal(await consumed(bootstrap), "1 2 3 5", "a controller over the bucket, with the same write-ahead log");
+    const writing = await tidemq(["metadata", "copy", "--from", bucket, "--to", join(folder, "nowhere")]);
+    deepEqual([writing.code, /stop all controllers/.test(writing.err)], [1, true], writing.err);
+  });
 
   const full = await tidemq(["metadata", "copy", "--from", bucket, "--to", data]);
   deepEqual([full.code, /not empty/.test(full.err)], [1, true], full.err);
   renameSync(join(data, "meta"), join(data, "meta-old"));
   const back = await tidemq(["metadata", "copy", "--from", bucket, "--to", data]);
   deepEqual([back.code, /goes on in .*data/.test(back.out)], [0, true], back.err);
-  await beside(data, "SIGINT", async (bootstrap) => {
+  await beside(["start", "--data", data, ...ANY_PORT], "SIGINT", async (bootstrap) => {
     await tidemq(["topic", "produce", "orders", "--bootstrap", bootstrap], "4\n");
-    equal(await consumed(bootstrap), "1 2 3 4");
+    equal(await consumed(bootstrap), "1 2 3 4 5");
   });
   match((await tidemq(["metadata", "describe", "--from", bucket])).out, /! it was moved to .*data at index/);
 });
