@@ -31,7 +31,7 @@ function dispatch(turn: Turn, input: Input, prepared: Prepared | undefined): voi
   switch (input.kind) {
     case "join":
       if (!isGroupId(input.groupId)) return turn.answer(input.groupId, input.token, joinError(ErrorCode.INVALID_GROUP_ID, input.memberId));
-      return join(turn, input);
+      return join(turn, input, prepared?.join);
     case "sync":
       if (!isGroupId(input.groupId)) return turn.answer(input.groupId, input.token, syncError(ErrorCode.INVALID_GROUP_ID));
       return sync(turn, input, prepared?.generation);

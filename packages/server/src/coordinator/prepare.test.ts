@@ -1,5 +1,8 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
+import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { encodeMessage } from "@tidemq/protocol/codec.ts";
+import { consumerProtocolSubscription } from "@tidemq/protocol/messages/consumer-protocol.ts";
 import { must } from "../base/assert.ts";
 import { TurnShare } from "../quota/turn-share.ts";
 import { KafkaFixture } from "../testing/kafka-fixture.ts";
@@ -105,10 +108,10 @@ class Scene implements Topology {
     return this.answers.get(what)?.error;
   }
 
-  joinClassic(groupId: string, instanceId: string): void {
+  joinClassic(groupId: string, instanceId: string, metadata = Uint8Array.of(1)): void {
     const who = { groupId, memberId: "", memberUuid: "u", instanceId, clientId: "c", clientHost: "/h", protocolType: "consumer" };
     const times = { sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 60_000, needsKnownId: false, canSkipAssignment: true };
-    this.ask(`join ${instanceId}`, { kind: "join", ...who, ...times, protocols: [{ name: "range", metadata: Uint8Array.of(1) }] });
+    this.ask(`join ${instanceId}`, { kind: "join", ...who, ...times, protocols: [{ name: "range", metadata }] });
   }
 
   syncClassic(groupId: string, instanceId: string, given: readonly string[]): void {
@@ -145,6 +148,14 @@ class Scene implements Topology {
     const membership = this.fold.groups.get(groupId)?.membership;
     return membership?.kind === "classic" ? membership : undefined;
   }
+}
+
+/** What a member of the classic protocol says that it wants. */
+function subscriptionTo(topics: readonly string[]): Uint8Array<ArrayBuffer> {
+  const writer = new ByteWriter();
+  writer.int16(1);
+  encodeMessage(consumerProtocolSubscription, 1, { topics: [...topics] }, writer);
+  return Uint8Array.from(writer.finish());
 }
 
 /** A generation of so many members that waits for its leader. */
@@ -230,6 +241,18 @@ test("a target for many topics is made over turns, in which other groups are ans
   ok((await scene.turnsUntil("c")) > 5);
   equal(assignedTopics(scene.consumers()), 2_000);
   equal(scene.consumers().topologyHash, topologyHash(scene.consumers().members.values(), scene));
+});
+
+test("so is that for a member of the classic protocol, who joins a group of the new one", async () => {
+  const scene = await Scene.open();
+  await unlikeMembers(scene);
+  scene.isSlow = true;
+  scene.joinClassic("g", "c", subscriptionTo([...scene.topics.keys()].slice(1_000)));
+  scene.beat("other", "nobody");
+  equal(await scene.turnsUntil("beat other"), 1);
+  equal(scene.consumers().members.size, 2);
+  ok((await scene.turnsUntil("join c")) > 5);
+  deepEqual([scene.error("join c"), assignedTopics(scene.consumers())], [0, 2_000]);
 });
 
 test("a target whose topics change while it is made is made for the new ones", async () => {

@@ -1,15 +1,20 @@
+import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import type { Steps } from "../quota/turn-share.ts";
+import * as joins from "./classic/classic-join.ts";
 import { checkSync, isTooLarge } from "./classic/classic-members.ts";
 import { assignmentsOf, type CompleteGeneration, encodeGeneration } from "./classic/complete-generation.ts";
+import { type JoinProposal, proposeJoin } from "./consumer/classic-in-consumer.ts";
+import type { ConsumerDraft } from "./consumer/consumer-draft.ts";
 import { type Proposal, propose } from "./consumer/consumer-heartbeat.ts";
-import { checkRequest } from "./consumer/heartbeat-checks.ts";
-import { encodeInSteps } from "./fold/entry-batch.ts";
+import * as heartbeats from "./consumer/heartbeat-checks.ts";
+import { type EncodedEntries, encodeInSteps } from "./fold/entry-batch.ts";
 import { type GroupShard, Turn } from "./group-shard.ts";
-import type { ConsumerHeartbeatInput, Input, SyncInput, Times } from "./inputs.ts";
+import type { ConsumerHeartbeatInput, Input, JoinInput, SyncInput, Times } from "./inputs.ts";
 
 /** What takes long of an input, done ahead; `apply` does the rest when it is current. */
 export type Prepared = Readonly<{
   proposal?: Proposal;
+  join?: JoinProposal;
   generation?: CompleteGeneration;
   /** Nothing that it follows from has changed. */
   isCurrent: () => boolean;
@@ -22,8 +27,16 @@ const STALE: Prepared = { isCurrent: () => false };
  * change. Expressions of the group have to be known when it begins.
  */
 export function prepare(shard: GroupShard, input: Input): Steps<Prepared> | undefined {
-  if (input.kind === "consumer-heartbeat") return prepareHeartbeat(shard, input);
-  return input.kind === "sync" ? prepareSync(shard, input) : undefined;
+  switch (input.kind) {
+    case "consumer-heartbeat":
+      return prepareHeartbeat(shard, input);
+    case "join":
+      return prepareJoin(shard, input);
+    case "sync":
+      return prepareSync(shard, input);
+    default:
+      return undefined;
+  }
 }
 
 /** Not where a classic group is converted: what is volatile of that changes without an entry. */
@@ -33,22 +46,46 @@ function prepareHeartbeat(shard: GroupShard, input: ConsumerHeartbeatInput & Tim
   const isNew = group === undefined && !shard.live.has(groupId);
   if (!isNew && group?.membership.kind !== "consumer") return undefined;
   const turn = new Turn(shard, input, []);
-  if (input.memberEpoch < 0 || checkRequest(turn, input) !== undefined) return undefined;
-  const { version } = shard.topology;
-  const changes = shard.fold.changesOf(group);
-  const isCurrent = (): boolean => {
-    if (shard.topology.version !== version || (isNew && shard.live.has(groupId))) return false;
-    return shard.fold.groups.get(groupId) === group && shard.fold.changesOf(group) === changes;
-  };
+  if (input.memberEpoch < 0 || heartbeats.checkRequest(turn, input) !== undefined) return undefined;
+  const isCurrent = currency(shard, groupId);
   return whileCurrent(encodedProposal(turn, input, isCurrent), isCurrent);
 }
 
 function* encodedProposal(turn: Turn, input: ConsumerHeartbeatInput, isCurrent: () => boolean): Steps<Prepared> {
   const proposal = yield* propose(turn, input);
   if ("error" in proposal) return { isCurrent };
-  const entries = proposal.draft.entries();
-  if (entries.length === 0) return { proposal, isCurrent };
-  return { proposal: { ...proposal, encoded: yield* encodeInSteps(entries, turn.wallMs) }, isCurrent };
+  return { proposal: { ...proposal, encoded: yield* encoded(turn, proposal.draft) }, isCurrent };
+}
+
+/** Of a member of the classic protocol in a group of the new one. */
+function prepareJoin(shard: GroupShard, input: JoinInput & Times): Steps<Prepared> | undefined {
+  const turn = new Turn(shard, input, []);
+  if (!turn.isConsumer(input.groupId) || joins.checkRequest(turn, input) !== ErrorCode.NONE) return undefined;
+  const isCurrent = currency(shard, input.groupId);
+  return whileCurrent(encodedJoin(turn, input, isCurrent), isCurrent);
+}
+
+function* encodedJoin(turn: Turn, input: JoinInput, isCurrent: () => boolean): Steps<Prepared> {
+  const proposal = yield* proposeJoin(turn, input);
+  if ("error" in proposal) return { isCurrent };
+  return { join: { ...proposal, encoded: yield* encoded(turn, proposal.draft) }, isCurrent };
+}
+
+function* encoded(turn: Turn, draft: ConsumerDraft): Steps<EncodedEntries | undefined> {
+  const entries = draft.entries();
+  return entries.length === 0 ? undefined : yield* encodeInSteps(entries, turn.wallMs);
+}
+
+/** Tells whether the group, as its entries have made it, and the topics are those of now. */
+function currency(shard: GroupShard, groupId: string): () => boolean {
+  const { version } = shard.topology;
+  const group = shard.fold.groups.get(groupId);
+  const changes = shard.fold.changesOf(group);
+  const isLive = shard.live.has(groupId);
+  return () => {
+    if (shard.topology.version !== version || (group === undefined && shard.live.has(groupId) !== isLive)) return false;
+    return shard.fold.groups.get(groupId) === group && shard.fold.changesOf(group) === changes;
+  };
 }
 
 function* whileCurrent(steps: Steps<Prepared>, isCurrent: () => boolean): Steps<Prepared> {
@@ -64,7 +101,7 @@ function* whileCurrent(steps: Steps<Prepared>, isCurrent: () => boolean): Steps<
 function prepareSync(shard: GroupShard, input: SyncInput & Times): Steps<Prepared> | undefined {
   const group = shard.live.get(input.groupId);
   if (group?.kind !== "classic" || group.state !== "CompletingRebalance" || group.leader !== input.memberId) return undefined;
-  const isTaken = checkSync(group, input) === 0 && !isTooLarge(shard.options, group, assignmentsOf(input));
+  const isTaken = checkSync(group, input) === ErrorCode.NONE && !isTooLarge(shard.options, group, assignmentsOf(input));
   return isTaken ? encodedGeneration(group, input) : undefined;
 }
 

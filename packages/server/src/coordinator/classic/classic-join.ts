@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../../base/assert.ts";
 import { joinError } from "../answers.ts";
-import { joinConsumer } from "../consumer/classic-in-consumer.ts";
+import { type JoinProposal, joinConsumer } from "../consumer/classic-in-consumer.ts";
 import { protocolBytes } from "../fold/apply-entry.ts";
 import type { ClassicProtocol } from "../fold/group-state.ts";
 import type { Turn } from "../group-shard.ts";
@@ -15,11 +15,14 @@ import { joinAnswer, rebalance, removeMember, renewSession } from "./classic-reb
 
 const NO_BYTES = new Uint8Array(0);
 
-/** JoinGroup: enters a generation, and is answered when that is complete. */
-export function join(turn: Turn, input: JoinInput): void {
+/**
+ * JoinGroup: enters a generation, and is answered when that is complete.
+ * @param prepared Of a group of the new protocol: what it comes to there.
+ */
+export function join(turn: Turn, input: JoinInput, prepared?: JoinProposal): void {
   const error = checkRequest(turn, input);
   if (error !== ErrorCode.NONE) return answerError(turn, input, error);
-  if (turn.isConsumer(input.groupId)) return joinConsumer(turn, input);
+  if (turn.isConsumer(input.groupId)) return joinConsumer(turn, input, prepared);
   const known = turn.classic(input.groupId);
   if (known === undefined && input.memberId !== "") return answerError(turn, input, ErrorCode.UNKNOWN_MEMBER_ID);
   if (known === undefined && turn.shard.isFull) return answerError(turn, input, ErrorCode.GROUP_MAX_SIZE_REACHED);
@@ -31,7 +34,8 @@ export function join(turn: Turn, input: JoinInput): void {
   else joinAgain(turn, group, input);
 }
 
-function checkRequest(turn: Turn, input: JoinInput): number {
+/** What a join says by itself. @returns a Kafka error, 0: none. */
+export function checkRequest(turn: Turn, input: JoinInput): number {
   const { sessionTimeoutMsMin, sessionTimeoutMsMax } = turn.shard.options;
   if (input.sessionTimeoutMs < sessionTimeoutMsMin || input.sessionTimeoutMs > sessionTimeoutMsMax)
     return ErrorCode.INVALID_SESSION_TIMEOUT;

@@ -1,9 +1,10 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { must } from "../../base/assert.ts";
-import { takeAll } from "../../quota/turn-share.ts";
+import { type Steps, takeAll } from "../../quota/turn-share.ts";
 import { type JoinAnswer, joinError, syncError } from "../answers.ts";
 import { CONSUMER_PROTOCOL, decodeSubscription, encodeAssignment } from "../classic/subscription.ts";
 import { isSameList, protocolBytes } from "../fold/apply-entry.ts";
+import type { EncodedEntries } from "../fold/entry-batch.ts";
 import { type ConsumerMember, type ConsumerMembership, NO_ASSIGNMENT } from "../fold/group-state.ts";
 import type { Turn } from "../group-shard.ts";
 import type { HeartbeatInput, JoinInput, LeaveInput, SyncInput } from "../inputs.ts";
@@ -19,29 +20,44 @@ import { isReconciled } from "./reconcile.ts";
 // Members of the classic protocol in a group of the new one. The coordinator assigns, so nobody leads and no join waits; a heartbeat tells them to join
 // whenever there is something to give up or to get.
 
-/** JoinGroup, whose own checks were made. */
-export function joinConsumer(turn: Turn, input: JoinInput): void {
-  const draft = must(draftOf(turn, input.groupId), "a group of the new protocol");
-  const wanted = wantedBy(input);
-  const error = (code: number, memberId = input.memberId) => turn.answer(input.groupId, input.token, joinError(code, memberId));
-  if (wanted === undefined || !supports(draft.base, input)) return error(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
-  const before = find(draft, input);
-  if (typeof before === "number") return error(before);
-  const memberId = input.memberId === "" ? `${input.instanceId ?? shortened(input.clientId)}-${input.memberUuid}` : input.memberId;
-  if (!hasRoom(turn, draft, input, before)) return error(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
-  if (before === undefined && input.memberId === "" && input.instanceId === undefined && input.needsKnownId)
-    return error(ErrorCode.MEMBER_ID_REQUIRED, memberId);
-  const known = before !== undefined && before.id !== memberId ? replace(draft, before, memberId) : before;
-  const { rebalanceTimeoutMs, sessionTimeoutMs, protocols } = input;
-  const classic = { sessionTimeoutMs, protocols };
-  const next = { ...(known ?? newMember(input, memberId)), ...wanted, rebalanceTimeoutMs, classic };
-  const isChanged = known === undefined || !isSameList(known.topics, wanted.topics);
-  const member = takeAll(advance(draft, next, ownedBy(turn, input), isChanged));
-  const sessions = finish(turn, draft, input.groupId);
+/** What a join comes to, on a draft: nothing has changed yet. `encoded`: the entries of the draft, when they are at hand. */
+export type JoinProposal = Readonly<{ draft: ConsumerDraft; member: ConsumerMember; encoded: EncodedEntries | undefined }>;
+
+/** Why it is refused, and the id that it is told. */
+type JoinRefusal = Readonly<{ error: number; memberId: string }>;
+
+/**
+ * JoinGroup, whose own checks were made.
+ * @param prepared What `proposeJoin` gave for this input, when the group and its topics are still those.
+ */
+export function joinConsumer(turn: Turn, input: JoinInput, prepared: JoinProposal | undefined): void {
+  const proposal = prepared ?? takeAll(proposeJoin(turn, input));
+  if ("error" in proposal) return turn.answer(input.groupId, input.token, joinError(proposal.error, proposal.memberId));
+  const { draft, member, encoded } = proposal;
+  const sessions = finish(turn, draft, input.groupId, encoded);
   renew(turn, sessions, member);
   sessions.duties.delete(member.id);
   expect(turn, sessions, member);
   turn.answer(input.groupId, input.token, joined(member), true);
+}
+
+/** All that has to be found out; the group is one of the new protocol. */
+export function* proposeJoin(turn: Turn, input: JoinInput): Steps<JoinProposal | JoinRefusal> {
+  const draft = must(draftOf(turn, input.groupId), "a group of the new protocol");
+  const wanted = wantedBy(input);
+  const refused = (error: number, memberId = input.memberId): JoinRefusal => ({ error, memberId });
+  if (wanted === undefined || !supports(draft.base, input)) return refused(ErrorCode.INCONSISTENT_GROUP_PROTOCOL);
+  const before = find(draft, input);
+  if (typeof before === "number") return refused(before);
+  const memberId = input.memberId === "" ? `${input.instanceId ?? shortened(input.clientId)}-${input.memberUuid}` : input.memberId;
+  if (!hasRoom(turn, draft, input, before)) return refused(ErrorCode.GROUP_MAX_SIZE_REACHED, "");
+  if (before === undefined && input.memberId === "" && input.instanceId === undefined && input.needsKnownId)
+    return refused(ErrorCode.MEMBER_ID_REQUIRED, memberId);
+  const known = before !== undefined && before.id !== memberId ? replace(draft, before, memberId) : before;
+  const { rebalanceTimeoutMs, sessionTimeoutMs, protocols } = input;
+  const next = { ...(known ?? newMember(input, memberId)), ...wanted, rebalanceTimeoutMs, classic: { sessionTimeoutMs, protocols } };
+  const isChanged = known === undefined || !isSameList(known.topics, wanted.topics);
+  return { draft, member: yield* advance(draft, next, ownedBy(turn, input), isChanged), encoded: undefined };
 }
 
 /** Everybody of the classic protocol has to know one that it offers, so that the group can be theirs again. */
