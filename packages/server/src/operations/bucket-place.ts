@@ -87,7 +87,10 @@ export class BucketPlace implements MovableSource, MetadataTarget {
     const incoming = this.#incoming(clusterId);
     const base = await incoming.prepare(index, pieces);
     const log = preparedReader(incoming, base);
-    return { open: () => Promise.resolve({ log, close: () => Promise.resolve() }), activate: () => incoming.activate(base) };
+    return {
+      open: () => Promise.resolve({ log, close: () => Promise.resolve() }),
+      activate: async () => (await incoming.activate(base)) === clusterId,
+    };
   }
 
   async advice(clusterId: string, objects: number): Promise<string | undefined> {

@@ -137,13 +137,14 @@ async function handOver(
   const moved = { index: replayed.state.index, place: target.name };
   const undo = found.moved === undefined ? await source.retire(found.clusterId, moved) : undefined;
   ui.step("activating");
-  try {
-    await copy.activate();
-  } catch (error) {
-    // The copy will never count, so the source may again.
-    if (error instanceof QueueError && error.code === "START_REFUSED") await undo?.();
-    throw error;
-  }
+  if (await copy.activate()) return;
+  // Only now is it certain that the copy never counts, so the source may again.
+  await undo?.();
+  throw new QueueError(
+    "START_REFUSED",
+    `${target.name} became another cluster's while the metadata was copied: choose another place` +
+      (undo === undefined ? ", with --accept-second-copy" : ""),
+  );
 }
 
 function differs(name: string): QueueError {

@@ -70,7 +70,11 @@ export class FolderPlace implements MovableSource, MetadataTarget {
       const reader = await LocalLogReader.openIncoming(disk, clusterId);
       return { log: reader, close: () => reader.close() };
     };
-    return { open, activate: () => activateFolder(disk, clusterId) };
+    const activate = async (): Promise<boolean> => {
+      await activateFolder(disk, clusterId);
+      return true;
+    };
+    return { open, activate };
   }
 
   advice(): Promise<undefined> {

@@ -61,8 +61,8 @@ export interface MetadataTarget {
 export interface PreparedCopy {
   /** Reads it anew. */
   open(): Promise<Readonly<{ log: MetadataReader; close(): Promise<void> }>>;
-  /** From now on it counts. @throws {QueueError} START_REFUSED: somebody came first, it will never count. */
-  activate(): Promise<void>;
+  /** From now on it counts. @returns False: another cluster came first, and it will never count. @throws {QueueError} */
+  activate(): Promise<boolean>;
 }
 
 /** A place that metadata can leave and come to. */

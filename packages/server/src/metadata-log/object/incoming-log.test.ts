@@ -130,11 +130,12 @@ test("what is prepared counts for nothing; of two copies the first one activated
   equal(await bucket.run(one.occupant()), undefined);
   equal(await bucket.run(bucket.open().latestSnapshot()), undefined);
   await bucket.run(two.activate(second));
-  await rejects(bucket.run(one.activate(first)), { code: "START_REFUSED" });
+  equal(await bucket.run(one.activate(first)), CLUSTER, "the same index: the same state");
+  await rejects(bucket.run(one.activate({ ...first, index: 42 })), { code: "START_REFUSED", message: /already, behind index 41/ });
   equal(await bucket.run(snapshotText(bucket.open())), "41:two");
   equal(bucket.store.keys().length, 3, bucket.store.keys().join());
   match(must(await bucket.run(one.occupant()), "an occupant"), /tidemq-cluster.*cluster-1/);
-  await rejects(bucket.run(bucket.incoming("cluster-2").activate(first)), { code: "START_REFUSED" });
+  equal(await bucket.run(bucket.incoming("cluster-2").activate(first)), CLUSTER);
 });
 
 test("a bucket with a log, snapshots or parts of this cluster is occupied, by name", async () => {

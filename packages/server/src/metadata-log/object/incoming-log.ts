@@ -53,16 +53,22 @@ export class IncomingObjectLog {
     return found;
   }
 
-  /** From now on the bucket holds the cluster's metadata. @throws {QueueError} START_REFUSED: somebody came first. */
-  async activate(base: LogBase): Promise<void> {
+  /**
+   * From now on the bucket holds the cluster's metadata: this base, or the same state by an earlier copy whose creation of the key came late.
+   * @returns The cluster whose bucket it is; another one came first, and this base will never count.
+   * @throws {QueueError} START_REFUSED: the log of this cluster begins there already, with other batches.
+   */
+  async activate(base: LogBase): Promise<string> {
     const { clusterId } = this.#parts;
     const stands = await createLogBegin(this.#store, { clusterId, isElsewhere: false, base });
-    if (stands.clusterId !== clusterId || stands.base?.random !== base.random)
+    if (stands.clusterId !== clusterId) return stands.clusterId;
+    if (stands.base?.index !== base.index)
       throw new QueueError(
         "START_REFUSED",
-        `the bucket became that of cluster ${stands.clusterId} while the metadata was copied. key=${CLUSTER_KEY}`,
+        `the log of this cluster begins in the bucket already, behind index ${stands.base?.index ?? 0}`,
       );
-    await this.#removeOthers(base);
+    await this.#removeOthers(stands.base);
+    return clusterId;
   }
 
   /**
