@@ -32,6 +32,14 @@ export function table(rows: readonly Row[], other: string): string {
   return [`| case | sync | figure | TideMQ | ${other} | ratio | goal |`, "|---|---|---|---|---|---|---|", ...lines].join("\n");
 }
 
+/** One figure of a cluster, with its bucket in a directory and in a service. */
+export type ClusterRow = Readonly<{ figure: string; directory: number; s3: number }>;
+
+export function clusterTable(rows: readonly ClusterRow[]): string {
+  const lines = rows.map(({ figure, directory, s3 }) => `| ${figure} | ${short(directory)} | ${short(s3)} |`);
+  return ["| figure | directory | S3 service |", "|---|---|---|", ...lines].join("\n");
+}
+
 /** Processor, memory, kernel and versions in one line. */
 export function machine(): string {
   const model = cpus()[0]?.model ?? "unknown processor";
@@ -49,6 +57,7 @@ export type Report = Readonly<{
   besideKafka: readonly Row[];
   /** Against the disk, against itself, and limits. */
   alone: readonly Row[];
+  cluster: readonly ClusterRow[];
 }>;
 
 /** The text of docs/reference/benchmarks.md. */
@@ -84,5 +93,12 @@ ${table(report.alone, "compared with")}
 * **cold scan from a bucket service**: Versity's gateway on this machine, 512 MiB, beside plain GETs of objects from it over as many
   connections. Kafka has no object storage of its own: no peer.
 * **event loop**: the worst 99th percentile of its delay over all cases above.
+
+## A cluster
+
+${clusterTable(report.cluster)}
+
+Three controllers and three brokers, all on this machine, with the metadata log in the bucket: a directory, or Versity's gateway (S3). Medians. What
+is changed is asked for through a broker, and counts when that broker has applied it.
 `;
 }

@@ -13,10 +13,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { bucketProblem, bucketScan } from "./bucket-scan.ts";
 import { CASES, type Case, createTopics } from "./cases.ts";
+import { clusterFigures } from "./cluster-figures.ts";
 import { coldScan, coldScanProblem, latencyBesideScans, PACED_MIB_PER_SECOND, writeCold } from "./cold-scan.ts";
 import { downloadKafka, kafkaProblem, startKafka } from "./kafka-server.ts";
 import { machineCpuSeconds, untilQuiet } from "./process-cost.ts";
-import { document, type Row, table } from "./report.ts";
+import { type ClusterRow, clusterTable, document, type Row, table } from "./report.ts";
 import { standing } from "./standing.ts";
 import { median, short } from "./statistics.ts";
 import { type Figures, loopDelay, type Mode, type Target } from "./target.ts";
@@ -32,6 +33,8 @@ const LOOP_P99 = "loop delay p99 ms";
 const LATENCY_CASE = "latency at 20 MB/s";
 /** Run behind the others; by itself with `--case cold`. */
 const COLD_CASE = "cold scan";
+/** Likewise. */
+const CLUSTER_CASE = "cluster";
 
 const { values: flags } = parseArgs({
   allowNegative: true,
@@ -186,6 +189,12 @@ async function bucketRows(mode: Mode): Promise<Row[]> {
   return [{ name: "cold scan from a bucket service", mode, figure: "MiB/s, beside plain GETs", ours, theirs }];
 }
 
+/** What the control plane takes, over a directory and over an S3 service. */
+async function clusterRows(): Promise<ClusterRow[]> {
+  const { directory, s3 } = await clusterFigures();
+  return Object.entries(directory).map(([figure, value]) => ({ figure, directory: value, s3: s3[figure] ?? Number.NaN }));
+}
+
 /** The strictest comparison: we have synced, Kafka has not. */
 function acrossModes(rows: readonly Row[]): Row[] {
   const found = (mode: Mode): Row | undefined => rows.find((row) => row.name === LATENCY_CASE && row.figure === P99 && row.mode === mode);
@@ -244,6 +253,7 @@ alone.push({
   theirs: Number.NaN,
   goal: { better: "less", limit: 10 },
 });
-console.log(`${table(besideKafka, "Kafka")}\n\n${table(alone, "compared with")}`);
-const report = { rounds: Number(flags.rounds), diskMiBPerSecond: disk, otherCores: median(otherCores), besideKafka, alone };
+const cluster = CLUSTER_CASE.includes(flags.case) ? await clusterRows() : [];
+console.log(`${table(besideKafka, "Kafka")}\n\n${table(alone, "compared with")}\n\n${clusterTable(cluster)}`);
+const report = { rounds: Number(flags.rounds), diskMiBPerSecond: disk, otherCores: median(otherCores), besideKafka, alone, cluster };
 if (flags.write) writeFileSync(join(ROOT, "docs/reference/benchmarks.md"), document(report));

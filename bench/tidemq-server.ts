@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const START_MS_MAX = 30_000;
+const READY_POLL_MS = 10;
 
 export type TideMqOptions = Readonly<{ synced: boolean; folder?: string; flags?: readonly string[]; environment?: NodeJS.ProcessEnv }>;
 
@@ -30,13 +31,42 @@ export async function startTideMq(options: TideMqOptions): Promise<TideMqServer>
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "tidemq-"));
   const port = await freePort();
   const httpPort = await freePort();
-  const flags = ["--data", join(folder, "data"), "--listen", `127.0.0.1:${port}`, "--http", `127.0.0.1:${httpPort}`];
+  const flags = ["--data", join(folder, "data"), "--listen", `127.0.0.1:${port}`];
   flags.push("--sync", options.synced ? "on" : "off", ...(options.flags ?? []));
-  const output = openSync(join(folder, "tidemq.log"), "a");
+  const started = await startProcess("start", { flags, httpPort, folder, environment: options.environment });
+  return {
+    ...started,
+    host: "127.0.0.1",
+    port,
+    httpPort,
+    folder,
+    dataFolder: join(folder, "data"),
+    stop: async () => {
+      const code = await started.stop();
+      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+export type StartedProcess = Pick<TideMqServer, "processId" | "startMs" | "stop" | "kill">;
+
+/** One process of ours, ready. Its log lies in `folder`. */
+export async function startProcess(
+  command: "start" | "broker" | "controller",
+  {
+    flags,
+    httpPort,
+    folder,
+    environment,
+  }: Readonly<{ flags: readonly string[]; httpPort: number; folder: string; environment?: NodeJS.ProcessEnv | undefined }>,
+): Promise<StartedProcess> {
+  const log = join(folder, "tidemq.log");
+  const output = openSync(log, "a");
   const startedMs = performance.now();
-  const child = spawn(join(ROOT, "tidemq"), ["start", ...flags], {
+  const child = spawn(join(ROOT, "tidemq"), [command, "--http", `127.0.0.1:${httpPort}`, ...flags], {
     stdio: ["ignore", output, output],
-    env: { ...process.env, ...options.environment },
+    env: { ...process.env, ...environment },
   });
   closeSync(output);
   const exited = new Promise<number | null>((resolve) => child.once("exit", resolve));
@@ -47,27 +77,20 @@ export async function startTideMq(options: TideMqOptions): Promise<TideMqServer>
   while (!(await isReady(httpPort))) {
     if (gone || performance.now() - startedMs > START_MS_MAX) {
       child.kill("SIGKILL");
-      throw new Error(`TideMQ did not start:\n${readFileSync(join(folder, "tidemq.log"), "utf8").slice(-2000)}`);
+      throw new Error(`TideMQ did not start:\n${readFileSync(log, "utf8").slice(-2000)}`);
     }
-    await sleep(10);
+    await sleep(READY_POLL_MS);
   }
+  const end = (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal);
+    return exited;
+  };
   return {
-    host: "127.0.0.1",
-    port,
-    httpPort,
     processId: child.pid ?? -1,
-    folder,
-    dataFolder: join(folder, "data"),
     startMs: performance.now() - startedMs,
-    stop: async () => {
-      child.kill("SIGTERM");
-      const code = await exited;
-      if (options.folder === undefined) rmSync(folder, { recursive: true, force: true });
-      return code;
-    },
+    stop: () => end("SIGTERM"),
     kill: async () => {
-      child.kill("SIGKILL");
-      await exited;
+      await end("SIGKILL");
     },
   };
 }
@@ -80,7 +103,8 @@ async function isReady(httpPort: number): Promise<boolean> {
   }
 }
 
-function freePort(): Promise<number> {
+/** Nobody listens there at the moment. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
