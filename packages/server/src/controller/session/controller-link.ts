@@ -28,7 +28,7 @@ export type ControllerLinkParts = Readonly<{
   load(): BrokerLoad;
   /** The broker was fenced while it lived: it has to say that it is ready. */
   fenced(): void;
-  /** A controller says that this process must not go on, or its metadata cannot be applied. */
+  /** A controller says that this process, which is a broker, must not go on, or its metadata cannot be applied. */
   fatal(error: Error): void;
 }>;
 
@@ -66,6 +66,8 @@ export class ControllerLink implements Commands {
     this.#parts = parts;
     this.#at = parts.random.uint32() % parts.controllers.length;
     this.#pending = new PendingCommands(parts.clock);
+    // A refused start is heard by who waits for the first of them.
+    for (const { promise } of [this.#caughtUp, this.#registered]) promise.catch(() => undefined);
     parts.applied.onApplied((effects) => {
       for (const effect of effects)
         if (effect.kind === "broker-fenced" && effect.broker === this.#identity?.id && effect.brokerEpoch === this.#brokerEpoch)
@@ -82,12 +84,12 @@ export class ControllerLink implements Commands {
     this.#run().catch((error: unknown) => this.#parts.fatal(error instanceof Error ? error : new Error(String(error))));
   }
 
-  /** Resolves when everything is applied here that was in the log when this process asked first. */
+  /** Resolves when everything is applied here that was in the log when this process asked first. @throws {QueueError} START_REFUSED, NEWER_FORMAT */
   caughtUp(): Promise<void> {
     return this.#caughtUp.promise;
   }
 
-  /** Becomes this broker; once. Resolves with its epoch when the registration is applied here. */
+  /** Becomes this broker; once. Resolves with its epoch when the registration is applied here. @throws {QueueError} As `caughtUp`. */
   register(identity: BrokerIdentity): Promise<number> {
     assert(this.#identity === undefined, "a process is one broker");
     this.#identity = identity;
@@ -211,9 +213,16 @@ export class ControllerLink implements Commands {
 
   /** For good, or the next attempt may go better. */
   #refused(error: QueueError): void {
-    if (FOR_GOOD.has(error.code)) return this.#parts.fatal(error);
+    if (FOR_GOOD.has(error.code)) return this.#brokerEpoch === 0 ? this.#refuseStart(error) : this.#parts.fatal(error);
     this.#parts.logger.warn("the controller does not accept this broker; asked again", { code: error.code, reason: error.message });
     this.#stream?.cancel();
+  }
+
+  /** Who is no broker yet serves nothing that would have to end at once: its start is refused, as by a wrong option. */
+  #refuseStart(error: QueueError): void {
+    this.#caughtUp.reject(error);
+    this.#registered.reject(error);
+    void this.close();
   }
 
   #welcomed({ controllerEpoch, endIndex }: Welcome): void {
