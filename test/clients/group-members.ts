@@ -1,0 +1,132 @@
+import { ok } from "node:assert/strict";
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import type { Client } from "@tidemq/client/client.ts";
+import { libraryFolder } from "../../bench/kafka-server.ts";
+import { pause } from "../process/server-process.ts";
+
+const START_AGAIN_MS = 500;
+const SEND_EVERY_MS = 10;
+const ASK_EVERY_MS = 50;
+const DELIVERY_MS_MAX = 90_000;
+
+type ProgramOf = readonly [string, ...string[]];
+
+/** Programs that are members of one group and print the values that they read: of Kafka's Java client, of kafkajs, and kcat. */
+export function memberPrograms(bootstrap: string, group: string, topic: string): Readonly<Record<"java" | "kafkajs" | "kcat", ProgramOf>> {
+  const java = ["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", join(libraryFolder(), "*")];
+  const timing = ["-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=1000", "-X", "auto.commit.interval.ms=500"];
+  const range = ["-X", "partition.assignment.strategy=range", "-X", "auto.offset.reset=earliest"];
+  return {
+    java: ["java", ...java, join(import.meta.dirname, "java", "GroupMember.java"), bootstrap, group, topic],
+    kafkajs: [process.execPath, join(import.meta.dirname, "kafkajs-member.ts"), bootstrap, group, topic],
+    kcat: ["kcat", "-q", "-u", "-b", bootstrap, ...timing, ...range, "-G", group, topic],
+  };
+}
+
+/** A process that prints values, one a line; started anew when it ends by itself. */
+export class MemberProgram {
+  readonly #command: ProgramOf;
+  readonly #seen: Set<string>;
+  #child: ChildProcess | undefined;
+  #isWanted = false;
+
+  /** Starts it. `seen`: gets what it prints. */
+  constructor(command: ProgramOf, seen: Set<string>) {
+    this.#command = command;
+    this.#seen = seen;
+    this.start();
+  }
+
+  start(): void {
+    this.#isWanted = true;
+    const [program, ...args] = this.#command;
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
+    this.#child = child;
+    let half = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (half + text).split("\n");
+      half = lines.pop() ?? "";
+      for (const line of lines) this.#seen.add(line);
+    });
+    child.once("close", () => {
+      if (!this.#isWanted || this.#child !== child) return;
+      setTimeout(() => this.#isWanted && this.#child === child && this.start(), START_AGAIN_MS).unref();
+    });
+  }
+
+  kill(): void {
+    this.#isWanted = false;
+    this.#child?.kill("SIGKILL");
+  }
+}
+
+/** Numbered records, one at a time, to all partitions in turn. */
+export class NumberedLoad {
+  readonly #topic: string;
+  readonly #partitions: number;
+  readonly #acknowledged: string[] = [];
+  readonly #running: Promise<void>;
+  #stopped = false;
+
+  constructor(client: Client, topic: string, partitions: number) {
+    this.#topic = topic;
+    this.#partitions = partitions;
+    this.#running = this.#run(client);
+    this.#running.catch(() => undefined);
+  }
+
+  /** Values of the records that were acknowledged. @throws ClientError One was not. */
+  async end(): Promise<readonly string[]> {
+    this.#stopped = true;
+    await this.#running;
+    return this.#acknowledged;
+  }
+
+  async #run(client: Client): Promise<void> {
+    const producer = client.producer({ deliveryTimeoutMs: DELIVERY_MS_MAX });
+    const sends: Promise<void>[] = [];
+    for (let n = 0; !this.#stopped; n += 1) {
+      const value = `${n}`;
+      const record = { topic: this.#topic, partition: n % this.#partitions, value };
+      sends.push(producer.send(record).then(() => void this.#acknowledged.push(value)));
+      await pause(SEND_EVERY_MS);
+    }
+    await Promise.all(sends);
+    await producer.close();
+  }
+}
+
+/** Asks for a group's offsets again and again: none goes back. */
+export class OffsetWatch {
+  readonly #last = new Map<number, number>();
+  readonly #running: Promise<void>;
+  #stopped = false;
+  #answers = 0;
+
+  constructor(client: Client, group: string) {
+    this.#running = this.#run(client, group);
+    this.#running.catch(() => undefined);
+  }
+
+  /** How often it was answered. @throws AssertionError */
+  async end(): Promise<number> {
+    this.#stopped = true;
+    await this.#running;
+    return this.#answers;
+  }
+
+  async #run(client: Client, group: string): Promise<void> {
+    while (!this.#stopped) {
+      await pause(ASK_EVERY_MS);
+      const offsets = await client.groups.offsets(group).catch(() => undefined);
+      if (offsets === undefined) continue;
+      this.#answers += 1;
+      for (const { partition, offset } of offsets) {
+        const last = this.#last.get(partition) ?? -1;
+        ok(offset >= last, `partition ${partition}: offset ${offset} behind ${last}`);
+        this.#last.set(partition, offset);
+      }
+    }
+  }
+}
