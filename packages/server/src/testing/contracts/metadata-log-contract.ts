@@ -31,6 +31,8 @@ export function metadataLogContract(name: string, create: () => Promise<Metadata
 }
 
 const NONCE = "00000000000000aa";
+/** An index that no check comes to. */
+const FAR = 1_000;
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const batch = (text: string): LogBatch => ({ nonce: NONCE, payload: bytes(text) });
 const text = (entry: LogEntry): string => new TextDecoder().decode(entry.payload);
@@ -93,6 +95,19 @@ export const METADATA_LOG_CHECKS: readonly MetadataLogCheck[] = [
       const winner = results[0]?.kind === "appended" ? "one" : "other";
       deepEqual(await readAll(one, 1), [winner]);
       deepEqual(await readAll(other, 1), [winner]);
+    },
+  },
+  {
+    name: "tells whoever asks behind the end where it is, in the moment of the question",
+    async run({ open }) {
+      const [writer, other] = [await open(), await open()];
+      deepEqual(await other.readFrom(FAR), { kind: "end", endIndex: 1 });
+      for (let index = 1; index <= 6; index += 1) {
+        deepEqual(await writer.append(index, batch(`${index}`)), { kind: "appended" });
+        deepEqual(await other.readFrom(FAR), { kind: "end", endIndex: index + 1 });
+        deepEqual(await other.append(FAR, batch("x")), { kind: "conflict", endIndex: index + 1 });
+      }
+      deepEqual(await readAll(other, 1), ["1", "2", "3", "4", "5", "6"]);
     },
   },
   {
@@ -202,6 +217,7 @@ export const METADATA_LOG_CHECKS: readonly MetadataLogCheck[] = [
   })),
 ];
 
+const LOOKS_RATIO = 0.2;
 const WRITERS = 4;
 const APPENDS_EACH = 12;
 
@@ -252,9 +268,18 @@ class RecordedWriter {
     let done = 0;
     while (done < APPENDS_EACH) {
       await sleep(this.#clock, this.#random.between(0, 20));
+      if (this.#random.chance(LOOKS_RATIO)) await this.#lookForEnd();
       if (await this.#appendOnce(`${this.#name}:${done}`)) done += 1;
     }
     return done;
+  }
+
+  /** It goes on where it was: what it has not read it does not know. */
+  async #lookForEnd(): Promise<void> {
+    const invokedAt = this.#tick();
+    const read = await this.#log.readFrom(FAR);
+    ok(read.kind === "end");
+    this.#history.push({ kind: "end", endIndex: read.endIndex, invokedAt, answeredAt: this.#tick() });
   }
 
   async #appendOnce(value: string): Promise<boolean> {
