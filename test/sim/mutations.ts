@@ -14,7 +14,7 @@ const HELP = `npm run mutations -- [options]
 Each test/sim/mutations/NAME.patch removes one protection. It is applied to a copy of the tree, and the scenarios it names
 are run there until a seed fails. A patch that no seed fails with, or that does not apply any more, is an error.
 
-  --only NAME      this patch only
+  --only NAME,…    these patches only
   --tenth N        every tenth patch: those whose place in the list ends in N (0 to 9)
   --seeds M        how many seeds at most, a patch (200)
   --workers W      processes (2)`;
@@ -71,7 +71,8 @@ function readMutation(file: string): Mutation {
 function chosen(): Mutation[] {
   const files = readdirSync(PATCHES).filter((file) => file.endsWith(".patch"));
   const all = files.sort().map(readMutation);
-  if (values.only !== undefined) return all.filter(({ name }) => name === values.only);
+  const only = values.only?.split(",");
+  if (only !== undefined) return all.filter(({ name }) => only.includes(name));
   if (values.tenth === undefined) return all;
   const tenth = number("tenth", values.tenth, 0);
   return all.filter((_, index) => index % TENTHS === tenth);

@@ -1,7 +1,10 @@
+import { must } from "@tidemq/server/base/assert.ts";
 import { stateHash } from "@tidemq/server/cluster/state-hash.ts";
+import { MetadataKeys, parseHeadKey } from "@tidemq/server/metadata-log/object/keys.ts";
 import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
 import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { checkControlLog } from "@tidemq/server/testing/checkers/control-log.ts";
 import { checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
 import { CLUSTER_ID } from "@tidemq/server/testing/controller-cluster.ts";
 import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
@@ -41,18 +44,32 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim));
   for (const log of logs) checkStoredLog(sim.history, log, {});
   await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs));
+  const quietFromMs = sim.world.nowMs;
   await sim.sleep(LATE_PUTS_MS);
   await within(sim, COLLECTED_WITHIN_MS, "the bucket holds what is named, and nothing else", collected(sim));
   await within(sim, EQUAL_WITHIN_MS, "everybody knows the same", equal(sim));
   sim.stopWatching();
   sim.load.disconnect();
-  sim.control.history.checkLog(CLUSTER_ID, await sim.control.readLog());
+  await checkLog(sim, quietFromMs);
+}
+
+async function checkLog({ control }: ClusterSim, quietFromMs: number): Promise<void> {
+  const { bucket, history } = control;
+  const keys = new MetadataKeys(CLUSTER_ID);
+  const entries = await control.readLog();
+  history.checkLog(CLUSTER_ID, entries);
+  const storedAtMs = (index: number): number => must(bucket.object(keys.entry(index)), "a batch that was read").storedAtMs;
+  const timed = entries.map((entry) => ({ entry, storedAtMs: storedAtMs(entry.index) }));
+  checkControlLog(CLUSTER_ID, timed, quietFromMs);
+  const heads = bucket.keys().flatMap((key) => parseHeadKey(key)?.index ?? []);
+  check(new Set(heads).size === heads.length, "snapshots", () => `one index has several snapshots: ${heads.join(", ")}`);
 }
 
 /** No fault from now on, and every process runs. */
 function heal(sim: ClusterSim): void {
   sim.note("faults stop");
   const { bucket, peers, nodes } = sim.control;
+  sim.control.stopSubmitting();
   Object.assign(bucket.faults, HEALTHY_OBJECT_STORE);
   Object.assign(peers.faults, HEALTHY_PEERS);
   Object.assign(sim.network.faults, HEALTHY_NETWORK);

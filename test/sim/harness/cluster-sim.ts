@@ -1,4 +1,5 @@
 import type { Client } from "@tidemq/client/client.ts";
+import { QueueError } from "@tidemq/server/base/errors.ts";
 import type { Broker } from "@tidemq/server/process/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
@@ -28,12 +29,12 @@ export class ClusterSim extends SimRun {
   readonly machines: readonly Machine[];
   readonly leaders = new LeaderWatch();
   #watching = true;
+  #twins = 0;
 
   /** @param print Where to say what happens; nowhere when absent. */
   constructor(seed: number, scenario: string, print?: (line: string) => void) {
     super(seed, scenario, print);
     this.control = new ControllerCluster(this.world, CONTROLLERS);
-    this.control.stopSubmitting();
     this.network = new SimNetwork(this.world);
     const config = randomConfig(this.random.fork("config"));
     const log = new TraceLog((text) => this.say(text));
@@ -76,6 +77,17 @@ export class ClusterSim extends SimRun {
     } catch (error) {
       if (!(error instanceof ProcessEnded)) throw error;
     }
+  }
+
+  /** A second process by the name of a broker that lives, on another machine: resolves when it has been refused. @throws {CheckFailure} */
+  async startTwin({ node: { id, config } }: Machine): Promise<void> {
+    this.#twins += 1;
+    const host = `twin-${this.#twins}-of-broker-${id}`;
+    const twin = new ClusterBroker(this.control, id, this.network, config, new TraceLog((text) => this.say(text)), host);
+    this.note(`${host} starts`);
+    const outcome = await twin.start().catch((error: unknown) => error);
+    const isRefused = outcome instanceof QueueError && outcome.code === "START_REFUSED";
+    check(isRefused, "twins", () => `broker ${id} runs, and a second process of it was not refused`);
   }
 
   /** Topics that come and go from now on. */

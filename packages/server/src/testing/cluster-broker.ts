@@ -17,8 +17,16 @@ export class ClusterBroker extends SimBroker {
   readonly id: number;
   readonly #cluster: ControllerCluster;
 
-  constructor(cluster: ControllerCluster, id: number, network: SimNetwork, config: Partial<SimBroker["config"]>, log?: Log) {
-    super(cluster.world, { ...config, nodeId: id }, log, { bucket: cluster.bucket, network }, { host: `broker-${id}`, port: KAFKA_PORT });
+  /** @param host Its machine's name, by which its disk is told from others'. */
+  constructor(
+    cluster: ControllerCluster,
+    id: number,
+    network: SimNetwork,
+    config: Partial<SimBroker["config"]>,
+    log?: Log,
+    host = `broker-${id}`,
+  ) {
+    super(cluster.world, { ...config, nodeId: id }, log, { bucket: cluster.bucket, network }, { host, port: KAFKA_PORT });
     this.id = id;
     this.#cluster = cluster;
   }

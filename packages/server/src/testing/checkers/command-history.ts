@@ -62,18 +62,20 @@ export class CommandHistory {
           check(!holders.has(controllerEpoch), "history", () => `epoch ${controllerEpoch} was claimed twice`);
           holders.set(controllerEpoch, command.holder);
         }
+        check(
+          controllerEpoch === holders.size && holders.get(controllerEpoch) === entry.nonce,
+          "history",
+          () => `${command.kind} at index ${entry.index} was done by who did not hold epoch ${controllerEpoch}, or not any more`,
+        );
         if (command.kind !== "set-client-metrics") return;
         check(!done.has(command.name), "history", () => `${command.name} was done twice`);
-        check(
-          holders.get(controllerEpoch) === entry.nonce,
-          "history",
-          () => `${command.name} was done by who did not hold epoch ${controllerEpoch}`,
-        );
         done.set(command.name, controllerEpoch);
       });
       const known = this.#hashes.get(entry.index);
       check(known === undefined || known === stateHash(state), "history", () => `the log gives another state at index ${entry.index}`);
     }
+    const applied = Math.max(0, ...this.#indexes.values());
+    check(state.index >= applied, "history", () => `the log ends at index ${state.index}, and ${applied} was applied`);
     for (const [name, epoch] of this.#acknowledged)
       check(
         epoch === undefined ? done.has(name) : done.get(name) === epoch,
