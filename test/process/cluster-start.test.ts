@@ -85,6 +85,11 @@ test("a folder or a port that is in use is refused before anything starts", asyn
   equal(samePort.code, 1);
   match(samePort.said, new RegExp(`localhost:${cluster.port} for broker-1 \\(Kafka\\): it is in use[^]*--port N`));
   ok(!existsSync(join(other, "broker-1")) && !existsSync(join(other, "bucket")));
+  mkdirSync(join(other, "broker-3", "meta"), { recursive: true });
+  match(
+    (await ClusterProcess.refused({ folder: other, ...SIZE }, cluster.port)).said,
+    /broker-3 belongs to a cluster whose bucket is not in .*\n.*--data DIR/,
+  );
   mkdirSync(join(other, "wal"));
   match((await ClusterProcess.refused({ folder: other, ...SIZE }, cluster.port)).said, /is the data folder of one node\n.*--data DIR/);
 });

@@ -37,9 +37,12 @@ export type MemberPlan = Readonly<{
   args: readonly string[];
 }>;
 
+/** In the folder of the cluster. */
+export const BUCKET_FOLDER = "bucket";
+
 /** `bucket` in the folder of the cluster, which all share. */
 export function bucketOf({ folder }: ClusterShape): string {
-  return `dir:${join(folder, "bucket")}`;
+  return `dir:${join(folder, BUCKET_FOLDER)}`;
 }
 
 /** @param id From 1. */

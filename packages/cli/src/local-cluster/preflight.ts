@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { addressText } from "@tidemq/client/transport.ts";
 import { CommandError } from "../command-error.ts";
-import type { MemberPlan } from "./layout.ts";
+import { BUCKET_FOLDER, type MemberPlan } from "./layout.ts";
 
 const BROKER_FOLDER = /^broker-([1-9]\d{0,8})$/;
 /** What only the data folder of a node has. */
@@ -22,9 +22,7 @@ export function brokersIn(folder: string): readonly number[] {
  * @throws {CommandError} With the remedy.
  */
 export async function takeFolder(folder: string, plans: readonly MemberPlan[]): Promise<() => void> {
-  const node = NODE_FOLDERS.find((name) => existsSync(join(folder, name)));
-  if (node !== undefined)
-    throw new CommandError(`${folder} is the data folder of one node`, "Name another folder for the cluster: --data DIR");
+  refuseOtherFolder(folder, plans);
   const { FolderLock } = await import("@tidemq/server/io/real/lock.ts");
   const lock = (path: string): { release(): void } => {
     try {
@@ -36,6 +34,17 @@ export async function takeFolder(folder: string, plans: readonly MemberPlan[]): 
   const own = lock(folder);
   for (const plan of plans) if (plan.folder !== undefined && existsSync(plan.folder)) lock(plan.folder).release();
   return () => own.release();
+}
+
+/** Of one node, or of brokers that a new bucket knows nothing of. */
+function refuseOtherFolder(folder: string, plans: readonly MemberPlan[]): void {
+  const node = NODE_FOLDERS.find((name) => existsSync(join(folder, name)));
+  if (node !== undefined)
+    throw new CommandError(`${folder} is the data folder of one node`, "Name another folder for the cluster: --data DIR");
+  const used = plans.find((plan) => plan.folder !== undefined && existsSync(join(plan.folder, "meta")));
+  if (used === undefined || existsSync(join(folder, BUCKET_FOLDER))) return;
+  const text = `${join(folder, used.name)} belongs to a cluster whose bucket is not in ${folder}`;
+  throw new CommandError(text, `Put ${BUCKET_FOLDER} back; or delete the folder, with all that is in it; or name another: --data DIR`);
 }
 
 /** @throws {CommandError} Which ports are in use, all in one. */
