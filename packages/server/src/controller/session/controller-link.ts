@@ -110,6 +110,7 @@ export class ControllerLink implements Commands {
     if (this.#closed) return;
     this.#closed = true;
     this.#pending.close();
+    this.#heartbeat?.cancel(); // nothing follows a goodbye
     const stream = this.#stream;
     if (stream === undefined) return;
     if (this.#isOpen) {

@@ -174,6 +174,19 @@ test("a broker that stops says so, and is fenced at once", async () => {
   ok(await world.controllers.until(500, () => world.broker(2).state?.brokers.get(1)?.fenced === true), "long before its session is over");
 });
 
+test("a broker that stops while nobody hears it says nothing after its goodbye", async () => {
+  const world = new World(14);
+  await world.settled();
+  const { peers, nodes } = world.controllers;
+  const broker = world.broker(1);
+  for (const { name } of nodes) peers.cut(name, broker.host);
+  // Longer than from one heartbeat to the next.
+  await world.controllers.world.settle(must(broker.control, "a control plane").close());
+  broker.kill();
+  for (const { name } of nodes) peers.heal(name, broker.host);
+  await world.pass(3_000);
+});
+
 test("a second process of a broker is refused while the first lives", async () => {
   const world = new World(5);
   await world.settled();
