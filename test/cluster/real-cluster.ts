@@ -219,7 +219,8 @@ export async function describe({ http }: ClusterNode): Promise<Description | und
   }
 }
 
-function addressText({ host, port }: HostPort): string {
+/** `HOST:PORT`. */
+export function addressText({ host, port }: HostPort): string {
   return `${host}:${port}`;
 }
 
