@@ -31,7 +31,8 @@ export async function startLocalCluster(options: Options): Promise<void> {
 function shapeOf({ brokers, controllers, data, port }: Options): ClusterShape {
   if (brokers > BROKERS_MAX) throw new UsageError(`--brokers is at most ${BROKERS_MAX}: all of them are on this machine`);
   if (controllers > CONTROLLERS_MAX) throw new UsageError(`--controllers is at most ${CONTROLLERS_MAX}`);
-  const portMax = firstPortMax(Math.max(brokers, controllers));
+  // Brokers can be added.
+  const portMax = firstPortMax(Math.max(BROKERS_MAX, controllers));
   if (port > portMax) throw new UsageError(`--port is at most ${portMax}, so that there are enough above it`);
   return { folder: resolve(data), firstPort: port, controllers };
 }
@@ -40,10 +41,11 @@ function shapeOf({ brokers, controllers, data, port }: Options): ClusterShape {
 function brokersOf({ folder }: ClusterShape, wanted: number): readonly number[] {
   const found = brokersIn(folder);
   const more = found.filter((id) => id > wanted);
+  const strange = more.find((id) => id > BROKERS_MAX);
+  if (strange !== undefined)
+    throw new CommandError(`${folder} has a broker-${strange}, the highest is broker-${BROKERS_MAX}`, "Name another folder: --data DIR");
   if (more.length > 0) UI.say(`${folder} has more brokers than --brokers ${wanted}; they start, too: ${more.join(", ")}\n`);
-  const brokers = [...Array.from({ length: wanted }, (_, place) => place + 1), ...more];
-  if (brokers.length <= BROKERS_MAX) return brokers;
-  throw new CommandError(`${folder} has ${brokers.length} brokers, ${BROKERS_MAX} are the most`, "Name another folder: --data DIR");
+  return [...Array.from({ length: wanted }, (_, place) => place + 1), ...more];
 }
 
 async function run(cluster: LocalCluster, shape: ClusterShape): Promise<void> {

@@ -1,4 +1,4 @@
-/** A laptop has no room for more; a broker is given so many addresses of controllers at most. */
+/** A laptop has no room for more, and no broker has a higher number; a broker is given so many addresses of controllers at most. */
 export const BROKERS_MAX = 16;
 export const CONTROLLERS_MAX = 16;
 

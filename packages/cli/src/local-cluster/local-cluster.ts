@@ -58,9 +58,10 @@ export class LocalCluster {
     for (const member of this.members) member.start();
   }
 
-  /** One more broker, not started yet. */
+  /** One more broker, not started yet, with the lowest number that is free. */
   addBroker(): Member {
-    const id = 1 + Math.max(0, ...this.of("broker").map(({ plan }) => Number(plan.name.slice("broker-".length))));
+    let id = 1;
+    while (this.#members.has(brokerPlan(this.#shape, id).name)) id += 1;
     return this.#add(brokerPlan(this.#shape, id));
   }
 
