@@ -56,7 +56,9 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
 async function checkLog({ control }: ClusterSim, quietFromMs: number): Promise<void> {
   const { bucket, history } = control;
   const keys = new MetadataKeys(CLUSTER_ID);
+  const { newestIndex } = history;
   const entries = await control.readLog();
+  check(entries.length >= newestIndex, "history", () => `the log ends at index ${entries.length}, and ${newestIndex} was applied`);
   history.checkLog(CLUSTER_ID, entries);
   const storedAtMs = (index: number): number => must(bucket.object(keys.entry(index)), "a batch that was read").storedAtMs;
   const timed = entries.map((entry) => ({ entry, storedAtMs: storedAtMs(entry.index) }));
@@ -86,7 +88,7 @@ function heal(sim: ClusterSim): void {
 }
 
 /** Starts what is down, as often as it takes. */
-async function allReady(sim: ClusterSim): Promise<void> {
+export async function allReady(sim: ClusterSim): Promise<void> {
   const isReady = ({ node }: Machine): boolean =>
     node.broker?.control.problem === undefined && node.broker?.controller.state.brokers.get(node.id)?.fenced === false;
   while (!sim.machines.every(isReady)) {

@@ -44,6 +44,7 @@ export function troubleInCluster(sim: ClusterSim): void {
     "cut both ways": () => ways.forEach((way) => control.peers.cut(...way)),
     "heal the cuts": () => ways.forEach((way) => control.peers.heal(...way)),
     "reset sessions": () => [...control.peers.links].forEach((link) => random.chance(0.5) && link.reset()),
+    "sessions fall silent": () => [...control.peers.links].forEach((link) => random.chance(0.5) && link.silence()),
     "reset clients": () => [...network.links].forEach((link) => random.chance(0.5) && link.reset()),
     "slow peers": () => Object.assign(control.peers.faults, { delayMs: [0.1, 200], resetRatio: 0.02, refuseRatio: 0.2 }),
     "the bucket is away": () => Object.assign(control.bucket.faults, { outage: random.pick(["fails", "hangs"] as const) }),

@@ -173,10 +173,10 @@ export class ControllerCluster {
     });
   }
 
-  /** A change with a name of its own, asked of a controller that believes that it leads, whether it does or not. */
+  /** A change with a name of its own, asked of any controller: one that leads, one that only believes so, or one that knows better. */
   #submit(): void {
-    const { controller, commands } = this.random.pick(this.nodes);
-    if (controller === undefined || commands?.isController !== true) return;
+    const { controller } = this.random.pick(this.nodes);
+    if (controller === undefined) return;
     this.#submitted += 1;
     const name = `change-${this.#submitted}`;
     const epoch = controller.state.controllerEpoch;

@@ -120,7 +120,8 @@ export class SimObjectStore {
       this.counts.refusedCreates += 1;
       throw new ObjectStoreError("exists", `the key is taken, key=${key}`);
     }
-    if (this.storedBytes() + sent.byteLength > this.faults.capacityBytes)
+    const { capacityBytes } = this.faults;
+    if (Number.isFinite(capacityBytes) && this.storedBytes() + sent.byteLength > capacityBytes)
       throw new ObjectStoreError("full", `the bucket is full, key=${key}`);
     const bytes = this.random.chance(this.faults.corruptPutRatio) ? this.#damaged(sent) : sent;
     const object = { bytes, crc32c: crc32c(bytes), storedAtMs: this.world.nowMs };

@@ -1,0 +1,126 @@
+import { HEARTBEAT_MS, LEASE_MAX_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { allReady } from "../harness/cluster-finish.ts";
+import type { ClusterSim, Machine } from "../harness/cluster-sim.ts";
+import { within } from "../harness/finish.ts";
+import type { ClusterScenario } from "../scenario.ts";
+
+/** What messages, a write of the log and a look at it take. */
+const SLACK_MS = 800;
+const PAUSE_MS = 6_000;
+const BACK_WITHIN_MS = 12_000;
+
+/**
+ * One process at a time is not heard, and nothing else goes wrong, so that everybody's times can be told: who is silent is fenced after a session and
+ * not before, a controller is followed by another, and nobody pays for that.
+ */
+export const scenario: ClusterScenario = {
+  name: "cluster-silence",
+  async runCluster(sim) {
+    await sim.begin();
+    await within(sim, BACK_WITHIN_MS, "every broker is ready", allReady(sim));
+    await sim.load.begin({ topics: 1, partitions: 3, producers: 1, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
+    for (let rounds = sim.random.between(1, 4); rounds > 0; rounds -= 1) {
+      await sim.rest(500, 3_000);
+      await sim.random.pick([brokerFallsSilent, brokerFallsSilent, controllerDies, controllerIsCutOff, sessionsFallSilent])(sim);
+      await within(sim, BACK_WITHIN_MS, "every broker is ready again", allReady(sim));
+      await within(sim, BACK_WITHIN_MS, "one controller hears everybody", allHeard(sim));
+    }
+    await sim.finish();
+  },
+};
+
+async function brokerFallsSilent(sim: ClusterSim): Promise<void> {
+  const machine = sim.random.pick(sim.machines);
+  const { node } = machine;
+  const heal = silence(sim, machine, sim.random.pick(["kill", "power", "pause", "cut"] as const));
+  const earliestMs = SESSION_MS - HEARTBEAT_MS - SLACK_MS;
+  await sim.sleep(earliestMs);
+  check(!isFenced(sim, node.id), "session", () => `broker ${node.id} is fenced after ${earliestMs} ms`);
+  await sim.sleep(SESSION_MS + SLACK_MS - earliestMs);
+  check(isFenced(sim, node.id), "session", () => `broker ${node.id} is not fenced though nobody hears it`);
+  const { state } = leaderOf(sim);
+  for (const { leader, id } of state.partitions.values())
+    check(leader !== node.id, "session", () => `partition ${id} is led by broker ${leader}, which is fenced`);
+  heal();
+}
+
+/** What ends it. */
+function silence(sim: ClusterSim, { node }: Machine, how: "kill" | "power" | "pause" | "cut"): () => void {
+  sim.note(`${node.address.host} falls silent: ${how}`);
+  const { peers, nodes } = sim.control;
+  const each = (act: (from: string, to: string) => void): void => {
+    for (const { name } of nodes) {
+      act(name, node.address.host);
+      act(node.address.host, name);
+    }
+  };
+  if (how === "kill") node.kill();
+  else if (how === "power") node.losePower();
+  else if (how === "pause") node.process?.pause(PAUSE_MS);
+  else each((from, to) => peers.cut(from, to));
+  return () => (how === "cut" ? each((from, to) => peers.heal(from, to)) : undefined);
+}
+
+async function controllerDies(sim: ClusterSim): Promise<void> {
+  const [dead] = sim.control.leaders;
+  sim.note(`${dead?.name} dies`);
+  dead?.kill();
+  await sim.sleep(LEASE_MAX_MS + SLACK_MS);
+  check(sim.control.leaders.length === 1, "lease", () => `${sim.control.leaders.length} controllers lead after the one that died`);
+  await sim.sleep(SESSION_MS + SLACK_MS);
+  for (const { node } of sim.machines)
+    check(!isFenced(sim, node.id), "session", () => `broker ${node.id} is fenced, and only a controller died`);
+  dead?.start();
+}
+
+/** It goes on thinking that it leads, and brokers ask it: what it knows is old. */
+async function controllerIsCutOff(sim: ClusterSim): Promise<void> {
+  const [cut] = sim.control.leaders;
+  if (cut === undefined) return;
+  sim.note(`${cut.name} is cut off from the bucket`);
+  cut.cut = { ms: [100, 2_000], doneRatio: 0 };
+  cut.isCut = true;
+  await sim.sleep(LEASE_MAX_MS + SLACK_MS);
+  check(
+    sim.control.leaders.some((leader) => leader !== cut),
+    "lease",
+    () => "nobody leads but a controller that is cut off from the log",
+  );
+  const machine = sim.random.pick(sim.machines);
+  for (let restarts = 0; restarts < 3; restarts += 1) {
+    machine.node.kill();
+    await within(sim, BACK_WITHIN_MS, "a broker starts beside a controller that is cut off", sim.start(machine));
+    await sim.rest(100, 1_000);
+  }
+  cut.isCut = false;
+}
+
+/** By whoever leads: a broker may have gone to one that only believes so, and is not heard meanwhile. */
+async function allHeard(sim: ClusterSim): Promise<void> {
+  const isHeard = (): boolean => {
+    const [leader, other] = sim.control.leaders;
+    if (leader?.node === undefined || leader.process === undefined || other !== undefined) return false;
+    const { fencing } = leader.node;
+    const sinceMs = leader.process.clock.monotonicMs() - HEARTBEAT_MS - SLACK_MS / 2;
+    return sim.machines.every(({ node }) => (fencing.session(node.id)?.heardMs ?? Number.NEGATIVE_INFINITY) > sinceMs);
+  };
+  while (!isHeard()) await sim.sleep(10);
+}
+
+/** No packet comes through any more, and nobody is told: both sides have to find out. */
+async function sessionsFallSilent(sim: ClusterSim): Promise<void> {
+  sim.note("all sessions fall silent");
+  for (const link of [...sim.control.peers.links]) link.silence();
+  await sim.sleep(SESSION_MS + SLACK_MS);
+}
+
+function leaderOf({ control }: ClusterSim) {
+  const [leader] = control.leaders;
+  check(leader?.controller !== undefined, "lease", () => "nobody is the controller");
+  return leader.controller;
+}
+
+function isFenced(sim: ClusterSim, broker: number): boolean {
+  return leaderOf(sim).state.brokers.get(broker)?.fenced === true;
+}
