@@ -6,7 +6,7 @@ import type { BrokerFencing } from "../broker-fencing.ts";
 import type { CommandLog } from "../command-log.ts";
 import type { Controller } from "../controller.ts";
 import type { Leadership } from "../leadership.ts";
-import { TAIL_BYTES_MAX } from "../limits.ts";
+import { SESSION_MS, TAIL_BYTES_MAX } from "../limits.ts";
 import { EntryTail } from "./entry-tail.ts";
 import { ServedSession } from "./served-session.ts";
 import { ServedSnapshot } from "./served-snapshot.ts";
@@ -47,9 +47,11 @@ export class BrokerService {
     });
   }
 
-  /** The open session of a broker. */
-  sessionOf(broker: number): ServedSession | undefined {
-    return this.#registered.get(broker);
+  /** The incarnation of a broker's process that has a session and was heard within it: one that is silent may be gone with its machine. */
+  running(broker: number): string | undefined {
+    const { clock, fencing } = this.parts;
+    const heardMs = fencing.session(broker)?.heardMs ?? Number.NEGATIVE_INFINITY;
+    return clock.monotonicMs() - heardMs < SESSION_MS ? this.#registered.get(broker)?.incarnation : undefined;
   }
 
   /** In the place of an earlier session of the same process. */

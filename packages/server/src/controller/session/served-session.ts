@@ -117,8 +117,7 @@ export class ServedSession implements PeerStreamReader {
   async #begin(register: Register): Promise<void> {
     const { commands, controller, leadership, fencing } = this.#service.parts;
     const { state } = commands.applied;
-    const problem = (): QueueError | undefined =>
-      registrationProblem(state, register, this.#service.sessionOf(register.brokerId)?.incarnation);
+    const problem = (): QueueError | undefined => registrationProblem(state, register, this.#service.running(register.brokerId));
     if (!leadership.leads) return this.goElsewhere();
     const { brokerId: id, incarnation, host, rack, walId, walIndex, walDamaged, advertisedListeners, appliedIndex } = register;
     try {

@@ -197,6 +197,18 @@ test("a second process of a broker is refused while the first lives", async () =
   await world.settled();
 });
 
+test("a process whose machine is gone without a word is in nobody's way", async () => {
+  const world = new World(14);
+  await world.settled();
+  const gone = world.broker(1);
+  // Its end of the stream never closes.
+  gone.process?.pause(1_000_000);
+  await world.pass(SESSION_MS + 500);
+  const next = new BrokerNode(world.controllers, 1);
+  next.start();
+  ok(await world.controllers.until(3_000, () => next.isReady));
+});
+
 test("a process whose place was taken while it was cut off ends when it comes back", async () => {
   const world = new World(6);
   await world.settled();
