@@ -4,7 +4,7 @@ import type { BrokerIdentity } from "../cluster/commands.ts";
 import { AppliedState } from "../controller/applied-state.ts";
 import type { BrokerLoad } from "../controller/broker-sessions.ts";
 import { Controller, type ControllerOptions } from "../controller/controller.ts";
-import { ControllerLink } from "../controller/session/controller-link.ts";
+import { ControllerLink, LeftBehindError } from "../controller/session/controller-link.ts";
 import { readFirstState } from "../controller/session/first-state.ts";
 import { type Clock, sleep } from "../io/clock.ts";
 import type { Random } from "../io/random.ts";
@@ -49,6 +49,16 @@ export class RemoteControl implements ControlPlane {
    * @throws {QueueError} START_REFUSED: the folder belongs to another cluster; CORRUPT_METADATA, NEWER_FORMAT.
    */
   static async open(options: RemoteControlOptions, parts: RemoteControlParts): Promise<RemoteControl> {
+    for (;;) {
+      try {
+        return await RemoteControl.#openOnce(options, parts);
+      } catch (error) {
+        if (!(error instanceof LeftBehindError)) throw error;
+      }
+    }
+  }
+
+  static async #openOnce(options: RemoteControlOptions, parts: RemoteControlParts): Promise<RemoteControl> {
     const { controllers, clock, random, logger } = parts;
     const state = await readFirstState({ controllers, clock, random, logger });
     const { clusterId } = options;

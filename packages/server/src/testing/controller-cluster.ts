@@ -152,8 +152,9 @@ export class ControllerCluster {
     const entries: LogEntry[] = [];
     for (;;) {
       const read = await log.readFrom(entries.length + 1);
-      if (read.kind !== "entries") return entries;
-      entries.push(...read.entries);
+      // What came while the end was looked for is not missing.
+      if (read.kind !== "entries" && entries.length >= this.history.newestIndex) return entries;
+      if (read.kind === "entries") entries.push(...read.entries);
     }
   }
 

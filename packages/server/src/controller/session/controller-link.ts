@@ -35,6 +35,11 @@ export type ControllerLinkParts = Readonly<{
 /** Refusals that no repetition changes: this process is not the one that should be the broker here. */
 const FOR_GOOD: ReadonlySet<ErrorCode> = new Set(["START_REFUSED", "NEWER_FORMAT"]);
 
+/** A snapshot has to be read once more: the log went on meanwhile, and was trimmed. */
+export class LeftBehindError extends Error {
+  override readonly name = "LeftBehindError";
+}
+
 /**
  * A broker's end of its session: has the log of the cluster applied here, and commands put into it. Goes from controller to controller.
  * Follows at first, so that the broker can judge its write-ahead log by the metadata, then is registered.
@@ -206,7 +211,7 @@ export class ControllerLink implements Commands {
       case "refused":
         return this.#refused(refusalOf(kind.value.refusal));
       case "snapshotNeeded":
-        return this.#parts.fatal(new QueueError("START_REFUSED", "the metadata went on without this broker for too long: start it again"));
+        return this.#leftBehind();
       default:
         this.#stream?.cancel(); // another one leads, or newer software says what this one does not know
     }
@@ -219,8 +224,16 @@ export class ControllerLink implements Commands {
     this.#stream?.cancel();
   }
 
+  /** The log was trimmed above what is known here. Who has judged nothing by it yet begins anew with a newer snapshot. */
+  #leftBehind(): void {
+    if (this.#identity === undefined) return this.#refuseStart(new LeftBehindError());
+    const error = new QueueError("START_REFUSED", "the metadata went on without this broker for too long: start it again");
+    if (this.#brokerEpoch === 0) this.#refuseStart(error);
+    else this.#parts.fatal(error);
+  }
+
   /** Who is no broker yet serves nothing that would have to end at once: its start is refused, as by a wrong option. */
-  #refuseStart(error: QueueError): void {
+  #refuseStart(error: Error): void {
     this.#caughtUp.reject(error);
     this.#registered.reject(error);
     void this.close();

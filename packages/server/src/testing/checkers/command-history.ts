@@ -26,6 +26,11 @@ export class CommandHistory {
     return this.#runs;
   }
 
+  /** That anybody has applied. */
+  get newestIndex(): number {
+    return Math.max(0, ...this.#indexes.values());
+  }
+
   get acknowledged(): number {
     return this.#acknowledged.size;
   }
