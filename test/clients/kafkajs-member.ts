@@ -1,4 +1,4 @@
-// A member of a group that prints each value, then commits: `node kafkajs-member.ts HOST:PORT GROUP TOPIC`. Lives until it is killed.
+// A member of a group that prints each value, then commits: `node kafkajs-member.ts HOST:PORT,… GROUP TOPIC`. Lives until it is killed.
 import { type Assigner, AssignerProtocol, Kafka, logLevel } from "kafkajs";
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
@@ -25,7 +25,7 @@ const range = ({ cluster }: { cluster: { findTopicPartitionMetadata(topic: strin
   protocol: ({ topics }) => ({ name: "range", metadata: MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) }) }),
 });
 
-const kafka = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING, retry: { retries: 100, maxRetryTime: 1_000 } });
+const kafka = new Kafka({ brokers: bootstrap.split(","), logLevel: logLevel.NOTHING, retry: { retries: 100, maxRetryTime: 1_000 } });
 const consumer = kafka.consumer({
   groupId,
   sessionTimeout: 6_000,

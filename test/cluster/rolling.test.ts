@@ -35,7 +35,8 @@ suite("a rolling restart", missing, () => {
   test("of controllers and brokers: nothing is lost, and no commit goes back", async (t) => {
     const load = new NumberedLoad(cluster.client(), TOPIC, PARTITIONS);
     const watch = new OffsetWatch(cluster.client(), GROUP);
-    await until("the members read", () => seen.size > 0, JOINED_MS_MAX);
+    const { groups } = cluster.client();
+    await until("all have joined", async () => (await groups.describe(GROUP)).members.length === members.length, JOINED_MS_MAX);
     for (const node of cluster.nodes) {
       const before = seen.size;
       equal(await node.end(), 0, `${node.role} ${node.id}:\n${node.server.stderr.slice(-2000)}`);
