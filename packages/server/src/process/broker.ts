@@ -121,7 +121,7 @@ export class Broker {
     const opened = await openLog(brokerId, config, sizes, world, controller, wiring);
     tellRecovery(logger, opened.report);
     const log = { walId: opened.wal.id, walIndex: opened.newestMetadataIndex, walDamaged: opened.report.damage.length > 0 };
-    const brokerEpoch = await control.register(log);
+    const brokerEpoch = await control.register(log).catch((error: unknown) => opened.wal.close().then(() => Promise.reject(error)));
     const offline = lostHere(state, brokerId);
     if (offline > 0) logger.error("the write-ahead log was lost: put it back, or see `tidemq cluster health`", { partitions: offline });
     // Before anything is led: so the next start knows this log from an older copy of it.
