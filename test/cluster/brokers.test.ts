@@ -59,6 +59,8 @@ suite("brokers", () => {
       return partitions.filter(({ replicas }) => replicas.includes(victim.id)).every(({ leader }) => leader === -1);
     });
     victim.server.goOn();
+    // What is in its sockets it may acknowledge before it hears that it is fenced: nobody else has these partitions.
+    await cluster.whenReady();
     await stream.goesOn(SERVING_MS_MAX);
     const [now] = await ledBy(victim);
     ok((now?.leaderEpoch ?? 0) > (before?.leaderEpoch ?? 0), `epoch ${now?.leaderEpoch} after ${before?.leaderEpoch}`);

@@ -4,7 +4,7 @@ import { equal, notEqual, ok } from "node:assert/strict";
 import { after, before, describe as suite, test } from "node:test";
 import type { Client } from "@tidemq/client/client.ts";
 import type { ClientError } from "@tidemq/client/errors.ts";
-import { pause } from "../process/server-process.ts";
+import { pause, until } from "../process/server-process.ts";
 import { NumberedStream } from "./numbered-stream.ts";
 import { describe, RealCluster } from "./real-cluster.ts";
 
@@ -80,8 +80,12 @@ suite("controllers", () => {
     await cluster.whenReady();
     t.diagnostic(`started within ${Math.round(Math.max(...times))} ms`);
     await created("after-all");
-    const names = (await client.admin.listTopics()).map(({ name }) => name);
-    for (const name of ["after-kill", "while-frozen", "after-frozen", "after-all"]) ok(names.includes(name), name);
+    const made = ["after-kill", "while-frozen", "after-frozen", "after-all"];
+    // Each broker hears of a topic in its own time.
+    await until("all topics are known", async () => {
+      const names = (await client.admin.listTopics()).map(({ name }) => name);
+      return made.every((name) => names.includes(name));
+    });
   });
 
   test("nothing of that was noticed by who writes and reads", async (t) => {
