@@ -35,11 +35,6 @@ export class CommandHistory {
     return this.#acknowledged.size;
   }
 
-  /** Of what anybody has applied by now. */
-  get newestIndex(): number {
-    return Math.max(0, ...this.#indexes.values());
-  }
-
   /** @param process One run of a program. @throws {CheckFailure} */
   applied(process: string, state: ClusterState): void {
     const before = this.#indexes.get(process) ?? -1;
