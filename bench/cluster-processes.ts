@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must } from "@tidemq/server/base/assert.ts";
-import type { ClusterView } from "@tidemq/server/process/cluster-view.ts";
+import type { ClusterView } from "@tidemq/server/process/endpoints/cluster-view.ts";
 import { freePort, type StartedProcess, startProcess } from "./tidemq-server.ts";
 
 /** `object-storage` and what belongs to it. */

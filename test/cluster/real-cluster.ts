@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Client } from "@tidemq/client/client.ts";
 import { openClient } from "@tidemq/client/real/open-client.ts";
-import type { ClusterView } from "@tidemq/server/process/cluster-view.ts";
+import type { ClusterView } from "@tidemq/server/process/endpoints/cluster-view.ts";
 import { freePort, type HostPort, ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
 
 /** A new broker fills its first files ahead, and waits for a controller; a busy machine takes its time. */

@@ -3,7 +3,7 @@
 import { equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { AuditView } from "@tidemq/server/process/storage-audits.ts";
+import type { AuditView } from "@tidemq/server/process/broker/storage-audits.ts";
 import { NumberedLog } from "../process/numbered-log.ts";
 import { RefusedError, ServerProcess, temporaryFolder, tidemq, until } from "../process/server-process.ts";
 import { startAzurite, WITHOUT_AZURITE } from "./azurite.ts";

@@ -4,7 +4,7 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import type { AuditView } from "@tidemq/server/process/storage-audits.ts";
+import type { AuditView } from "@tidemq/server/process/broker/storage-audits.ts";
 import { ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
 
 const FLAGS = ["--retention-check", "1s", "--upload-age", "1s"];

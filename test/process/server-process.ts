@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Health } from "@tidemq/server/process/health.ts";
+import type { Health } from "@tidemq/server/process/endpoints/health.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 /** The script that people start. */

@@ -1,7 +1,7 @@
 import type { Client } from "@tidemq/client/client.ts";
 import type { Connection } from "@tidemq/client/connection.ts";
 import { Coordinators } from "@tidemq/client/coordinators.ts";
-import { NODE_ID } from "@tidemq/server/process/local-control.ts";
+import { NODE_ID } from "@tidemq/server/process/control/local-control.ts";
 import type { Target } from "./target.ts";
 
 /** Clients that have several brokers to choose from. With one node nothing is asked, so that its runs stay what they were. */

@@ -1,6 +1,6 @@
 import type { Client } from "@tidemq/client/client.ts";
 import { QueueError } from "@tidemq/server/base/errors.ts";
-import type { Broker } from "@tidemq/server/process/broker.ts";
+import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { ClusterBroker } from "@tidemq/server/testing/cluster-broker.ts";

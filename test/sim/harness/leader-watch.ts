@@ -1,4 +1,4 @@
-import type { Broker } from "@tidemq/server/process/broker.ts";
+import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Broker } from "@tidemq/server/process/broker.ts";
+import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { namedKeys } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";

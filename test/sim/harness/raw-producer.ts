@@ -1,7 +1,7 @@
 import { API } from "@tidemq/client/apis.ts";
 import type { Client } from "@tidemq/client/client.ts";
 import { RecordBatchBuilder } from "@tidemq/protocol/record-batch-builder.ts";
-import { NODE_ID } from "@tidemq/server/process/local-control.ts";
+import { NODE_ID } from "@tidemq/server/process/control/local-control.ts";
 import { partitionKey, type Sender } from "@tidemq/server/testing/checkers/history.ts";
 import { payload } from "@tidemq/server/testing/checkers/payload.ts";
 import type { Sim } from "./sim.ts";

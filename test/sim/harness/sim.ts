@@ -1,5 +1,5 @@
 import type { StartConfig } from "@tidemq/server/config/server-config.ts";
-import type { Broker } from "@tidemq/server/process/broker.ts";
+import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { CheckFailure, check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { BROKER_ADDRESS, type Death, SIM_SIZES, SimBroker } from "@tidemq/server/testing/sim-broker.ts";

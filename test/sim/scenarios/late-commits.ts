@@ -1,6 +1,6 @@
 import type { ObjectId } from "@tidemq/server/model/object-id.ts";
 import type { ObjectRange } from "@tidemq/server/model/object-range.ts";
-import { NODE_ID } from "@tidemq/server/process/local-control.ts";
+import { NODE_ID } from "@tidemq/server/process/control/local-control.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";

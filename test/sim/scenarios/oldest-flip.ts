@@ -1,5 +1,5 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
-import type { Damage } from "@tidemq/server/process/damage.ts";
+import type { Damage } from "@tidemq/server/process/broker/damage.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { type DamagedOffsets, type GroupInFile, groupsIn } from "@tidemq/server/testing/checkers/wal-group-at.ts";

@@ -2,7 +2,7 @@ import type { Client } from "@tidemq/client/client.ts";
 import { ClientError } from "@tidemq/client/errors.ts";
 import { deleteRecordsRequest, deleteRecordsResponse } from "@tidemq/protocol/messages/21-delete-records.ts";
 import { objectKey } from "@tidemq/server/model/object-id.ts";
-import { NODE_ID } from "@tidemq/server/process/local-control.ts";
+import { NODE_ID } from "@tidemq/server/process/control/local-control.ts";
 import { readableRanges } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { LogStartWatch } from "../harness/log-start-watch.ts";

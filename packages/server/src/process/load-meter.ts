@@ -1,6 +1,6 @@
 import type { BrokerLoad } from "../controller/broker-sessions.ts";
 import type { Clock } from "../io/clock.ts";
-import type { Broker } from "./broker.ts";
+import type { Broker } from "./broker/broker.ts";
 
 /** What the process uses by now. */
 export type ProcessUse = Readonly<{ cpuSeconds: number; residentBytes: number; memoryBytesMax: number }>;

@@ -1,7 +1,7 @@
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { Controller } from "../controller/controller.ts";
 import { Peers } from "../peer-net/peers.ts";
-import { RemoteControl } from "../process/remote-control.ts";
+import { RemoteControl } from "../process/control/remote-control.ts";
 import { CLUSTER_ID, type ControllerCluster, PEER_PORT } from "./controller-cluster.ts";
 import { RecordingLog } from "./recording-log.ts";
 import type { SimProcess } from "./sim-io/process.ts";

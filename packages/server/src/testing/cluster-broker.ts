@@ -1,6 +1,6 @@
 import { Peers } from "../peer-net/peers.ts";
-import type { ControlPlane } from "../process/control-plane.ts";
-import { RemoteControl } from "../process/remote-control.ts";
+import type { ControlPlane } from "../process/control/control-plane.ts";
+import { RemoteControl } from "../process/control/remote-control.ts";
 import type { World } from "../process/world.ts";
 import type { Log } from "../telemetry/log.ts";
 import { NO_LOAD } from "./broker-node.ts";

@@ -3,7 +3,7 @@ import type { Controller } from "../controller/controller.ts";
 import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
 import type { LogEntry } from "../metadata-log/metadata-log.ts";
 import { ObjectMetadataLog } from "../metadata-log/object/object-log.ts";
-import { ControllerNode } from "../process/controller-node.ts";
+import { ControllerNode } from "../process/control/controller-node.ts";
 import { CommandHistory } from "./checkers/command-history.ts";
 import { RecordingLog } from "./recording-log.ts";
 import { SimObjectStore } from "./sim-io/object-store.ts";

@@ -1,5 +1,5 @@
 import { PARTITION_INDEX_BYTES_MAX, UNMERGED_RANGES_MAX } from "../../model/object-range.ts";
-import type { Broker } from "../../process/broker.ts";
+import type { Broker } from "../../process/broker/broker.ts";
 import { check } from "./check-failure.ts";
 
 type Numbers = Readonly<{ logStart: number; uploadedEnd: number; highWatermark: number; logEnd: number }>;

@@ -1,8 +1,8 @@
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { QueueError } from "../../base/errors.ts";
 import type { RecordSlices } from "../../model/record-slices.ts";
-import type { Broker } from "../../process/broker.ts";
-import { ClusterObjectIndex } from "../../process/cluster-object-index.ts";
+import type { Broker } from "../../process/broker/broker.ts";
+import { ClusterObjectIndex } from "../../process/broker/cluster-object-index.ts";
 import { isManifestPointer } from "../../tier/object-index.ts";
 import { RemoteReader } from "../../tier/remote-reader.ts";
 import { TierMetrics } from "../../tier/tier-metrics.ts";

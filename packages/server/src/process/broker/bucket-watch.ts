@@ -1,8 +1,8 @@
-import { withinTime } from "../io/backoff.ts";
-import type { Clock, Timer } from "../io/clock.ts";
-import { type ObjectStore, ObjectStoreError } from "../io/object-store.ts";
-import type { Log } from "../telemetry/log.ts";
-import { foreignKey } from "../tier/bucket-owner.ts";
+import { withinTime } from "../../io/backoff.ts";
+import type { Clock, Timer } from "../../io/clock.ts";
+import { type ObjectStore, ObjectStoreError } from "../../io/object-store.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { foreignKey } from "../../tier/bucket-owner.ts";
 
 /** How long a start waits to learn whose objects lie in the bucket. */
 const START_WAIT_MS = 1_000;

@@ -1,18 +1,18 @@
-import { BrokerFencing } from "../controller/broker-fencing.ts";
-import { CommandLog } from "../controller/command-log.ts";
-import { Controller, type ControllerOptions } from "../controller/controller.ts";
-import { Leadership } from "../controller/leadership.ts";
-import { BrokerService } from "../controller/session/broker-service.ts";
-import { describeBrokers } from "../controller/session/description.ts";
-import type { Clock } from "../io/clock.ts";
-import type { PeerServices } from "../io/peer-transport.ts";
-import type { Random } from "../io/random.ts";
-import type { MetadataLog } from "../metadata-log/metadata-log.ts";
-import { BROKER_SESSION } from "../peer-net/broker-session.ts";
-import { encodeMessage } from "../peer-net/messages.ts";
-import { Description } from "../peer-net/proto/controller/broker.ts";
-import type { Log } from "../telemetry/log.ts";
-import { SERVER_VERSION } from "./version.ts";
+import { BrokerFencing } from "../../controller/broker-fencing.ts";
+import { CommandLog } from "../../controller/command-log.ts";
+import { Controller, type ControllerOptions } from "../../controller/controller.ts";
+import { Leadership } from "../../controller/leadership.ts";
+import { BrokerService } from "../../controller/session/broker-service.ts";
+import { describeBrokers } from "../../controller/session/description.ts";
+import type { Clock } from "../../io/clock.ts";
+import type { PeerServices } from "../../io/peer-transport.ts";
+import type { Random } from "../../io/random.ts";
+import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
+import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
+import { encodeMessage } from "../../peer-net/messages.ts";
+import { Description } from "../../peer-net/proto/controller/broker.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { SERVER_VERSION } from "../version.ts";
 
 export type ControllerNodeOptions = Readonly<{
   nodeId: number;

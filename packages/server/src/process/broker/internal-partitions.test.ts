@@ -1,17 +1,17 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { encodeEntries } from "../coordinator/fold/entry-batch.ts";
-import { GroupsFold } from "../coordinator/fold/groups-fold.ts";
-import { GROUPS_TOPIC } from "../coordinator/group-coordinator.ts";
-import type { Disk } from "../io/disk.ts";
-import type { Partition } from "../partition/partition.ts";
-import { append } from "../testing/partition-fixture.ts";
-import { SimBroker } from "../testing/sim-broker.ts";
-import { HEALTHY_OBJECT_STORE } from "../testing/sim-io/object-store.ts";
-import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { must } from "../../base/assert.ts";
+import { encodeEntries } from "../../coordinator/fold/entry-batch.ts";
+import { GroupsFold } from "../../coordinator/fold/groups-fold.ts";
+import { GROUPS_TOPIC } from "../../coordinator/group-coordinator.ts";
+import type { Disk } from "../../io/disk.ts";
+import type { Partition } from "../../partition/partition.ts";
+import { append } from "../../testing/partition-fixture.ts";
+import { SimBroker } from "../../testing/sim-broker.ts";
+import { HEALTHY_OBJECT_STORE } from "../../testing/sim-io/object-store.ts";
+import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import { healthOf } from "../endpoints/health.ts";
 import type { Broker } from "./broker.ts";
-import { healthOf } from "./health.ts";
 
 const TOPIC_ID = "AAAAAAAAQACAAAAAAAAAAQ";
 const METADATA_BYTES = 300;

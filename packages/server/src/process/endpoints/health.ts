@@ -1,9 +1,9 @@
-import { formatBytes } from "../base/units.ts";
-import type { ClusterState } from "../cluster/cluster-state.ts";
-import { formatObjectStorage } from "../config/option-types.ts";
-import type { Broker } from "./broker.ts";
-import type { Damage } from "./damage.ts";
-import { SERVER_VERSION } from "./version.ts";
+import { formatBytes } from "../../base/units.ts";
+import type { ClusterState } from "../../cluster/cluster-state.ts";
+import { formatObjectStorage } from "../../config/option-types.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Damage } from "../broker/damage.ts";
+import { SERVER_VERSION } from "../version.ts";
 
 /** A partition that is offline since its log was lost; `from`: what lay at and above it in the log. */
 export type LostLog = Readonly<{ topic: string; partition: number; from: number }>;

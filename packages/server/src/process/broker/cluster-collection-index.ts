@@ -1,9 +1,9 @@
-import type { ClusterState } from "../cluster/cluster-state.ts";
-import type { Controller } from "../controller/controller.ts";
-import type { ObjectId } from "../model/object-id.ts";
-import type { ManifestPointer } from "../model/object-range.ts";
-import type { CollectionIndex, CommitBounds } from "../tier/collection-round.ts";
-import type { ObjectIds } from "../tier/object-ids.ts";
+import type { ClusterState } from "../../cluster/cluster-state.ts";
+import type { Controller } from "../../controller/controller.ts";
+import type { ObjectId } from "../../model/object-id.ts";
+import type { ManifestPointer } from "../../model/object-range.ts";
+import type { CollectionIndex, CommitBounds } from "../../tier/collection-round.ts";
+import type { ObjectIds } from "../../tier/object-ids.ts";
 
 /** What collecting asks of the metadata, answered by the controller that runs in this process. */
 export class ClusterCollectionIndex implements CollectionIndex {

@@ -1,4 +1,4 @@
-import type { Controller } from "../controller/controller.ts";
+import type { Controller } from "../../controller/controller.ts";
 
 /** A write-ahead log, as registration names it: docs/formats/metadata-log.md, register-broker. */
 export type RegisteredLog = Readonly<{ walId: string; walIndex: number; walDamaged: boolean }>;

@@ -1,10 +1,10 @@
-import type { ServingConfig } from "../config/server-config.ts";
-import { CommandLog } from "../controller/command-log.ts";
-import { Controller, type ControllerOptions } from "../controller/controller.ts";
-import { LocalMetadataLog } from "../metadata-log/local/local-log.ts";
-import type { BrokerSizes } from "./broker.ts";
+import type { ServingConfig } from "../../config/server-config.ts";
+import { CommandLog } from "../../controller/command-log.ts";
+import { Controller, type ControllerOptions } from "../../controller/controller.ts";
+import { LocalMetadataLog } from "../../metadata-log/local/local-log.ts";
+import type { BrokerSizes } from "../broker/broker.ts";
+import type { World } from "../world.ts";
 import type { ControlPlane, RegisteredLog } from "./control-plane.ts";
-import type { World } from "./world.ts";
 
 /** `tidemq start` is one node, and this is its number. */
 export const NODE_ID = 1;

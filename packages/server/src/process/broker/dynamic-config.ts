@@ -1,9 +1,9 @@
-import { ALL_BROKERS, type ClusterState } from "../cluster/cluster-state.ts";
-import type { Effect } from "../cluster/effects.ts";
-import { dynamicConfig } from "../config/dynamic-options.ts";
-import { UPLOAD_WAL_USED_RATIO } from "../config/limits.ts";
-import type { ServingConfig } from "../config/server-config.ts";
-import type { ByteRates } from "../tier/byte-rate.ts";
+import { ALL_BROKERS, type ClusterState } from "../../cluster/cluster-state.ts";
+import type { Effect } from "../../cluster/effects.ts";
+import { dynamicConfig } from "../../config/dynamic-options.ts";
+import { UPLOAD_WAL_USED_RATIO } from "../../config/limits.ts";
+import type { ServingConfig } from "../../config/server-config.ts";
+import type { ByteRates } from "../../tier/byte-rate.ts";
 
 /** What runs with options that change, and is told at once. */
 export type DynamicParts = Readonly<{

@@ -1,7 +1,7 @@
-import { QueueError } from "../base/errors.ts";
-import type { ClusterState } from "../cluster/cluster-state.ts";
-import type { Disk } from "../io/disk.ts";
-import { storedIdentity } from "../wal/stored-identity.ts";
+import { QueueError } from "../../base/errors.ts";
+import type { ClusterState } from "../../cluster/cluster-state.ts";
+import type { Disk } from "../../io/disk.ts";
+import { storedIdentity } from "../../wal/stored-identity.ts";
 
 /**
  * A start would take the records of another node's log for its own, and let go of them. It may go on with the log that the

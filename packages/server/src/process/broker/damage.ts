@@ -1,7 +1,7 @@
-import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
-import type { ClusterState, OffsetSpan, PartitionState } from "../cluster/cluster-state.ts";
-import type { Partitions } from "../partition/partitions.ts";
-import type { RemoteReader } from "../tier/remote-reader.ts";
+import { isAcceptedLoss } from "../../cluster/accepted-losses.ts";
+import type { ClusterState, OffsetSpan, PartitionState } from "../../cluster/cluster-state.ts";
+import type { Partitions } from "../../partition/partitions.ts";
+import type { RemoteReader } from "../../tier/remote-reader.ts";
 
 export type Damage = Readonly<{ topic: string; partition: number; from: number; to: number }>;
 

@@ -1,9 +1,9 @@
-import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
-import type { ClusterState } from "../cluster/cluster-state.ts";
-import { findRange } from "../cluster/object-queries.ts";
-import type { Controller } from "../controller/controller.ts";
-import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
-import type { CommitManifestRequest, CommitReply, CommitRequest, ManifestVerdict, ObjectIndex } from "../tier/object-index.ts";
+import { isAcceptedLoss } from "../../cluster/accepted-losses.ts";
+import type { ClusterState } from "../../cluster/cluster-state.ts";
+import { findRange } from "../../cluster/object-queries.ts";
+import type { Controller } from "../../controller/controller.ts";
+import type { ManifestPointer, ObjectRange } from "../../model/object-range.ts";
+import type { CommitManifestRequest, CommitReply, CommitRequest, ManifestVerdict, ObjectIndex } from "../../tier/object-index.ts";
 
 /** What the tier asks of the metadata, answered by the controller that runs in this process. */
 export class ClusterObjectIndex implements ObjectIndex {

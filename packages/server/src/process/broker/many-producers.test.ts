@@ -1,12 +1,12 @@
 import { equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { KiB } from "../base/units.ts";
-import { encodeHeaderFold } from "../partition/header-fold-codec.ts";
-import { append, records } from "../testing/partition-fixture.ts";
-import { SimBroker } from "../testing/sim-broker.ts";
-import { SimWorld } from "../testing/sim-io/sim-world.ts";
-import { healthOf } from "./health.ts";
+import { must } from "../../base/assert.ts";
+import { KiB } from "../../base/units.ts";
+import { encodeHeaderFold } from "../../partition/header-fold-codec.ts";
+import { append, records } from "../../testing/partition-fixture.ts";
+import { SimBroker } from "../../testing/sim-broker.ts";
+import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import { healthOf } from "../endpoints/health.ts";
 
 const CAPACITY_BYTES = 6 * 256 * KiB;
 const PARTITIONS = 5;

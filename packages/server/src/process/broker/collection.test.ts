@@ -1,10 +1,10 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { CLUSTER_KEY } from "../model/cluster-key.ts";
-import { objectKey } from "../model/object-id.ts";
-import { append, oneNode, records, TOPIC } from "../testing/partition-fixture.ts";
-import { NODE_ID } from "./local-control.ts";
+import { must } from "../../base/assert.ts";
+import { CLUSTER_KEY } from "../../model/cluster-key.ts";
+import { objectKey } from "../../model/object-id.ts";
+import { append, oneNode, records, TOPIC } from "../../testing/partition-fixture.ts";
+import { NODE_ID } from "../control/local-control.ts";
 import type { AuditView } from "./storage-audits.ts";
 
 const batchOf = (n: number) => records(10, { producerId: 7, producerEpoch: 0, baseSequence: n * 10 }, n * 100, 300);

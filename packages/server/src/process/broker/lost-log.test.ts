@@ -1,15 +1,15 @@
 import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { QueueError } from "../base/errors.ts";
-import type { Disk } from "../io/disk.ts";
-import { encodeHeaderFold } from "../partition/header-fold-codec.ts";
-import { append, readAll, records } from "../testing/partition-fixture.ts";
-import { ProcessEnded, SimBroker } from "../testing/sim-broker.ts";
-import { HEALTHY_OBJECT_STORE } from "../testing/sim-io/object-store.ts";
-import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { must } from "../../base/assert.ts";
+import { QueueError } from "../../base/errors.ts";
+import type { Disk } from "../../io/disk.ts";
+import { encodeHeaderFold } from "../../partition/header-fold-codec.ts";
+import { append, readAll, records } from "../../testing/partition-fixture.ts";
+import { ProcessEnded, SimBroker } from "../../testing/sim-broker.ts";
+import { HEALTHY_OBJECT_STORE } from "../../testing/sim-io/object-store.ts";
+import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import { healthOf } from "../endpoints/health.ts";
 import type { Broker } from "./broker.ts";
-import { healthOf } from "./health.ts";
 
 /** Ten records of producer 7 each; the sequences of batch n begin at 10 n. */
 const batchOf = (n: number) => records(10, { producerId: 7, producerEpoch: 0, baseSequence: n * 10 }, n * 100, 300);

@@ -1,9 +1,9 @@
-import { formatHostPort } from "../config/option-types.ts";
-import type { ProcessStats } from "../io/real/process-stats.ts";
-import type { Peer, PeerHealth } from "../peer-net/peer.ts";
-import { type LabelValues, Metrics } from "../telemetry/metrics.ts";
-import type { Broker } from "./broker.ts";
-import type { ControllerNode } from "./controller-node.ts";
+import { formatHostPort } from "../../config/option-types.ts";
+import type { ProcessStats } from "../../io/real/process-stats.ts";
+import type { Peer, PeerHealth } from "../../peer-net/peer.ts";
+import { type LabelValues, Metrics } from "../../telemetry/metrics.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { ControllerNode } from "../control/controller-node.ts";
 import { replicasHere } from "./health.ts";
 
 /** Registers every metric of one node. Parts keep plain fields; this is the only place that knows which field is which metric. */

@@ -1,11 +1,11 @@
-import type { HostPort } from "../config/option-types.ts";
-import type { HttpReply, HttpRequest } from "../io/real/http-server.ts";
-import type { Peer } from "../peer-net/peer.ts";
-import { METRICS_CONTENT_TYPE, type Metrics } from "../telemetry/metrics.ts";
+import type { HostPort } from "../../config/option-types.ts";
+import type { HttpReply, HttpRequest } from "../../io/real/http-server.ts";
+import type { Peer } from "../../peer-net/peer.ts";
+import { METRICS_CONTENT_TYPE, type Metrics } from "../../telemetry/metrics.ts";
+import type { ControllerNode } from "../control/controller-node.ts";
+import { SERVER_VERSION } from "../version.ts";
 import { type ClusterView, viewCluster } from "./cluster-view.ts";
-import type { ControllerNode } from "./controller-node.ts";
 import { type HttpEndpoints, json, text } from "./http-endpoints.ts";
-import { SERVER_VERSION } from "./version.ts";
 
 /** What `GET /health` of a process that is no broker answers. */
 export type ControllerHealth = Readonly<{

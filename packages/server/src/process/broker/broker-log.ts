@@ -1,11 +1,11 @@
-import { must } from "../base/assert.ts";
-import type { ServingConfig } from "../config/server-config.ts";
-import type { Controller } from "../controller/controller.ts";
-import { Partition } from "../partition/partition.ts";
-import type { Log } from "../telemetry/log.ts";
-import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../wal/wal.ts";
+import { must } from "../../base/assert.ts";
+import type { ServingConfig } from "../../config/server-config.ts";
+import type { Controller } from "../../controller/controller.ts";
+import { Partition } from "../../partition/partition.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { type OpenedWal, type RecoveryReport, Wal, type WalPartition } from "../../wal/wal.ts";
+import type { World } from "../world.ts";
 import type { Broker, BrokerSizes } from "./broker.ts";
-import type { World } from "./world.ts";
 
 export const WAL_FOLDER = "wal";
 const FLUSH_INTERVAL_MS = 1_000;

@@ -1,9 +1,9 @@
-import type { HostPort } from "../config/option-types.ts";
-import { PeerError } from "../io/peer-error.ts";
-import { BROKER_SESSION } from "../peer-net/broker-session.ts";
-import { decodeMessage, encodeMessage } from "../peer-net/messages.ts";
-import type { Peer, PeerHealth } from "../peer-net/peer.ts";
-import { DescribeRequest, Description } from "../peer-net/proto/controller/broker.ts";
+import type { HostPort } from "../../config/option-types.ts";
+import { PeerError } from "../../io/peer-error.ts";
+import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
+import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
+import type { Peer, PeerHealth } from "../../peer-net/peer.ts";
+import { DescribeRequest, Description } from "../../peer-net/proto/controller/broker.ts";
 
 /** How long a controller has to say how it fares. */
 const DESCRIBE_WAIT_MS = 2_000;

@@ -1,10 +1,10 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { ALL_BROKERS } from "../cluster/cluster-state.ts";
-import { type Broker } from "../process/broker.ts";
-import { NODE_ID } from "../process/local-control.ts";
-import { append, oneNode, readAll, records, TOPIC } from "../testing/partition-fixture.ts";
+import { must } from "../../base/assert.ts";
+import { ALL_BROKERS } from "../../cluster/cluster-state.ts";
+import { append, oneNode, readAll, records, TOPIC } from "../../testing/partition-fixture.ts";
+import { NODE_ID } from "../control/local-control.ts";
+import { type Broker } from "./broker.ts";
 
 type Node = Awaited<ReturnType<typeof oneNode>>;
 

@@ -1,7 +1,7 @@
-import { httpStatusOf, QueueError } from "../base/errors.ts";
-import type { HttpReply, HttpRequest } from "../io/real/http-server.ts";
-import { METRICS_CONTENT_TYPE, type Metrics } from "../telemetry/metrics.ts";
-import type { AcceptedLoss, Broker } from "./broker.ts";
+import { httpStatusOf, QueueError } from "../../base/errors.ts";
+import type { HttpReply, HttpRequest } from "../../io/real/http-server.ts";
+import { METRICS_CONTENT_TYPE, type Metrics } from "../../telemetry/metrics.ts";
+import type { AcceptedLoss, Broker } from "../broker/broker.ts";
 import { healthOf } from "./health.ts";
 
 /**

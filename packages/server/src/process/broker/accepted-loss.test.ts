@@ -1,11 +1,11 @@
 import { deepEqual, equal, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { append, readAll, records, TOPIC } from "../testing/partition-fixture.ts";
-import { SimBroker } from "../testing/sim-broker.ts";
-import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { must } from "../../base/assert.ts";
+import { append, readAll, records, TOPIC } from "../../testing/partition-fixture.ts";
+import { SimBroker } from "../../testing/sim-broker.ts";
+import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import { healthOf } from "../endpoints/health.ts";
 import type { Broker } from "./broker.ts";
-import { healthOf } from "./health.ts";
 
 const BATCHES = 10;
 const HIT = 6;

@@ -1,8 +1,8 @@
-import { QueueError } from "../base/errors.ts";
-import { ObjectStoreError } from "../io/object-store.ts";
-import type { Collector } from "../tier/collector.ts";
-import { WalkEnded } from "../tier/object-references.ts";
-import { type AuditParts, type AuditReport, StorageAudit } from "../tier/storage-audit.ts";
+import { QueueError } from "../../base/errors.ts";
+import { ObjectStoreError } from "../../io/object-store.ts";
+import type { Collector } from "../../tier/collector.ts";
+import { WalkEnded } from "../../tier/object-references.ts";
+import { type AuditParts, type AuditReport, StorageAudit } from "../../tier/storage-audit.ts";
 
 /** What `GET /storage/audit` answers: the audit that runs, or the one that ran last. */
 export type AuditView = Readonly<{

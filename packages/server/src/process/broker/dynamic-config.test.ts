@@ -1,12 +1,12 @@
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { KiB, MiB } from "../base/units.ts";
-import { ALL_BROKERS } from "../cluster/cluster-state.ts";
-import { dynamicProblem } from "../config/dynamic-options.ts";
-import { SimBroker } from "../testing/sim-broker.ts";
-import { SimWorld } from "../testing/sim-io/sim-world.ts";
-import { NODE_ID } from "./local-control.ts";
+import { must } from "../../base/assert.ts";
+import { KiB, MiB } from "../../base/units.ts";
+import { ALL_BROKERS } from "../../cluster/cluster-state.ts";
+import { dynamicProblem } from "../../config/dynamic-options.ts";
+import { SimBroker } from "../../testing/sim-broker.ts";
+import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import { NODE_ID } from "../control/local-control.ts";
 
 const none = (): undefined => undefined;
 

@@ -1,16 +1,16 @@
 import { Buffer } from "node:buffer";
-import { QueueError } from "../base/errors.ts";
-import type { Clock } from "../io/clock.ts";
-import type { Disk } from "../io/disk.ts";
-import type { ObjectStore } from "../io/object-store.ts";
-import type { Random } from "../io/random.ts";
-import { LocalMetadataLog } from "../metadata-log/local/local-log.ts";
-import type { MetadataLog } from "../metadata-log/metadata-log.ts";
-import { createClusterId, readClusterId } from "../metadata-log/object/cluster-key.ts";
-import { ObjectMetadataLog } from "../metadata-log/object/object-log.ts";
-import { PatientStore } from "../metadata-log/object/patient-store.ts";
-import type { Log } from "../telemetry/log.ts";
-import { foreignKey } from "../tier/bucket-owner.ts";
+import { QueueError } from "../../base/errors.ts";
+import type { Clock } from "../../io/clock.ts";
+import type { Disk } from "../../io/disk.ts";
+import type { ObjectStore } from "../../io/object-store.ts";
+import type { Random } from "../../io/random.ts";
+import { LocalMetadataLog } from "../../metadata-log/local/local-log.ts";
+import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
+import { createClusterId, readClusterId } from "../../metadata-log/object/cluster-key.ts";
+import { ObjectMetadataLog } from "../../metadata-log/object/object-log.ts";
+import { PatientStore } from "../../metadata-log/object/patient-store.ts";
+import type { Log } from "../../telemetry/log.ts";
+import { foreignKey } from "../../tier/bucket-owner.ts";
 
 export type MetadataLogParts = Readonly<{
   store: ObjectStore;

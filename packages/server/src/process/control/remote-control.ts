@@ -1,15 +1,15 @@
 import { Buffer } from "node:buffer";
-import { QueueError } from "../base/errors.ts";
-import type { BrokerIdentity } from "../cluster/commands.ts";
-import { AppliedState } from "../controller/applied-state.ts";
-import type { BrokerLoad } from "../controller/broker-sessions.ts";
-import { Controller, type ControllerOptions } from "../controller/controller.ts";
-import { ControllerLink, LeftBehindError } from "../controller/session/controller-link.ts";
-import { readFirstState } from "../controller/session/first-state.ts";
-import { type Clock, sleep } from "../io/clock.ts";
-import type { Random } from "../io/random.ts";
-import type { Peer } from "../peer-net/peer.ts";
-import type { Log } from "../telemetry/log.ts";
+import { QueueError } from "../../base/errors.ts";
+import type { BrokerIdentity } from "../../cluster/commands.ts";
+import { AppliedState } from "../../controller/applied-state.ts";
+import type { BrokerLoad } from "../../controller/broker-sessions.ts";
+import { Controller, type ControllerOptions } from "../../controller/controller.ts";
+import { ControllerLink, LeftBehindError } from "../../controller/session/controller-link.ts";
+import { readFirstState } from "../../controller/session/first-state.ts";
+import { type Clock, sleep } from "../../io/clock.ts";
+import type { Random } from "../../io/random.ts";
+import type { Peer } from "../../peer-net/peer.ts";
+import type { Log } from "../../telemetry/log.ts";
 import type { ControlPlane, RegisteredLog } from "./control-plane.ts";
 
 /** Before it is said again that the broker is ready. */

@@ -1,8 +1,8 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { encodeHeaderFold } from "../partition/header-fold-codec.ts";
-import { append, oneNode, readAll, records } from "../testing/partition-fixture.ts";
+import { must } from "../../base/assert.ts";
+import { encodeHeaderFold } from "../../partition/header-fold-codec.ts";
+import { append, oneNode, readAll, records } from "../../testing/partition-fixture.ts";
 
 // Goal: a broker that was fenced and comes back leads with everything that its log has, in a new epoch, and nobody who waits is told more
 // than is true.

@@ -1,13 +1,13 @@
 import { equal, match } from "node:assert/strict";
 import { test } from "node:test";
-import { must } from "../base/assert.ts";
-import { ObjectStoreError } from "../io/object-store.ts";
-import { append, readAll, records, TOPIC } from "../testing/partition-fixture.ts";
-import { SimBroker } from "../testing/sim-broker.ts";
-import { HEALTHY_OBJECT_STORE } from "../testing/sim-io/object-store.ts";
-import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { must } from "../../base/assert.ts";
+import { ObjectStoreError } from "../../io/object-store.ts";
+import { append, readAll, records, TOPIC } from "../../testing/partition-fixture.ts";
+import { SimBroker } from "../../testing/sim-broker.ts";
+import { HEALTHY_OBJECT_STORE } from "../../testing/sim-io/object-store.ts";
+import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import { healthOf } from "../endpoints/health.ts";
 import type { Broker } from "./broker.ts";
-import { healthOf } from "./health.ts";
 
 function idleNode() {
   const world = new SimWorld(1);
