@@ -1,5 +1,6 @@
 import type { Client } from "@tidemq/client/client.ts";
 import { QueueError } from "@tidemq/server/base/errors.ts";
+import { HEARTBEAT_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
 import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
@@ -30,6 +31,10 @@ export class ClusterSim extends SimRun {
   readonly leaders = new LeaderWatch();
   #watching = true;
   #twins = 0;
+  /** Of a start that nobody waits for. */
+  #failure: Error | undefined;
+  /** When the newest process of a broker that is no more ended. */
+  readonly #goneMs = new Map<number, number>();
 
   /** @param print Where to say what happens; nowhere when absent. */
   constructor(seed: number, scenario: string, print?: (line: string) => void) {
@@ -69,13 +74,21 @@ export class ClusterSim extends SimRun {
   async start(machine: Machine): Promise<void> {
     const { node, watch } = machine;
     watch.restarted();
+    const goneMs = this.#goneMs.get(node.id) ?? Number.NEGATIVE_INFINITY;
     try {
-      const broker = await node.start();
+      const starting = node.start();
+      node.process?.onCrash(() => this.#goneMs.set(node.id, this.world.nowMs));
+      const broker = await starting;
       const { damage } = broker.recovery;
       this.say(`${node.address.host} is up: ${JSON.stringify(broker.recovery)}`);
       check(damage.length === 0, "damage", () => `a start names damage that nobody did: ${damage.join("; ")}`);
     } catch (error) {
-      if (!(error instanceof ProcessEnded)) throw error;
+      if (error instanceof ProcessEnded) return;
+      // Its connections had fallen silent before it went: until its session is over nobody can know that.
+      const isTooEarly = isRefused(error) && this.world.nowMs - goneMs < SESSION_MS + HEARTBEAT_MS;
+      if (!isTooEarly) this.#failure ??= error as Error;
+      this.#goneMs.set(node.id, goneMs);
+      this.note(`${node.address.host} does not start: ${(error as Error).message}`);
     }
   }
 
@@ -86,8 +99,7 @@ export class ClusterSim extends SimRun {
     const twin = new ClusterBroker(this.control, id, this.network, config, new TraceLog((text) => this.say(text)), host);
     this.note(`${host} starts`);
     const outcome = await twin.start().catch((error: unknown) => error);
-    const isRefused = outcome instanceof QueueError && outcome.code === "START_REFUSED";
-    check(isRefused, "twins", () => `broker ${id} runs, and a second process of it was not refused`);
+    check(isRefused(outcome), "twins", () => `broker ${id} runs, and a second process of it was not refused`);
   }
 
   /** Topics that come and go from now on. */
@@ -108,6 +120,7 @@ export class ClusterSim extends SimRun {
 
   #watchOn(): void {
     this.world.after(WATCH_MS, () => {
+      if (this.#failure !== undefined) throw this.#failure;
       if (!this.#watching) return;
       for (const { node, watch } of this.machines) if (node.broker !== undefined) watch.look(node.broker);
       this.leaders.look(this.brokers);
@@ -121,4 +134,8 @@ export class ClusterSim extends SimRun {
     this.note(`${node.address.host} ended itself: ${error.message}`);
     this.fail("process", `${node.address.host} ended itself: ${error.stack ?? error.message}`);
   }
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof QueueError && error.code === "START_REFUSED" && error.message.includes("is running already");
 }

@@ -1,4 +1,4 @@
-import { HEARTBEAT_MS, LEASE_MAX_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
+import { HEARTBEAT_MS, LEASE_MAX_MS, LEASE_READ_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { allReady } from "../harness/cluster-finish.ts";
 import type { ClusterSim, Machine } from "../harness/cluster-sim.ts";
@@ -8,6 +8,7 @@ import type { ClusterScenario } from "../scenario.ts";
 /** What messages, a write of the log and a look at it take. */
 const SLACK_MS = 800;
 const PAUSE_MS = 6_000;
+const AWAY_MS_MAX = 8_000;
 const BACK_WITHIN_MS = 12_000;
 
 /**
@@ -22,13 +23,15 @@ export const scenario: ClusterScenario = {
     await sim.load.begin({ topics: 1, partitions: 3, producers: 1, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
     for (let rounds = sim.random.between(1, 4); rounds > 0; rounds -= 1) {
       await sim.rest(500, 3_000);
-      await sim.random.pick([brokerFallsSilent, brokerFallsSilent, controllerDies, controllerIsCutOff, sessionsFallSilent])(sim);
+      await sim.random.pick(SILENCES)(sim);
       await within(sim, BACK_WITHIN_MS, "every broker is ready again", allReady(sim));
       await within(sim, BACK_WITHIN_MS, "one controller hears everybody", allHeard(sim));
     }
     await sim.finish();
   },
 };
+
+const SILENCES = [brokerFallsSilent, brokerFallsSilent, controllerDies, controllerIsCutOff, bucketIsAway, sessionsFallSilent];
 
 async function brokerFallsSilent(sim: ClusterSim): Promise<void> {
   const machine = sim.random.pick(sim.machines);
@@ -94,6 +97,19 @@ async function controllerIsCutOff(sim: ClusterSim): Promise<void> {
     await sim.rest(100, 1_000);
   }
   cut.isCut = false;
+}
+
+/** For everybody: that nobody is heard proves nothing, and whoever is the controller goes on. */
+async function bucketIsAway(sim: ClusterSim): Promise<void> {
+  const { controllerEpoch } = leaderOf(sim).state;
+  sim.note("the bucket is away");
+  const { faults } = sim.control.bucket;
+  faults.outage = "fails";
+  await sim.rest(LEASE_MAX_MS + LEASE_READ_MS + SLACK_MS, AWAY_MS_MAX);
+  faults.outage = "none";
+  await sim.sleep(LEASE_MAX_MS + SLACK_MS);
+  const { controllerEpoch: now } = leaderOf(sim).state;
+  check(now === controllerEpoch, "lease", () => "another controller claimed while the log was away for all");
 }
 
 /** By whoever leads: a broker may have gone to one that only believes so, and is not heard meanwhile. */
