@@ -4,8 +4,8 @@ import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { temporaryFolder, tidemq, until } from "../process/server-process.ts";
 import { ClusterProcess } from "./cluster-process.ts";
-import { temporaryFolder, tidemq, until } from "./server-process.ts";
 
 const SIZE = { brokers: 2, controllers: 2 };
 const RECORDS = Array.from({ length: 200 }, (_, place) => `record-${place}`);

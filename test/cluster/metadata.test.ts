@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-const MAIN = fileURLToPath(import.meta.resolve("../main.ts"));
+const MAIN = fileURLToPath(import.meta.resolve("@tidemq/cli/main.ts"));
 const ENV = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "tidemq-test-compiled") };
 const SMALL = ["--wal-capacity", "240MiB", "--wal-file-size", "40MiB", "--http", "127.0.0.1:0"];
 const ANY_PORT = ["--listen", "127.0.0.1:0"];

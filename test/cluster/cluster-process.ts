@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { PROGRAM, until } from "./server-process.ts";
+import { PROGRAM, until } from "../process/server-process.ts";
 
 const START_MS_MAX = 90_000;
 const END_MS_MAX = 60_000;
