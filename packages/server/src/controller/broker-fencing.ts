@@ -3,7 +3,7 @@ import type { Log } from "../telemetry/log.ts";
 import { type BrokerLoad, type BrokerSession, BrokerSessions } from "./broker-sessions.ts";
 import type { Controller } from "./controller.ts";
 import type { Leadership } from "./leadership.ts";
-import { FENCE_RETRY_MS, SESSION_MS } from "./limits.ts";
+import { FENCE_RETRY_MS, LOG_SILENT_MS, SESSION_MS } from "./limits.ts";
 
 export type BrokerFencingParts = Readonly<{ controller: Controller; leadership: Leadership; clock: Clock; logger: Log }>;
 
@@ -16,13 +16,19 @@ export class BrokerFencing {
   #timer: Timer | undefined;
   /** After an attempt that failed. */
   #notBeforeMs = Number.NEGATIVE_INFINITY;
+  /** When the log was heard last. */
+  #appliedMs = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(parts: BrokerFencingParts) {
     this.#parts = parts;
     parts.leadership.onChange((leads) => this.#leads(leads));
     this.#stopListening = parts.controller.onApplied((effects) => {
-      if (effects.some(({ kind }) => kind === "broker-unfenced")) this.#plan();
+      const wasSilent = this.#isLogSilent;
+      this.#appliedMs = parts.clock.monotonicMs();
+      // Without the log nobody could hear this controller either: everybody gets a whole session to come back.
+      if (wasSilent && parts.leadership.leads) this.#sessions.begin(this.#appliedMs);
+      if (wasSilent || effects.some(({ kind }) => kind === "broker-unfenced")) this.#plan();
     });
     if (parts.leadership.leads) this.#leads(true);
   }
@@ -65,7 +71,14 @@ export class BrokerFencing {
     if (Number.isFinite(nextMs)) this.#timer = clock.after(Math.max(0, nextMs - clock.monotonicMs()), () => this.#look());
   }
 
+  /** Whoever leads would have said that it lives, twice. */
+  get #isLogSilent(): boolean {
+    return this.#parts.clock.monotonicMs() - this.#appliedMs > LOG_SILENT_MS;
+  }
+
+  /** Not while the log is silent: that begins anew with its next batch. */
   #look(): void {
+    if (this.#isLogSilent) return;
     const { clock, controller } = this.#parts;
     const silent = this.#sessions.silent(controller.state.brokers.values(), clock.monotonicMs());
     for (const { id, epoch } of silent) void this.#fence(id, epoch);

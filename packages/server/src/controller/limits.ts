@@ -37,6 +37,9 @@ export const ALIVE_MS = 700;
 /** A read that takes longer tells that the log was away: silence before it proves nothing. */
 export const LEASE_READ_MS = LEASE_MIN_MS / 4;
 
+/** A log in which nothing came for so long does not take anything at the moment. */
+export const LOG_SILENT_MS = 2 * ALIVE_MS;
+
 /** A broker of which nothing was heard for so long is fenced. */
 export const SESSION_MS = 2_000;
 

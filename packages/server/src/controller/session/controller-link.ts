@@ -298,7 +298,11 @@ export class ControllerLink implements Commands {
   #beat(): void {
     const { clock, applied, load } = this.#parts;
     if (this.#stream === undefined) return;
-    if (clock.monotonicMs() - this.#heardMs > CONTROLLER_SILENT_MS) return this.#stream.cancel();
+    if (clock.monotonicMs() - this.#heardMs > CONTROLLER_SILENT_MS) {
+      // Another may lead by now, and this one not know it.
+      this.#wasAccepted = false;
+      return this.#stream.cancel();
+    }
     if (this.#isOpen)
       this.#say({
         $case: "heartbeat",

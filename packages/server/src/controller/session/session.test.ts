@@ -2,6 +2,7 @@ import { deepEqual, equal, match, ok, rejects } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import { QueueError } from "../../base/errors.ts";
+import { decodeBatch } from "../../cluster/command-codec.ts";
 import { stateHash } from "../../cluster/state-hash.ts";
 import { BrokerNode } from "../../testing/broker-node.ts";
 import { ControllerCluster } from "../../testing/controller-cluster.ts";
@@ -196,6 +197,23 @@ test("a second process of a broker is refused while the first lives", async () =
   match(twin.endedBy?.message ?? "", /broker 1 is running already/);
   await world.settled();
 });
+
+for (const outage of ["fails", "hangs"] as const)
+  test(`while the bucket is away nobody is fenced, nor afterwards (${outage})`, async () => {
+    const world = new World(15);
+    await world.settled();
+    const { bucket } = world.controllers;
+    for (const ms of [1_000, 2_500, 4_000, 20_000]) {
+      bucket.faults.outage = outage;
+      await world.pass(ms);
+      bucket.faults.outage = "none";
+      await world.pass(SESSION_MS + 2_000);
+    }
+    await world.settled();
+    const log = await world.controllers.wholeLog();
+    const fenced = log.flatMap(({ payload }) => decodeBatch(payload)).filter(({ command }) => command.kind === "fence-broker");
+    equal(fenced.length, 0);
+  });
 
 test("a process whose machine is gone without a word is in nobody's way", async () => {
   const world = new World(14);
