@@ -62,12 +62,10 @@ suite("the bucket is away", () => {
       async () => ["created", "TOPIC_ALREADY_EXISTS"].includes(await create("meanwhile")),
       BACK_MS_MAX,
     );
-    // A broker that no controller could hear meanwhile may be fenced for a moment when the bucket is back: then there is none for a topic.
-    const afterwards = () => client.admin.createTopic({ name: "afterwards" }).then(() => true);
-    await until("another topic is created", () => afterwards().catch(() => false), BACK_MS_MAX);
+    await client.admin.createTopic({ name: "afterwards" });
     t.diagnostic(`topics were created ${Math.round(performance.now() - backMs)} ms after the bucket was back`);
     await cluster.whenReady();
-    t.diagnostic(`leader epoch ${await leaderEpoch()} after ${before}: more, when the broker was fenced`);
+    equal(await leaderEpoch(), before, "nobody was fenced");
     const { server } = cluster.brokers[0] ?? {};
     await until("health is well", async () => (await server?.health())?.status === "ok", BACK_MS_MAX);
     equal(

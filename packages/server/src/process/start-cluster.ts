@@ -71,11 +71,11 @@ export async function startCluster(config: ClusterConfig, ui: StartUi): Promise<
 async function startParts({ broker, controller }: ClusterConfig, ui: StartUi, stops: Stops): Promise<RunningServer> {
   const node = must(broker ?? controller, "a role");
   const machine = new Machine();
+  const { tls } = node.peer;
+  const texts = tls === undefined ? undefined : readPeerTls(tls, readText, machine.clock.wallMs());
   const folder = await lockedFolder(broker, controller, ui, stops);
   const objectStore = openObjectStore(node, true);
   stops.add(() => objectStore.close());
-  const { tls } = node.peer;
-  const texts = tls === undefined ? undefined : readPeerTls(tls, readText, machine.clock.wallMs());
   const transport = new Http2PeerTransport(machine.clock, PEER_LIMITS, texts);
   const metrics = processMetrics(machine.stats, SERVER_VERSION);
   const endpoints = new ClusterEndpoints(node.nodeId, metrics, node.peer.listen);
