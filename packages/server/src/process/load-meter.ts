@@ -5,7 +5,8 @@ import type { Broker } from "./broker/broker.ts";
 /** What the process uses by now. */
 export type ProcessUse = Readonly<{ cpuSeconds: number; residentBytes: number; memoryBytesMax: number }>;
 
-const NOTHING: BrokerLoad = {
+/** Of a broker that serves nothing yet. */
+export const NO_LOAD: BrokerLoad = {
   cpuRatio: 0,
   memoryBytes: 0,
   memoryBytesMax: 0,
@@ -49,7 +50,7 @@ export class LoadMeter {
       receivedBytesPerSecond: (now.received - before.received) / seconds,
       sentBytesPerSecond: (now.sent - before.sent) / seconds,
     };
-    if (this.#broker === undefined) return { ...NOTHING, ...rates, memoryBytes, memoryBytesMax };
+    if (this.#broker === undefined) return { ...NO_LOAD, ...rates, memoryBytes, memoryBytesMax };
     const { usedBytes: diskBytes, capacityBytes: diskBytesMax } = this.#broker.wal.occupancy();
     const partitionsLed = this.#broker.partitions.count;
     return { ...rates, memoryBytes, memoryBytesMax, diskBytes, diskBytesMax, partitions: partitionsLed, partitionsLed };

@@ -2,22 +2,12 @@ import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { Controller } from "../controller/controller.ts";
 import { Peers } from "../peer-net/peers.ts";
 import { RemoteControl } from "../process/control/remote-control.ts";
+import { NO_LOAD } from "../process/load-meter.ts";
 import { CLUSTER_ID, type ControllerCluster, PEER_PORT } from "./controller-cluster.ts";
 import { RecordingLog } from "./recording-log.ts";
 import type { SimProcess } from "./sim-io/process.ts";
 
 const DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1 };
-export const NO_LOAD = {
-  cpuRatio: 0,
-  memoryBytes: 0,
-  memoryBytesMax: 0,
-  diskBytes: 0,
-  diskBytesMax: 0,
-  receivedBytesPerSecond: 0,
-  sentBytesPerSecond: 0,
-  partitions: 0,
-  partitionsLed: 0,
-};
 
 /** A broker as the control plane sees it: a session, a state, and whoever wants something changed. It keeps no records. */
 export class BrokerNode {

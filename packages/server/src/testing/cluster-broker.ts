@@ -1,9 +1,9 @@
 import { Peers } from "../peer-net/peers.ts";
 import type { ControlPlane } from "../process/control/control-plane.ts";
 import { RemoteControl } from "../process/control/remote-control.ts";
+import { NO_LOAD } from "../process/load-meter.ts";
 import type { World } from "../process/world.ts";
 import type { Log } from "../telemetry/log.ts";
-import { NO_LOAD } from "./broker-node.ts";
 import { CLUSTER_ID, type ControllerCluster, PEER_PORT } from "./controller-cluster.ts";
 import { SimBroker } from "./sim-broker.ts";
 import type { SimNetwork } from "./sim-io/network.ts";
