@@ -1,11 +1,11 @@
 import { deepEqual, equal, match } from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
+import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { freePort, temporaryFolder } from "../process/server-process.ts";
 
 const MAIN = fileURLToPath(import.meta.resolve("@tidemq/cli/main.ts"));
 const ENV = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "tidemq-test-compiled") };
@@ -16,11 +16,7 @@ const HUNG_MS = 60_000;
 
 type Result = Readonly<{ code: number | null; out: string; err: string }>;
 
-let folder: string;
-before(() => {
-  folder = mkdtempSync(join(tmpdir(), "tidemq-metadata-"));
-});
-after(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder();
 
 function tidemq(args: readonly string[], input = "", seen?: (out: string, child: ChildProcess) => void): Promise<Result> {
   const child = spawn(process.execPath, [MAIN, ...args], { env: ENV, stdio: "pipe" });
@@ -46,15 +42,6 @@ async function beside(args: readonly string[], signal: "SIGINT" | "SIGKILL", use
   });
   equal(used === undefined, false, result.err);
   await used;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  const port = await new Promise<number>((resolve) =>
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port)),
-  );
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 const consumed = async (bootstrap: string): Promise<string> => {

@@ -11,7 +11,7 @@ import {
   type RangeVerdict,
   type SetClientMetrics,
 } from "../cluster/commands.ts";
-import { type Random, uuid4 } from "../io/random.ts";
+import { type Random, textId, uuid4 } from "../io/random.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
 import type { AppliedListener, AppliedState } from "./applied-state.ts";
@@ -304,12 +304,8 @@ export class Controller {
     );
   }
 
-  /** Never one that begins with `-`: people paste ids into command lines. */
   #newTopicId(): string {
-    for (;;) {
-      const id = Buffer.from(uuid4(this.#random)).toString("base64url");
-      if (!id.startsWith("-")) return id;
-    }
+    return textId(() => uuid4(this.#random));
   }
 
   /** Plans on the state as it is, and again when somebody else's change came first. */

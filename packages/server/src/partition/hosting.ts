@@ -179,7 +179,7 @@ export class Hosting {
     this.#resting.set(partitionId, partition);
     this.#parts.uploader.remove(partitionId);
     if (isOpenInternal(partition)) this.#parts.internal.closed(partition);
-    partition.rest(kafkaErrorOf("NOT_LEADER"));
+    partition.close(kafkaErrorOf("NOT_LEADER"));
   }
 
   #resume(partition: Partition, { id, topic, leaderEpoch }: PartitionState): void {

@@ -346,19 +346,14 @@ export class Partition {
     this.wal.acceptLoss(from, to);
   }
 
-  /** Led here no more, until `resume`; who waits learns that the outcome is unknown. What was appended becomes durable all the same. */
-  rest(failure: number): void {
-    this.close(failure);
-  }
-
-  /** Led again, in a new epoch, with everything that the log has. */
+  /** Led again after `close`, in a new epoch, with everything that the log has. */
   resume(leaderEpoch: number): void {
     assert(leaderEpoch > this.leaderEpoch, "nobody resumes an old leader epoch");
     this.leaderEpoch = leaderEpoch;
     this.#open = true;
   }
 
-  /** Nothing is appended or read here any more; who waits learns that the outcome is unknown. */
+  /** Nothing is appended or read here any more; who waits learns that the outcome is unknown. What was appended becomes durable all the same. */
   close(failure: number): void {
     this.#open = false;
     this.#waiters.failAll(failure);

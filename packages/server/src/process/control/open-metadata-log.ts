@@ -1,9 +1,8 @@
-import { Buffer } from "node:buffer";
 import { QueueError } from "../../base/errors.ts";
 import type { Clock } from "../../io/clock.ts";
 import type { Disk } from "../../io/disk.ts";
 import type { ObjectStore } from "../../io/object-store.ts";
-import type { Random } from "../../io/random.ts";
+import { type Random, textId } from "../../io/random.ts";
 import { LocalMetadataLog } from "../../metadata-log/local/local-log.ts";
 import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
 import { createClusterId, readClusterId } from "../../metadata-log/object/cluster-key.ts";
@@ -11,6 +10,8 @@ import { ObjectMetadataLog } from "../../metadata-log/object/object-log.ts";
 import { PatientStore } from "../../metadata-log/object/patient-store.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { foreignKey } from "../../tier/bucket-owner.ts";
+
+const CLUSTER_ID_BYTES = 16;
 
 export type MetadataLogParts = Readonly<{
   store: ObjectStore;
@@ -45,7 +46,7 @@ export async function openMetadataLog(parts: MetadataLogParts): Promise<OpenedMe
 
 /** Not beside objects of a cluster whose metadata lies elsewhere. Several controllers may begin at once. */
 async function newCluster({ random, logger }: MetadataLogParts, patient: PatientStore): Promise<string> {
-  const clusterId = newClusterId(random);
+  const clusterId = textId(() => random.bytes(CLUSTER_ID_BYTES));
   const foreign = await foreignKey(patient, clusterId);
   const begun = foreign === undefined ? undefined : await readClusterId(patient);
   if (begun !== undefined) return begun;
@@ -57,14 +58,6 @@ async function newCluster({ random, logger }: MetadataLogParts, patient: Patient
   const created = await createClusterId(patient, clusterId);
   if (created === clusterId) logger.info("a new cluster begins", { clusterId });
   return created;
-}
-
-/** Never one that begins with `-`: people paste ids into command lines. */
-function newClusterId(random: Random): string {
-  for (;;) {
-    const id = Buffer.from(random.bytes(16)).toString("base64url");
-    if (!id.startsWith("-")) return id;
-  }
 }
 
 function refused(message: string): QueueError {
