@@ -38,6 +38,9 @@ export const OBJECT_WRITE_STEP_BYTES = 1024 * 1024;
 export const OBJECT_RELAXED_PAUSES = 3;
 export const OBJECT_PAUSE_MS_MAX = 50;
 
+/** What a write and other calls have taken from each other is made good up to this. */
+export const OBJECT_TURN_DEBT_MS_MAX = 50;
+
 /** Bytes of an object that are written before they are synced: a sync of all at the end would hold up cold reads for long. */
 export const OBJECT_SYNC_STEP_BYTES = 4 * 1024 * 1024;
 

@@ -10,6 +10,9 @@ import { objectStoreContract } from "../../testing/contracts/object-store-contra
 import { DirectoryObjectStore } from "./object-store-dir.ts";
 import { ObjectWriter } from "./object-writer.ts";
 
+/** Of 4 MiB, beside a write of fourteen steps: some twenty to fifty are seen, and thousands where reads go first. */
+const READS_MAX = 1_000;
+
 objectStoreContract(
   "directory of objects",
   async () => {
@@ -41,6 +44,22 @@ test("a write that has time and those behind it are made all the same", async (t
     equal(sum, crc32c(large));
     ok((await readFile(join(root, `c/${n}`))).equals(large));
   }
+});
+
+test("a write ends though reads never do", async (t) => {
+  const { store } = await openStore(t);
+  const object = Buffer.from(new SharedArrayBuffer(4 * 1024 * 1024));
+  await store.put("c/old", [object]);
+  const target = new Uint8Array(new SharedArrayBuffer(object.byteLength));
+  let reads = 0;
+  let isStored = false;
+  const readOn = async (): Promise<void> => {
+    for (; !isStored && reads < READS_MAX; reads++) await store.read("c/old", 0, target.byteLength, target);
+  };
+  const readers = Array.from({ length: 16 }, readOn);
+  await store.put("c/new", [object, object, object], "urgent").finally(() => (isStored = true));
+  await Promise.all(readers);
+  ok(reads < READS_MAX, "it had to wait until nobody read any more");
 });
 
 test("a directory that is gone is unavailable, not empty, and nothing is written in its place", async (t) => {

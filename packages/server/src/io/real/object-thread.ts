@@ -1,10 +1,9 @@
 // The thread of objects: keeps uploads and cold reads away from the main loop and from the runtime's thread pool.
-// Reads are served at once, between two steps of the put in progress; puts one after the other.
+// Puts one after the other, in steps, between which other calls are served; each of both gets its share of the time.
 import { parentPort, workerData } from "node:worker_threads";
 import { must } from "../../base/assert.ts";
 import { ObjectStoreError, type PutPace, type StoredObject } from "../object-store.ts";
 import { messageOf } from "./disk-errors.ts";
-import { OBJECT_PAUSE_MS_MAX, OBJECT_RELAXED_PAUSES } from "./limits.ts";
 import { ObjectDirectory } from "./object-directory.ts";
 import {
   type ObjectAnswer,
@@ -14,11 +13,19 @@ import {
   pieceSums,
   unpackPieces,
 } from "./object-messages.ts";
+import { PutShare } from "./put-share.ts";
+
+type Put = Readonly<{ id: number; pace: PutPace; steps: Generator<void, StoredObject> }>;
+type OtherCall = Exclude<ObjectCall, { kind: "put" }>;
 
 const { root, create } = workerData as ObjectThreadData;
 const port = must(parentPort, "the port of the thread of objects");
 const directory = new ObjectDirectory(root);
-const puts: { readonly id: number; readonly pace: PutPace; readonly steps: Generator<void, StoredObject> }[] = [];
+const puts: Put[] = [];
+const calls: OtherCall[] = [];
+const share = new PutShare();
+let turnIsPlanned = false;
+let pause: NodeJS.Timeout | undefined;
 
 /** Until it worked once: the directory may be away when the broker starts. */
 let isPrepared = false;
@@ -30,12 +37,44 @@ function prepare(): void {
   isPrepared = true;
 }
 
-function perform(call: ObjectCall): void {
-  if (call.kind === "put") {
-    puts.push({ id: call.id, pace: call.pace, steps: directory.put(call.key, unpackPieces(call)) });
-    if (puts.length === 1) setImmediate(stepPut);
+function take(call: ObjectCall): void {
+  if (call.kind === "put") puts.push({ id: call.id, pace: call.pace, steps: directory.put(call.key, unpackPieces(call)) });
+  else calls.push(call);
+  planTurn();
+}
+
+/** One step or call a turn: the port hands over all that came, a thousand messages and more, before anything else gets its turn. */
+function planTurn(): void {
+  if (turnIsPlanned) return;
+  turnIsPlanned = true;
+  clearTimeout(pause);
+  setImmediate(turn);
+}
+
+function turn(): void {
+  turnIsPlanned = false;
+  const [put] = puts;
+  const startMs = performance.now();
+  const waitMs = put === undefined ? Number.POSITIVE_INFINITY : share.waitMs(startMs, pace(), calls.length > 0);
+  if (put !== undefined && waitMs <= 0) {
+    step(put);
+    share.stepped(startMs, performance.now());
+  } else if (calls.length > 0) {
+    serve(calls.shift() as OtherCall);
+    share.served(startMs, performance.now(), put !== undefined);
+  } else {
+    if (put !== undefined) pause = setTimeout(planTurn, waitMs);
     return;
   }
+  planTurn();
+}
+
+/** Of the put in progress: one that has time does not hold up those behind it. */
+function pace(): PutPace {
+  return puts.every((put) => put.pace === "relaxed") ? "relaxed" : "urgent";
+}
+
+function serve(call: OtherCall): void {
   answer(call.id, () => {
     prepare();
     if (call.kind === "read") return read(call);
@@ -51,23 +90,15 @@ function read(call: Extract<ObjectCall, { kind: "read" }>): ObjectResult {
   return call.target === undefined ? bytes : pieceSums(call);
 }
 
-function stepPut(): void {
-  const [put] = puts;
-  if (put === undefined) return;
-  const startMs = performance.now();
+function step(put: Put): void {
   let finished = true;
   answer(put.id, () => {
     prepare();
-    const step = put.steps.next();
-    finished = step.done === true;
-    return finished ? (step.value as StoredObject) : NOT_YET;
+    const { done, value } = put.steps.next();
+    finished = done === true;
+    return finished ? (value as StoredObject) : NOT_YET;
   });
   if (finished) puts.shift();
-  if (puts.length === 0) return;
-  // The log lies on the same disk: a sync of an append must not wait behind one write of an object after the other.
-  const pauseMs = Math.min(OBJECT_PAUSE_MS_MAX, (performance.now() - startMs) * OBJECT_RELAXED_PAUSES);
-  if (puts.every(({ pace }) => pace === "relaxed")) setTimeout(stepPut, pauseMs);
-  else setImmediate(stepPut);
 }
 
 const NOT_YET = Symbol("not yet");
@@ -84,4 +115,4 @@ function answer(id: number, act: () => ObjectResult | typeof NOT_YET): void {
   }
 }
 
-port.on("message", perform);
+port.on("message", take);
