@@ -61,7 +61,7 @@ export class MemberProgram {
   }
 }
 
-/** Numbered records, one at a time, to all partitions in turn. */
+/** Numbered records, one at a time, to all partitions in turn; until `end`, or until its client is closed. */
 export class NumberedLoad {
   readonly #topic: string;
   readonly #partitions: number;
@@ -86,10 +86,12 @@ export class NumberedLoad {
   async #run(client: Client): Promise<void> {
     const producer = client.producer({ deliveryTimeoutMs: DELIVERY_MS_MAX });
     const sends: Promise<void>[] = [];
-    for (let n = 0; !this.#stopped; n += 1) {
+    for (let n = 0; !this.#stopped && !client.cluster.isClosed; n += 1) {
       const value = `${n}`;
       const record = { topic: this.#topic, partition: n % this.#partitions, value };
-      sends.push(producer.send(record).then(() => void this.#acknowledged.push(value)));
+      const sent = producer.send(record).then(() => void this.#acknowledged.push(value));
+      sent.catch(() => undefined); // told by `end`
+      sends.push(sent);
       await pause(SEND_EVERY_MS);
     }
     await Promise.all(sends);
@@ -97,7 +99,7 @@ export class NumberedLoad {
   }
 }
 
-/** Asks for a group's offsets again and again: none goes back. */
+/** Asks for a group's offsets again and again: none goes back. Until `end`, or until its client is closed. */
 export class OffsetWatch {
   readonly #last = new Map<number, number>();
   readonly #running: Promise<void>;
@@ -117,7 +119,7 @@ export class OffsetWatch {
   }
 
   async #run(client: Client, group: string): Promise<void> {
-    while (!this.#stopped) {
+    while (!this.#stopped && !client.cluster.isClosed) {
       await pause(ASK_EVERY_MS);
       const offsets = await client.groups.offsets(group).catch(() => undefined);
       if (offsets === undefined) continue;

@@ -9,7 +9,7 @@ const DELIVERY_MS_MAX = 90_000;
 
 /**
  * An idempotent producer that writes 0, 1, 2, … to each partition of a topic, one record a batch, and a consumer that follows it: as every
- * record says its offset, whatever is lost, twice or out of order is seen.
+ * record says its offset, whatever is lost, twice or out of order is seen. Both go on until `end`, or until their client is closed.
  */
 export class NumberedStream {
   readonly topic: string;
@@ -32,6 +32,7 @@ export class NumberedStream {
     this.#acknowledged = Array.from({ length: partitions }, () => 0);
     this.#read = Array.from({ length: partitions }, () => 0);
     this.#writing = this.#write();
+    this.#writing.catch((error: unknown) => this.failures.push(String(error)));
     this.#reading = this.#follow();
     this.#reading.catch((error: unknown) => this.failures.push(String(error)));
   }
@@ -72,7 +73,7 @@ export class NumberedStream {
 
   async #write(): Promise<void> {
     const sends: Promise<void>[] = [];
-    for (let n = 0; !this.#isStopped; n += 1) {
+    for (let n = 0; !this.#isStopped && !this.#client.cluster.isClosed; n += 1) {
       for (let partition = 0; partition < this.#partitions; partition += 1) sends.push(this.#send(partition, n));
       await pause(SEND_EVERY_MS);
     }

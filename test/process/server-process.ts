@@ -10,6 +10,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 export const PROGRAM = join(ROOT, "tidemq");
 const START_MS_MAX = 30_000;
 const END_MS_MAX = 30_000;
+/** A command that does not end by itself fails its test instead of holding up the rest. */
+const COMMAND_MS_MAX = 120_000;
 /** The last line that a server prints before it serves. */
 const READY = "Ctrl-C stops the server.";
 /** A small write-ahead log: a new folder is ready sooner, and its files are used again within a test. */
@@ -58,6 +60,22 @@ export class ServerProcess {
     return ServerProcess.#whenReady(spawnProgram(args, "pipe", world), world.startMsMax ?? START_MS_MAX);
   }
 
+  /** One that does not come to serve: waits until it has said this, and kills it. @returns Its standard error. @throws {RefusedError} It ended before. */
+  static async saying(args: readonly string[], text: RegExp, world: ProgramWorld = {}): Promise<string> {
+    const child = spawnProgram(args, "pipe", world);
+    const said = new Said(child);
+    const ended = endOf(child);
+    try {
+      const isOver = (): boolean => text.test(said.stderr) || hasEnded(child);
+      await until(`it says ${text}`, isOver, world.startMsMax ?? START_MS_MAX);
+    } finally {
+      child.kill("SIGKILL");
+    }
+    const code = await ended;
+    if (text.test(said.stderr) && !said.stdout.includes(READY)) return said.stderr;
+    throw new RefusedError(code, said.stderr);
+  }
+
   static async #whenReady(child: ChildProcess, startMsMax: number): Promise<ServerProcess> {
     const startedMs = performance.now();
     const said = new Said(child);
@@ -93,7 +111,7 @@ export class ServerProcess {
   }
 
   get hasEnded(): boolean {
-    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+    return hasEnded(this.#child);
   }
 
   /** Ends it and waits. @returns Its exit code, or minus the number that the shell would add 128 to. */
@@ -183,14 +201,15 @@ export class RefusedError extends Error {
 
 export type CommandEnd = Readonly<{ code: number; stdout: string; stderr: string }>;
 
-/** Any other command of `./tidemq`, to its end. */
+/** Any other command of `./tidemq`, to its end; one that hangs is killed, and ends with code -9. */
 export async function tidemq(args: readonly string[], input: string | Uint8Array = ""): Promise<CommandEnd> {
   const child = spawn(PROGRAM, args, { stdio: "pipe" });
   running.add(child);
   const said = new Said(child);
   child.stdin.on("error", () => undefined);
   child.stdin.end(input);
-  const code = await endOf(child);
+  const hung = setTimeout(() => child.kill("SIGKILL"), COMMAND_MS_MAX);
+  const code = await endOf(child).finally(() => clearTimeout(hung));
   return { code, stdout: said.stdout, stderr: said.stderr };
 }
 
@@ -289,6 +308,10 @@ async function within<T>(ms: number, promise: Promise<T>): Promise<T | "late"> {
     timer = setTimeout(() => resolve("late"), ms);
   });
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
 }
 
 function unref(child: ChildProcess): void {
