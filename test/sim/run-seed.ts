@@ -21,15 +21,27 @@ export type Outcome = Readonly<{
 /** One scenario under one seed. @param print Where its trace goes. */
 export async function runSeed(scenario: Scenario, seed: number, print?: (line: string) => void): Promise<Outcome> {
   const { sim, run } = prepared(scenario, seed, print);
-  let failure: Outcome["failure"];
-  try {
-    await sim.world.settle(run(), VIRTUAL_MS_MAX);
-  } catch (error) {
-    failure = failureOf(error);
-  }
+  const failure = await unheard(() => sim.world.settle(run(), VIRTUAL_MS_MAX));
   const { world, history } = sim;
   const { trace, nowMs: virtualMs, eventsRun: events } = world;
   return { scenario: scenario.name, seed, digest: trace.digest, virtualMs, events, records: history.counts.sent, failure };
+}
+
+/** Why a run failed: what it throws, or a rejection that nobody hears, even when it comes only as the run is over. */
+async function unheard(run: () => Promise<void>): Promise<Outcome["failure"]> {
+  let failure: Outcome["failure"];
+  const rejected = (error: unknown): void => {
+    failure ??= failureOf(error);
+  };
+  process.on("unhandledRejection", rejected);
+  try {
+    await run();
+  } catch (error) {
+    rejected(error);
+  }
+  await new Promise(setImmediate);
+  process.off("unhandledRejection", rejected);
+  return failure;
 }
 
 function prepared(scenario: Scenario, seed: number, print?: (line: string) => void): Readonly<{ sim: SimRun; run: () => Promise<void> }> {

@@ -4,9 +4,6 @@ import { scenarioNamed } from "./scenarios.ts";
 /** One run that the parent wants. */
 export type Job = Readonly<{ scenario: string; seed: number }>;
 
-// What a failed run leaves behind must not end the next one; during a run the simulated world listens itself.
-process.on("unhandledRejection", () => undefined);
-
 process.on("message", ({ scenario, seed }: Job) => {
   runSeed(scenarioNamed(scenario), seed).then(
     (outcome) => process.send?.(outcome),

@@ -5,6 +5,7 @@ import { type Allowances, checkStoredLog, type StoredLog } from "@tidemq/server/
 import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
 import { HEALTHY_NETWORK } from "@tidemq/server/testing/sim-io/network.ts";
 import { HEALTHY_OBJECT_STORE } from "@tidemq/server/testing/sim-io/object-store.ts";
+import { COLLECTED_WITHIN_MS, lateMs, PROBE_WITHIN_MS, READ_WITHIN_MS, SETTLED_WITHIN_MS, UPLOADED_WITHIN_MS, within } from "./liveness.ts";
 import { readStoredLog } from "./read-log.ts";
 import type { Sim } from "./sim.ts";
 import type { SimRun } from "./sim-run.ts";
@@ -19,18 +20,9 @@ export type FinishOptions = Allowances &
     acceptLoss?: boolean | "before";
   }>;
 
-/** Bounds of liveness, in virtual time: how long after the last fault something may still fail or wait. */
-const SETTLED_WITHIN_MS = 120_000;
-const PROBE_WITHIN_MS = 30_000;
-const UPLOADED_WITHIN_MS = 120_000;
-const READ_WITHIN_MS = 60_000;
-/** Writes that were given up may land late. */
-const COLLECTED_WITHIN_MS = 180_000;
 const COLLECT_MS = 2_000;
 /** When nobody wants anything: this long to come to rest, then nothing for so long. */
 const CALM_MS = 5_000;
-/** Puts that were given up may still land. */
-const LATE_PUTS_MS = 60_000;
 const IDLE_MS = 20_000;
 const IDLE_WAKES_PER_S = 5;
 
@@ -61,24 +53,6 @@ function heal(sim: Sim): void {
   Object.assign(sim.node.network.faults, HEALTHY_NETWORK);
   Object.assign(sim.node.bucket.faults, HEALTHY_OBJECT_STORE);
   sim.mayDie = () => false;
-}
-
-/** Rejects when it takes longer. @throws {CheckFailure} liveness */
-export async function within<T>(sim: SimRun, ms: number, what: string, promise: Promise<T>): Promise<T> {
-  let timedOut = false;
-  const late = new Promise<never>((_, reject) => {
-    const event = sim.world.after(ms, () => {
-      timedOut = true;
-      reject(new Error("late"));
-    });
-    promise.finally(() => event.cancel()).catch(() => undefined);
-  });
-  try {
-    return await Promise.race([promise, late]);
-  } catch (error) {
-    check(!timedOut, "liveness", `${what}: not within ${ms} ms after the faults stopped`);
-    throw error;
-  }
 }
 
 /** Every partition takes a record. */
@@ -153,7 +127,7 @@ async function idle(sim: Sim): Promise<void> {
   const { node, world } = sim;
   sim.load.disconnect();
   sim.stopWatching();
-  await sim.sleep(Math.max(node.bucket.counts.lateCreates === 0 ? CALM_MS : LATE_PUTS_MS, sim.load.calmMs));
+  await sim.sleep(Math.max(CALM_MS, lateMs(sim, node.bucket), sim.load.calmMs));
   const before = { writes: node.disk.counts.writes, puts: node.bucket.counts.puts, events: world.eventsRun };
   await sim.sleep(IDLE_MS);
   check(node.disk.counts.writes === before.writes, "idle", () => `${node.disk.counts.writes - before.writes} writes of an idle node`);

@@ -17,6 +17,10 @@ export type ReaderLoad = Readonly<{
   restRatio: number;
 }>;
 
+/** A reader that has gone back so often rests before it does so again: a short log is read over and over as fast as the network goes, else. */
+const BACKS_UNRESTED = 30;
+const REST_MS = 250;
+
 /** Reads partitions for ever and holds what it sees against what everybody saw. */
 export class ReaderActor {
   readonly name: string;
@@ -26,6 +30,7 @@ export class ReaderActor {
   readonly #client: Client;
   readonly #consumer: Consumer;
   readonly #next = new Map<string, number>();
+  #backs = 0;
   records = 0;
 
   constructor(sim: SimRun, name: string, client: Client, targets: readonly Target[], load: ReaderLoad) {
@@ -44,7 +49,7 @@ export class ReaderActor {
       try {
         const batch = await this.#consumer.next();
         if (batch === undefined) return;
-        this.#take(batch);
+        if (this.#take(batch) && ++this.#backs > BACKS_UNRESTED) await this.#sim.sleep(REST_MS);
         if (this.#random.chance(this.#load.restRatio)) await this.#sim.sleep(this.#random.between(1, 300));
       } catch (error) {
         if (!(error instanceof ClientError)) throw error;
@@ -57,7 +62,8 @@ export class ReaderActor {
     this.#consumer.close();
   }
 
-  #take(batch: FetchedBatch): void {
+  /** Whether it goes back from here. */
+  #take(batch: FetchedBatch): boolean {
     const { history, world } = this.#sim;
     const { topic, partition } = batch;
     const key = partitionKey(topic, partition);
@@ -77,7 +83,9 @@ export class ReaderActor {
     history.sawMarks(this.name, key, batch.highWatermark, 0);
     this.records += records.length;
     this.#next.set(key, batch.endOffset);
-    if (this.#random.chance(this.#load.backRatio)) this.#seek(topic, partition, this.#random.between(0, batch.endOffset));
+    if (!this.#random.chance(this.#load.backRatio)) return false;
+    this.#seek(topic, partition, this.#random.between(0, batch.endOffset));
+    return true;
   }
 
   #seek(topic: string, partition: number, offset: number): void {

@@ -2,7 +2,7 @@ import { HEARTBEAT_MS, LEASE_MAX_MS, LEASE_READ_MS, SESSION_MS } from "@tidemq/s
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { allReady } from "../harness/cluster-finish.ts";
 import type { ClusterSim, Machine } from "../harness/cluster-sim.ts";
-import { within } from "../harness/finish.ts";
+import { within } from "../harness/liveness.ts";
 import type { ClusterScenario } from "../scenario.ts";
 
 /** What messages, a write of the log and a look at it take. */

@@ -4,6 +4,7 @@ import type { DiskFile } from "../../io/disk.ts";
 import type { SimDisk } from "./disk.ts";
 import { type DiskFileState, type FileChange, randomFront } from "./disk-file-state.ts";
 import type { SimProcess } from "./process.ts";
+import { checksumOf, concatenate } from "./slices.ts";
 
 /** A call of the thread that has not happened yet. */
 export type PendingCall = Readonly<{ happen: () => void; happenPartly: () => void }>;
@@ -171,20 +172,4 @@ export class SimDiskFile implements DiskFile {
   #assertOpen(): void {
     assert(this.#open, `${this.path} is closed`);
   }
-}
-
-function checksumOf(slices: readonly Uint8Array[]): number {
-  let checksum = 0;
-  for (const slice of slices) checksum = crc32c(slice, checksum);
-  return checksum;
-}
-
-function concatenate(slices: readonly Uint8Array[]): Uint8Array {
-  const bytes = Buffer.alloc(slices.reduce((sum, slice) => sum + slice.byteLength, 0));
-  let at = 0;
-  for (const slice of slices) {
-    Buffer.from(slice.buffer, slice.byteOffset, slice.byteLength).copy(bytes, at);
-    at += slice.byteLength;
-  }
-  return bytes;
 }

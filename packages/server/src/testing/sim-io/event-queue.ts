@@ -1,3 +1,5 @@
+import { CANCELLED_SWEPT_MIN } from "./limits.ts";
+
 /** Something that happens at a virtual time. */
 export class SimEvent {
   readonly atMs: number;
@@ -10,15 +12,19 @@ export class SimEvent {
     this.run = run;
   }
 
-  /** No effect once it ran. The event stays in the queue and does nothing. */
+  /** No effect once it ran. The event stays in the queue for a while and does nothing. */
   cancel(): void {
     this.run = undefined;
   }
 }
 
-/** Binary heap by time, then by order of arrival. */
+/**
+ * Binary heap by time, then by order of arrival. Most events are timers of calls that are answered long before: whenever the heap has doubled, those that were
+ * cancelled are thrown out.
+ */
 export class EventQueue {
-  readonly #heap: SimEvent[] = [];
+  #heap: SimEvent[] = [];
+  #sweepAt = CANCELLED_SWEPT_MIN;
 
   get size(): number {
     return this.#heap.length;
@@ -29,6 +35,7 @@ export class EventQueue {
   }
 
   push(event: SimEvent): void {
+    if (this.#heap.length >= this.#sweepAt) this.#sweep();
     const heap = this.#heap;
     let at = heap.length;
     heap.push(event);
@@ -46,13 +53,20 @@ export class EventQueue {
     const heap = this.#heap;
     const first = heap[0];
     const last = heap.pop();
-    if (first !== undefined && last !== undefined && first !== last) this.#sink(last);
+    if (first !== undefined && last !== undefined && first !== last) this.#sink(last, 0);
     return first;
   }
 
-  #sink(event: SimEvent): void {
+  #sweep(): void {
+    this.#heap = this.#heap.filter((event) => event.run !== undefined);
+    for (let at = (this.#heap.length >> 1) - 1; at >= 0; at -= 1) this.#sink(this.#heap[at] as SimEvent, at);
+    this.#sweepAt = Math.max(CANCELLED_SWEPT_MIN, 2 * this.#heap.length);
+  }
+
+  /** Puts it at `from` or below. */
+  #sink(event: SimEvent, from: number): void {
     const heap = this.#heap;
-    let at = 0;
+    let at = from;
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;

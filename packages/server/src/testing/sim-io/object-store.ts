@@ -5,6 +5,7 @@ import { type ObjectStore, ObjectStoreError, type StoredObject } from "../../io/
 import type { SimProcess } from "./process.ts";
 import type { MsRange, SimRandom } from "./random.ts";
 import type { SimWorld } from "./sim-world.ts";
+import { checksumOf, concatenate } from "./slices.ts";
 
 /** Everything that can go wrong, and how long things take. Changeable at any time; without faults by default. */
 export type SimObjectStoreFaults = {
@@ -67,6 +68,8 @@ export class SimObjectStore {
   readonly counts = { puts: 0, reads: 0, removes: 0, refusedCreates: 0, lateCreates: 0, lateRemoves: 0, faults: 0 };
   /** Called in the moment in which an object goes: for checkers. */
   onRemove: (key: string) => void = () => undefined;
+  /** Nothing that a call left behind takes effect later than this. */
+  lateUntilMs = 0;
   readonly #objects = new Map<string, StoredBytes>();
   /** Every key that ever existed: reuse of a key is a bug of the program that a checker looks for. */
   readonly #removedAtMs = new Map<string, number>();
@@ -186,14 +189,14 @@ class ConnectedObjectStore implements ObjectStore {
 
   async put(key: string, pieces: readonly Uint8Array[]): Promise<StoredObject> {
     checkKey(key);
-    const sent = Uint8Array.from(Buffer.concat(pieces));
-    const sum = crc32c(sent);
+    const sent = concatenate(pieces);
+    const sum = checksumOf(pieces);
     const { faults, random } = this.#store;
     await this.#mayFail();
     const isUnknown = random.chance(faults.unknownRatio);
     if (isUnknown) await this.#unknown("lateCreates", () => this.#store.create(key, sent));
     const stored = await this.#call(faults.putMs, () => this.#store.create(key, sent));
-    assert(crc32c(Buffer.concat(pieces)) === sum, `pieces changed while they were being put to ${key}`);
+    assert(checksumOf(pieces) === sum, `pieces changed while they were being put to ${key}`);
     return { bytes: stored.bytes.byteLength, crc32c: faults.confirmsChecksum ? stored.crc32c : undefined };
   }
 
@@ -281,10 +284,14 @@ class ConnectedObjectStore implements ObjectStore {
         if (!(error instanceof ObjectStoreError)) throw error;
       }
     };
-    if (fate < faults.unknownDoneRatio) world.after(random.withinMs(faults.putMs), quietly);
+    const happen = (afterMs: number): void => {
+      const { atMs } = world.after(afterMs, quietly);
+      this.#store.lateUntilMs = Math.max(this.#store.lateUntilMs, atMs);
+    };
+    if (fate < faults.unknownDoneRatio) happen(random.withinMs(faults.putMs));
     else if (fate < faults.unknownDoneRatio + faults.unknownLateRatio) {
       this.#store.counts[late] += 1;
-      world.after(random.withinMs(faults.lateMs), quietly);
+      happen(random.withinMs(faults.lateMs));
     }
     await this.#reject(faults.unknownAfterMs, "unknown", "no answer in time");
   }
