@@ -111,6 +111,12 @@ export const ERROR_CODES = {
 
   // Where things are.
   NOT_LEADER: { kind: "moved", kafka: Kafka.NOT_LEADER_OR_FOLLOWER, http: 421, doc: "Refresh metadata, ask the new leader." },
+  PREFERRED_LEADER_NOT_AVAILABLE: {
+    kind: "retry",
+    kafka: Kafka.PREFERRED_LEADER_NOT_AVAILABLE,
+    http: 409,
+    doc: "The replica that is to lead is not in sync, or its broker is not ready.",
+  },
   LEADER_NOT_AVAILABLE: { kind: "retry", kafka: Kafka.LEADER_NOT_AVAILABLE, http: 503, doc: "The partition has no leader at the moment." },
   FENCED_LEADER_EPOCH: {
     kind: "moved",
@@ -187,6 +193,12 @@ export const ERROR_CODES = {
     kafka: Kafka.INVALID_REPLICA_ASSIGNMENT,
     http: 400,
     doc: "The replicas named are not possible.",
+  },
+  NO_REASSIGNMENT_IN_PROGRESS: {
+    kind: "invalid",
+    kafka: Kafka.NO_REASSIGNMENT_IN_PROGRESS,
+    http: 409,
+    doc: "The replicas of the partition are not being changed.",
   },
   INVALID_CONFIG: { kind: "invalid", kafka: Kafka.INVALID_CONFIG, http: 400, doc: "No such option, or not a value it can have." },
   TOPIC_DELETION_DISABLED: {

@@ -2,7 +2,8 @@ import { type BrokerState, type ClusterState, type LogHolder, NO_LEADER, type Pa
 import { type AcceptLogLoss, type ElectLeaders, type FenceBroker, type Outcome, type RegisterBroker, refuse } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { BROKERS_MAX } from "./limits.ts";
-import { brokerIsCurrent, minInSync, nextLeader, noSuchTopic, staleBroker } from "./rules.ts";
+import { changeInSync, changeLeader, completeReassignment } from "./replica-sets.ts";
+import { brokerIsCurrent, isReady, minInSync, nextLeader, noSuchTopic, staleBroker } from "./rules.ts";
 
 /**
  * What the earlier process led has no leader until it is elected again: nobody resumes an old leader epoch. With another
@@ -84,9 +85,11 @@ export function applyElectLeaders(state: ClusterState, command: ElectLeaders, ef
   known.fenced = false;
   let partitions = 0;
   for (const partition of state.partitions.values()) {
-    if (partition.leader !== NO_LEADER || !partition.inSync.includes(command.broker)) continue;
-    changeLeader(state, partition, command.broker, effects);
-    partitions += 1;
+    if (partition.leader === NO_LEADER && partition.inSync.includes(command.broker)) {
+      changeLeader(state, partition, command.broker, effects);
+      partitions += 1;
+    }
+    completeReassignment(state, partition, effects);
   }
   return { partitions };
 }
@@ -117,20 +120,7 @@ export function applyAcceptLogLoss(state: ClusterState, command: AcceptLogLoss, 
   if (!partition.replicas.includes(command.broker)) return refuse("INVALID_REQUEST", "the broker has no replica of the partition");
   if (partition.inSync.length > 0) return refuse("INVALID_REQUEST", "the partition has not lost its log");
   changeInSync(state, partition, [command.broker], effects);
-  changeLeader(state, partition, command.broker, effects);
+  // A broker that is not ready leads when it is.
+  if (partition.leader === NO_LEADER && isReady(state, command.broker)) changeLeader(state, partition, command.broker, effects);
   return { leaderEpoch: partition.leaderEpoch, uploadedEnd: partition.uploadedEnd };
-}
-
-function changeInSync(state: ClusterState, partition: PartitionState, inSync: readonly number[], effects: Effect[]): void {
-  state.observer?.beforePartition(partition);
-  partition.inSync = inSync;
-  partition.lastInSync = undefined;
-  effects.push({ kind: "in-sync-changed", partitionId: partition.id, inSync });
-}
-
-function changeLeader(state: ClusterState, partition: PartitionState, leader: number, effects: Effect[]): void {
-  state.observer?.beforePartition(partition);
-  partition.leader = leader;
-  partition.leaderEpoch += 1;
-  effects.push({ kind: "leader-changed", partitionId: partition.id, leader, leaderEpoch: partition.leaderEpoch });
 }

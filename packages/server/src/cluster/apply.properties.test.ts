@@ -2,7 +2,7 @@ import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { asyncOf } from "../testing/async-of.ts";
-import { checkClusterState } from "../testing/checkers/cluster-state.ts";
+import { ClusterStateSteps, checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { type CommandStep, commandOf, commandSteps, OPENING } from "../testing/random-commands.ts";
 import { applyBatch } from "./apply.ts";
 import { ClusterState } from "./cluster-state.ts";
@@ -45,11 +45,13 @@ test("random histories: invariants hold, a refusal changes nothing, replay gives
   fc.assert(
     fc.property(commandSteps(120), (steps) => {
       const history = begin();
+      const stepwise = new ClusterStateSteps();
       steps.forEach((step, sequence) => {
         const command = commandOf(history.state, step, sequence);
         const [before, effects] = [contentHash(history.state), history.effects.length];
         const outcome = take(history, command);
         checkClusterState(history.state);
+        stepwise.check(history.state, command.command.kind);
         if (outcome === undefined || !isRefusal(outcome)) return void kinds.add(command.command.kind);
         equal(contentHash(history.state), before, `a refused ${command.command.kind} changed something`);
         equal(history.effects.length, effects);
@@ -63,7 +65,7 @@ test("random histories: invariants hold, a refusal changes nothing, replay gives
     }),
     { numRuns: 60, seed: 11 },
   );
-  equal(kinds.size, 17, `the histories reach every command: ${[...kinds].sort().join()}`);
+  equal(kinds.size, 21, `the histories reach every command: ${[...kinds].sort().join()}`);
 });
 
 test("commands are decoded as they were encoded", () => {

@@ -3,6 +3,7 @@ import { applyAcceptLogLoss, applyElectLeaders, applyFenceBroker, applyRegisterB
 import { applySetBrokerConfigs, applySetClientMetrics, applySetTopicConfigs } from "./apply-configs.ts";
 import { applyCommitManifest, applyCommitObject, applyRaiseCommitBound } from "./apply-objects.ts";
 import { applyAcceptLoss, applyRaiseLogStart } from "./apply-offsets.ts";
+import { applyChangeInSync, applyElectLeader, applyReassignPartition, applyReportDamage } from "./apply-replicas.ts";
 import { applyCreatePartitions, applyCreateTopic, applyDeleteTopic } from "./apply-topics.ts";
 import type { ClusterState } from "./cluster-state.ts";
 import { type AllocateProducerIds, type ClaimController, type LoggedCommand, type Outcome, refuse } from "./commands.ts";
@@ -37,6 +38,14 @@ export function apply(state: ClusterState, logged: LoggedCommand, effects: Effec
       return applyElectLeaders(state, command, effects);
     case "fence-broker":
       return applyFenceBroker(state, command, effects);
+    case "change-in-sync":
+      return applyChangeInSync(state, command, effects);
+    case "report-damage":
+      return applyReportDamage(state, command, effects);
+    case "elect-leader":
+      return applyElectLeader(state, command, effects);
+    case "reassign-partition":
+      return applyReassignPartition(state, command, effects);
     case "create-topic":
       return applyCreateTopic(state, command, effects);
     case "delete-topic":

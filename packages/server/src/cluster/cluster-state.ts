@@ -33,6 +33,9 @@ export type BrokerState = {
 /** A broker by the log that it had; the newest metadata index which that names lies in [from, before). */
 export type LogHolder = Readonly<{ broker: number; walId: string; from: number; before: number }>;
 
+/** A change of replicas that runs: `target` are to be the replicas, `before` are those that it began with. */
+export type Reassignment = Readonly<{ target: readonly number[]; before: readonly number[] }>;
+
 export type TopicState = {
   /** 22 characters of base64url, as Kafka shows topic ids. */
   readonly id: string;
@@ -53,7 +56,9 @@ export type PartitionState = {
   readonly topic: string;
   /** Kafka's partition number within the topic. */
   readonly index: number;
-  readonly replicas: readonly number[];
+  /** In the order of preference. While a reassignment runs: its target, and behind it those of before that are not in it. */
+  replicas: readonly number[];
+  reassignment: Reassignment | undefined;
   /** Empty: offline, since what its last member held is lost. */
   inSync: readonly number[];
   /** While `inSync` is empty: who was in sync last. With that log it is again: nothing was written since. */
@@ -197,6 +202,7 @@ export function newPartition(
 ): PartitionState {
   return {
     ...of,
+    reassignment: undefined,
     lastInSync: undefined,
     leader: NO_LEADER,
     leaderEpoch: 0,

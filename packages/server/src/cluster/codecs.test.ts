@@ -11,6 +11,7 @@ import { commandOf, commandSteps, OPENING, uuid } from "../testing/random-comman
 import { applyBatch } from "./apply.ts";
 import { ClusterState, NO_LEADER } from "./cluster-state.ts";
 import { checkCommand, decodeBatch, encodeBatch, encodeCommand } from "./command-codec.ts";
+import type { Command } from "./commands.ts";
 import { loadSnapshot } from "./snapshot-reader.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
 import { stateHash } from "./state-hash.ts";
@@ -82,7 +83,7 @@ test("golden: a snapshot of a small state", async () => {
       [1, 192],
       [2, 69],
       [3, 64],
-      [4, 211],
+      [4, 213],
       [5, 44],
     ],
   );
@@ -91,11 +92,11 @@ test("golden: a snapshot of a small state", async () => {
   const object = `${"0000000000000001"}${"00000001"}${"0000000000000001"}${"0000000000000001"}${"0000000000000001"}${"00000000000003e8"}`;
   equal(hex(must(chunks[2], "objects")), header + object);
   const first =
-    "0000000000000001" + hex(Buffer.from("ordersxxxxxxxxxx")) + "00" + "0100000001" + "0100000001" + "00" + "00000001" + "00000000";
+    "0000000000000001" + hex(Buffer.from("ordersxxxxxxxxxx")) + "00" + "0100000001" + "0100000001" + "0000" + "00000001" + "00000000";
   const numbers = "0000000000000000" + "000000000000000a" + "00" + "00" + "01";
   const range = "00" + "0000000000000000" + "000000000000000a" + "00000000" + "0000000000000001";
   const section = "0000000000000001" + "0000000000000000" + "0000000000000384" + "0000000000000064" + "00000005";
-  equal(hex(must(chunks[3], "partitions").subarray(20, 20 + 128)), first + numbers + range + section);
+  equal(hex(must(chunks[3], "partitions").subarray(20, 20 + 129)), first + numbers + range + section);
   equal(stateHash(await load(chunks, cluster.state)), stateHash(cluster.state));
 });
 
@@ -182,7 +183,7 @@ test("golden: a subscription to metrics of clients, as a command and in a snapsh
   equal(stateHash(loaded), stateHash(cluster.state));
 });
 
-/** What the fourth version wrote: nobody was fenced, and brokers did not say where they are reached. */
+/** What the fourth version wrote (of partitions the third): nobody was fenced, and brokers did not say where they are reached. */
 const SNAPSHOT_4 =
   "VE1TQwEEAAAAAAAAAAAAozPWeSsNdGVzdC1jbHVzdGVyAAAAAAAAAAUAAAAAAAAAAQNtZQAAAAAAAAACAAAAAAAAAAMAAAAAAAAAAQAAAAAAAAAAAgAAAAEAAAAAAAAAAQJhA2gxAQZs" +
   "b2ctMQAAAAAAAAACAAAAAAAAAAAAAAACAAAAAAAAAAICYQNoMgEGbG9nLTIAAAAAAAAAAwAAAAAAAAAAAAABAnMAAAAAAAAABQECbQJ2VE1TQwIBAAAAAAABAAAAMcMN+chvcmRlcnN4" +
@@ -206,6 +207,44 @@ test("golden: listeners and a fenced broker in a snapshot", async () => {
   ok(head.includes(`${"01"}${"01"}${"03696e"}${"0268"}${"00002384"}`));
   const loaded = await load(chunks, cluster.state);
   deepEqual([loaded.brokers.get(3)?.fenced, loaded.brokers.get(3)?.listeners, loaded.brokers.get(1)?.fenced], [true, listeners, false]);
+  equal(stateHash(loaded), stateHash(cluster.state));
+});
+
+test("golden: what changes the replicas of a partition, who of them is in sync, and who leads", () => {
+  const epoch = "0000000000000002";
+  const partition = { partitionId: 7, leaderEpoch: 4 };
+  const life = { broker: 1, brokerEpoch: 3 };
+  const wish = { kind: "change-in-sync", ...partition, ...life, from: [1], to: [life, { broker: 2, brokerEpoch: 5 }] } as const;
+  const members = `${"02"}${"00000001"}${"0000000000000003"}${"00000002"}${"0000000000000005"}`;
+  const golden: readonly (readonly [Command, string])[] = [
+    [wish, `15${epoch}${"0000000000000007"}${"00000004"}${"00000001"}${"0000000000000003"}${"0100000001"}${members}`],
+    [
+      { kind: "report-damage", ...life, partitionIds: [7, 9] },
+      `16${epoch}${"00000001"}${"0000000000000003"}${"02"}${"0000000000000007"}${"0000000000000009"}`,
+    ],
+    [{ kind: "elect-leader", ...partition, leader: 2 }, `17${epoch}${"0000000000000007"}${"00000004"}${"00000002"}`],
+    [{ kind: "reassign-partition", partitionId: 7, replicas: [2, 1] }, `18${epoch}${"0000000000000007"}${"01"}${"020000000200000001"}`],
+    [{ kind: "reassign-partition", partitionId: 7, replicas: undefined }, `18${epoch}${"0000000000000007"}${"00"}`],
+  ];
+  for (const [command, bytes] of golden) {
+    equal(hex(encodeCommand({ controllerEpoch: 2, command })), bytes);
+    deepEqual(decodeBatch(encodeBatch([Buffer.from(bytes, "hex")])), [{ controllerEpoch: 2, command }]);
+  }
+  const refused = (command: Command) =>
+    throws(() => checkCommand(encodeCommand({ controllerEpoch: 2, command })), { code: "INVALID_REQUEST" });
+  refused({ ...wish, to: [life, life] });
+  refused({ ...wish, to: [] });
+  refused({ kind: "reassign-partition", partitionId: 7, replicas: [2, 2] });
+});
+
+test("golden: a reassignment that runs, in a snapshot", async () => {
+  const cluster = new ClusterFixture();
+  cluster.answer({ kind: "reassign-partition", partitionId: 1, replicas: [2] });
+  const partitions = hex(must(snapshotOf(cluster.state)[2], "partitions").subarray(20));
+  const replicas = `${"020000000200000001"}${"0100000001"}${"00"}`;
+  ok(partitions.includes(`${replicas}${"01"}${"0100000002"}${"0100000001"}${"00000001"}${"00000000"}`));
+  const loaded = await load(snapshotOf(cluster.state), cluster.state);
+  deepEqual(loaded.partitions.get(1)?.reassignment, { target: [2], before: [1] });
   equal(stateHash(loaded), stateHash(cluster.state));
 });
 

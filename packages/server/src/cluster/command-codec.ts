@@ -31,6 +31,17 @@ import {
 } from "./limits.ts";
 import { readCommitManifest, readCommitObject, writeCommitManifest, writeCommitObject } from "./object-command-codec.ts";
 
+import {
+  readChangeInSync,
+  readElectLeader,
+  readReassignPartition,
+  readReportDamage,
+  writeChangeInSync,
+  writeElectLeader,
+  writeReassignPartition,
+  writeReportDamage,
+} from "./replica-command-codec.ts";
+
 // docs/formats/metadata-log.md, "Commands". Numbers are never given to another command.
 
 type Codec<C extends Command> = Readonly<{ number: number; write(writer: ByteWriter, command: C): void; read(reader: ByteReader): C }>;
@@ -72,6 +83,10 @@ const CODECS: { readonly [K in CommandKind]: Codec<Extract<Command, { kind: K }>
     },
     read: (r) => ({ kind: "fence-broker", broker: readBroker(r), brokerEpoch: readNatural(r) }),
   },
+  "change-in-sync": { number: 21, write: writeChangeInSync, read: readChangeInSync },
+  "report-damage": { number: 22, write: writeReportDamage, read: readReportDamage },
+  "elect-leader": { number: 23, write: writeElectLeader, read: readElectLeader },
+  "reassign-partition": { number: 24, write: writeReassignPartition, read: readReassignPartition },
   "create-topic": {
     number: 4,
     write(w, c) {

@@ -40,6 +40,39 @@ export type ElectLeaders = Readonly<{ kind: "elect-leaders"; broker: number; bro
  */
 export type FenceBroker = Readonly<{ kind: "fence-broker"; broker: number; brokerEpoch: number }>;
 
+/** A broker in the epoch in which it registered. */
+export type BrokerLife = Readonly<{ broker: number; brokerEpoch: number }>;
+
+/**
+ * The leader's wish for its in-sync set: accepted in its leader epoch while the set is still `from`, when it stays a member itself, each
+ * new member is a replica that is ready in the epoch named, and the set stays at its minimum. What was accepted is accepted
+ * when asked again.
+ */
+export type ChangeInSync = Readonly<{
+  kind: "change-in-sync";
+  partitionId: number;
+  leaderEpoch: number;
+  broker: number;
+  brokerEpoch: number;
+  from: readonly number[];
+  to: readonly BrokerLife[];
+}>;
+
+/**
+ * Of these partitions the broker's log has lost something that was durable: it leaves their in-sync sets, whatever is left of them, but not
+ * one in which it is alone. Nobody has more than it there, and what is lost is a hole.
+ */
+export type ReportDamage = Readonly<{ kind: "report-damage"; broker: number; brokerEpoch: number; partitionIds: readonly number[] }>;
+
+/** The member `leader` takes over, in a new leader epoch. `leaderEpoch`: the one that this was planned in. Where it leads already, nothing changes. */
+export type ElectLeader = Readonly<{ kind: "elect-leader"; partitionId: number; leaderEpoch: number; leader: number }>;
+
+/**
+ * The partition is to have these replicas, the preferred leader first: they are added, and when all of them are in sync the others go, in the
+ * same apply. Another wish replaces the one that runs; undefined cancels it.
+ */
+export type ReassignPartition = Readonly<{ kind: "reassign-partition"; partitionId: number; replicas: readonly number[] | undefined }>;
+
 /** `assignments`: replicas per partition, validated by the planner; leader = the first that is registered and not fenced. */
 export type CreateTopic = Readonly<{
   kind: "create-topic";
@@ -138,6 +171,10 @@ export type Command =
   | RegisterBroker
   | ElectLeaders
   | FenceBroker
+  | ChangeInSync
+  | ReportDamage
+  | ElectLeader
+  | ReassignPartition
   | CreateTopic
   | DeleteTopic
   | CreatePartitions
@@ -171,6 +208,13 @@ export type Answers = {
   "elect-leaders": Readonly<{ partitions: number }>;
   /** `partitions`: that have another leader now, or none. */
   "fence-broker": Readonly<{ partitions: number }>;
+  /** The set as it is now: where a reassignment was completed by this, its target. */
+  "change-in-sync": Readonly<{ inSync: readonly number[] }>;
+  /** `partitions`: whose in-sync sets the broker left. */
+  "report-damage": Readonly<{ partitions: number }>;
+  "elect-leader": Readonly<{ leaderEpoch: number }>;
+  /** As they are now, those that will go included. */
+  "reassign-partition": Readonly<{ replicas: readonly number[] }>;
   "create-topic": Readonly<{ topicId: string; partitionIds: readonly number[] }>;
   "delete-topic": Readonly<{ partitionIds: readonly number[] }>;
   "create-partitions": Readonly<{ partitionIds: readonly number[] }>;

@@ -12,6 +12,7 @@ export type Effect =
   | Readonly<{ kind: "partition-created"; partitionId: number }>
   | Readonly<{ kind: "leader-changed"; partitionId: number; leader: number; leaderEpoch: number }>
   | Readonly<{ kind: "in-sync-changed"; partitionId: number; inSync: readonly number[] }>
+  | Readonly<{ kind: "replicas-changed"; partitionId: number; replicas: readonly number[] }>
   | Readonly<{ kind: "uploaded-end-moved"; partitionId: number; uploadedEnd: number }>
   | Readonly<{ kind: "log-start-raised"; partitionId: number; logStart: number }>
   | Readonly<{ kind: "loss-accepted"; partitionId: number; from: number; to: number }>

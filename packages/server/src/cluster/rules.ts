@@ -1,11 +1,7 @@
+import { MIN_IN_SYNC_DEFAULT, MIN_IN_SYNC_OPTION } from "../config/topic-options.ts";
 import { compareObjectIds, type ObjectId } from "../model/object-id.ts";
-import { type ClusterState, NO_LEADER, type PartitionState } from "./cluster-state.ts";
-import { type Refusal, refuse } from "./commands.ts";
-
-const MIN_IN_SYNC = "min.insync.replicas";
-const MIN_IN_SYNC_DEFAULT = "1";
-
-type BrokerLife = Readonly<{ broker: number; brokerEpoch: number }>;
+import { ALL_BROKERS, type ClusterState, NO_LEADER, type PartitionState } from "./cluster-state.ts";
+import { type BrokerLife, type Refusal, refuse } from "./commands.ts";
 
 /** Whether the broker's process that speaks is the one that registered last. */
 export function brokerIsCurrent(state: ClusterState, life: BrokerLife): boolean {
@@ -41,10 +37,17 @@ export function nextLeader(state: ClusterState, { replicas, inSync }: PartitionS
   return replicas.find((broker) => inSync.includes(broker) && isReady(state, broker)) ?? NO_LEADER;
 }
 
-/** Below so many members the in-sync set never shrinks. */
-export function minInSync(state: ClusterState, { topicId, replicas }: PartitionState): number {
-  const configured = Number(state.topicsById.get(topicId)?.configs.get(MIN_IN_SYNC) ?? MIN_IN_SYNC_DEFAULT);
-  return Math.min(configured, replicas.length);
+/**
+ * The effective minimum, below which the in-sync set never shrinks: what the topic asks for, or all brokers' default, but not more than there are
+ * replicas; until a reassignment is complete that is as many as before it.
+ */
+export function minInSync(state: ClusterState, { topicId, replicas, reassignment }: PartitionState): number {
+  const configured = state.topicsById.get(topicId)?.configs.get(MIN_IN_SYNC_OPTION) ?? defaultMinInSync(state);
+  return Math.min(Number(configured), (reassignment?.before ?? replicas).length);
+}
+
+function defaultMinInSync(state: ClusterState): string {
+  return state.brokerConfigsOf(ALL_BROKERS).configs.get(MIN_IN_SYNC_OPTION) ?? MIN_IN_SYNC_DEFAULT;
 }
 
 export function noSuchTopic(): Refusal {

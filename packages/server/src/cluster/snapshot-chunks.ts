@@ -15,7 +15,7 @@ export type ChunkKind = (typeof KINDS)[number];
 export type Chunk = Readonly<{ kind: ChunkKind; version: number; payload: Uint8Array }>;
 
 /** What is written; every earlier one is read. */
-export const CHUNK_VERSIONS: Readonly<Record<ChunkKind, number>> = { head: 5, topics: 1, objects: 1, partitions: 3, end: 1 };
+export const CHUNK_VERSIONS: Readonly<Record<ChunkKind, number>> = { head: 5, topics: 1, objects: 1, partitions: 4, end: 1 };
 
 /** A chunk as it is stored. The payload is copied. */
 export function encodeChunk(kind: ChunkKind, number: number, payload: Uint8Array): Uint8Array {

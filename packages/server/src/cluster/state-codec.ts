@@ -12,6 +12,7 @@ import {
   type OffsetSpan,
   type OwnConfigs,
   type PartitionState,
+  type Reassignment,
   type TopicState,
 } from "./cluster-state.ts";
 import {
@@ -50,6 +51,7 @@ import type { ObjectState } from "./range-list.ts";
 
 const HEAD_WITH_CLIENT_METRICS = 4;
 const HEAD_WITH_LISTENERS = 5;
+const PARTITIONS_WITH_REASSIGNMENT = 4;
 
 /** Everything but topics, objects and partitions: small, written whole at the cut. */
 export function writeHead(writer: ByteWriter, state: ClusterState): void {
@@ -121,6 +123,7 @@ export function writePartition(writer: ByteWriter, partition: PartitionState): v
   writeBrokers(writer, partition.replicas);
   writeBrokers(writer, partition.inSync);
   writeOptional(writer, partition.lastInSync, writeLogHolder);
+  writeOptional(writer, partition.reassignment, writeReassignment);
   writer.int32(partition.leader);
   writer.int32(partition.leaderEpoch);
   writer.int64(partition.logStart);
@@ -146,6 +149,7 @@ export function readPartition(
   const place = { index: reader.uvarint(), replicas: readBrokers(reader), inSync: readList(reader, REPLICAS_MAX, readBroker) };
   const partition = newPartition({ id, topicId, topic, ...place, savedIn: 0 });
   if (version >= 2) partition.lastInSync = readOptional(reader, (r) => readLogHolder(r, version));
+  if (version >= PARTITIONS_WITH_REASSIGNMENT) partition.reassignment = readOptional(reader, readReassignment);
   partition.leader = reader.int32();
   partition.leaderEpoch = reader.int32();
   if (partition.leader < NO_LEADER || partition.leaderEpoch < 0) throw reader.malformed(`leader of partition ${id}`);
@@ -221,6 +225,15 @@ function readLogHolder(reader: ByteReader, version: number): LogHolder {
   const log = { broker: readBroker(reader), walId: readText(reader) };
   if (version < 3) return { ...log, from: 0, before: Number.MAX_SAFE_INTEGER };
   return { ...log, from: readNatural(reader), before: readNatural(reader) };
+}
+
+function writeReassignment(writer: ByteWriter, { target, before }: Reassignment): void {
+  writeBrokers(writer, target);
+  writeBrokers(writer, before);
+}
+
+function readReassignment(reader: ByteReader): Reassignment {
+  return { target: readBrokers(reader), before: readBrokers(reader) };
 }
 
 function writeBrokerConfigs(writer: ByteWriter, [broker, configs]: readonly [number, BrokerConfigs]): void {

@@ -11,6 +11,10 @@ export type TopicOption = KafkaOption &
     doc: string;
   }>;
 
+/** How many replicas have to be in sync. Other than Kafka's default, 1, so that what was acknowledged outlives a broker. */
+export const MIN_IN_SYNC_OPTION = "min.insync.replicas";
+export const MIN_IN_SYNC_DEFAULT = "2";
+
 const LONG_MAX = "9223372036854775807";
 const ANY = { kind: "any" } as const;
 const atLeast = (min: number, max?: number) => ({ kind: "range", min, max }) as const;
@@ -129,13 +133,14 @@ export const TOPIC_OPTIONS: readonly TopicOption[] = [
   row("min.cleanable.dirty.ratio", "double", "0.5", atLeast(0, 1), ["log.cleaner.min.cleanable.ratio"], false, NOT_YET_COMPACTION),
   row("min.compaction.lag.ms", "long", "0", atLeast(0), ["log.cleaner.min.compaction.lag.ms"], false, NOT_YET_COMPACTION),
   row(
-    "min.insync.replicas",
+    MIN_IN_SYNC_OPTION,
     "int",
-    "1",
+    MIN_IN_SYNC_DEFAULT,
     atLeast(1),
-    ["min.insync.replicas"],
-    false,
-    "No effect yet: the smaller of this and the replication factor counts, and that is 1 on one node.",
+    [MIN_IN_SYNC_OPTION],
+    true,
+    "So many replicas have to be in sync, and the in-sync set does not shrink below it. The smaller of this and the replication factor counts. " +
+      "The default is set for all brokers, not for one. (Kafka: 1.)",
   ),
   row("preallocate", "boolean", "false", ANY, ["log.preallocate"], false, "No effect: the write-ahead log is always preallocated."),
   row("remote.log.copy.disable", "boolean", "false", ANY, [], false, ALWAYS_TIERED),

@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import type { ClusterState, PartitionState } from "../cluster/cluster-state.ts";
-import type { Command, LoggedCommand } from "../cluster/commands.ts";
+import type { Command, ConfigChange, LoggedCommand } from "../cluster/commands.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../model/object-range.ts";
 
 /** A step that becomes a command when the state is known. `wrong` makes most of them refusable. */
 export type CommandStep = Readonly<{ op: number; a: number; b: number; c: number; wrong: boolean }>;
 
-const OPS = 25;
+const OPS = 34;
 
 export const commandSteps = (lengthMax: number): fc.Arbitrary<CommandStep[]> =>
   fc.array(
@@ -55,7 +55,7 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
       return creation(
         `topic-${sequence}`,
         `t${".-_"[b % 3]}${c % 6}`,
-        Array.from({ length: 1 + (b % 3) }, (_, at) => [1 + ((a + at) % 3)]),
+        Array.from({ length: 1 + (b % 3) }, (_, at) => someBrokers(a + at, b + c)),
       );
     case 4:
       return { kind: "delete-topic", topicId };
@@ -69,7 +69,7 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
         kind: "set-topic-configs",
         topicId,
         versionBefore,
-        changes: [{ name: `option-${b % 5}`, value: c % 3 === 0 ? undefined : `${c}` }],
+        changes: [topicChange(b, c)],
       };
     }
     case 7: {
@@ -94,6 +94,18 @@ function build(state: ClusterState, step: CommandStep, sequence: number): Comman
       return manifest(state, partition, step, sequence);
     case 15:
       return { kind: "fence-broker", ...life };
+    case 16:
+    case 17:
+      return changeInSync(state, partition, step);
+    case 18:
+      return { kind: "report-damage", ...life, partitionIds: [...state.partitions.keys()].filter((id) => (id + b) % 3 === 0) };
+    case 19: {
+      const leader = 1 + (b % 3);
+      return { kind: "elect-leader", partitionId, leaderEpoch: (partition?.leaderEpoch ?? 0) - (c % 5 === 0 ? 1 : 0), leader };
+    }
+    case 20:
+    case 21:
+      return { kind: "reassign-partition", partitionId, replicas: c % 4 === 0 ? undefined : someBrokers(b, c) };
     case 13:
       return { kind: "accept-log-loss", partitionId: offlinePartition(state, a) ?? partitionId, ...life };
     default:
@@ -116,6 +128,28 @@ function registration(index: number, broker: number, incarnation: string, chance
     walDamaged: chance % 11 === 0,
     listeners: chance % 7 === 0 ? [] : [{ name: "internal", host: `host-${broker}`, port: 9092 + broker }],
   };
+}
+
+/** One to three of the brokers 1, 2 and 3. */
+function someBrokers(first: number, count: number): number[] {
+  return Array.from({ length: 1 + (count % 3) }, (_, at) => 1 + ((first + at) % 3));
+}
+
+function topicChange(b: number, c: number): ConfigChange {
+  if (b % 3 === 0) return { name: "min.insync.replicas", value: c % 4 === 0 ? undefined : `${c % 4}` };
+  return { name: `option-${b % 5}`, value: c % 3 === 0 ? undefined : `${c}` };
+}
+
+/** One member more or less than there are, mostly, in the epochs in which they are registered. */
+function changeInSync(state: ClusterState, partition: PartitionState | undefined, { b, c, wrong }: CommandStep): Command {
+  const { id = 0, leader = 1, leaderEpoch = 0, inSync = [1] } = partition ?? {};
+  const other = 1 + (b % 3);
+  const members = inSync.includes(other) ? inSync.filter((broker) => broker !== other) : [...inSync, other];
+  const epochOf = (broker: number): number => state.brokers.get(broker)?.epoch ?? 0;
+  const to = (members.length === 0 ? [other] : members).map((broker) => ({ broker, brokerEpoch: epochOf(broker) - (wrong ? 1 : 0) }));
+  const from = inSync.length === 0 || c % 7 === 0 ? [other] : inSync;
+  const broker = Math.max(1, leader);
+  return { kind: "change-in-sync", partitionId: id, leaderEpoch, broker, brokerEpoch: epochOf(broker), from, to };
 }
 
 function offlinePartition(state: ClusterState, chance: number): number | undefined {

@@ -1,6 +1,8 @@
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { assert, must } from "../../base/assert.ts";
 import { type ClusterState, metricNameOf, NO_LEADER, type PartitionState } from "../../cluster/cluster-state.ts";
+import type { CommandKind } from "../../cluster/commands.ts";
+import { isReady, minInSync, nextLeader } from "../../cluster/rules.ts";
 import { writePartition } from "../../cluster/state-codec.ts";
 import { PARTITION_INDEX_BYTES_MAX, UNMERGED_RANGES_MAX } from "../../model/object-range.ts";
 
@@ -42,6 +44,7 @@ function checkPartition(state: ClusterState, partition: PartitionState): void {
     partition.inSync.every((broker) => partition.replicas.includes(broker)),
     `only replicas of ${id} are in sync`,
   );
+  checkReplicas(state, partition);
   assert(ranges.count <= UNMERGED_RANGES_MAX, `ranges of ${id} are merged in time`);
   let end = manifest?.endOffset ?? 0;
   for (let at = 0; at < ranges.count; at += 1) {
@@ -52,6 +55,61 @@ function checkPartition(state: ClusterState, partition: PartitionState): void {
   const writer = new ByteWriter();
   writePartition(writer, { ...partition, acceptedLosses: [] });
   assert(writer.length <= PARTITION_INDEX_BYTES_MAX, `partition ${id} takes ${writer.length} bytes of state`);
+}
+
+function checkReplicas(state: ClusterState, partition: PartitionState): void {
+  const { id, leader, replicas, inSync, lastInSync, reassignment } = partition;
+  assert(leader === NO_LEADER || isReady(state, leader), `the leader of ${id} is not fenced`);
+  assert(isEach(replicas) && replicas.length > 0, `each replica of ${id} stands there once`);
+  assert(isEach(inSync), `each member of ${id} stands there once`);
+  assert(lastInSync === undefined || replicas.includes(lastInSync.broker), `what ${id} waits for is the log of a replica`);
+  const isLed = leader !== NO_LEADER || nextLeader(state, partition) === NO_LEADER;
+  assert(isLed, `a member of ${id} that is ready leads`);
+  if (reassignment === undefined) return;
+  const { target, before } = reassignment;
+  assert(target.join() !== before.join(), `the reassignment of ${id} changes something`);
+  const leaving = before.filter((broker) => !target.includes(broker));
+  assert(replicas.join() === [...target, ...leaving].join(), `the replicas of ${id} are those to come and those to go`);
+  const isDone = target.every((broker) => inSync.includes(broker)) && target.some((broker) => isReady(state, broker));
+  assert(!isDone, `the reassignment of ${id} is not complete`);
+}
+
+function isEach(brokers: readonly number[]): boolean {
+  return new Set(brokers).size === brokers.length;
+}
+
+/** What an in-sync set may have become by one command. */
+const SHRINKING: ReadonlySet<CommandKind> = new Set(["register-broker", "report-damage"]);
+
+/**
+ * What is true of a step: an in-sync set shrinks below its minimum only by a lost log or damage, and is never left by all its members
+ * by anything else than a lost log; a new leader has a new epoch; a partition's replicas change only by its reassignment.
+ */
+export class ClusterStateSteps {
+  #before = new Map<number, PartitionState>();
+
+  check(state: ClusterState, kind: CommandKind): void {
+    for (const partition of state.partitions.values()) {
+      const before = this.#before.get(partition.id);
+      if (before !== undefined) checkStep(state, kind, before, partition);
+    }
+    this.#before = new Map([...state.partitions].map(([id, partition]) => [id, { ...partition }]));
+  }
+}
+
+function checkStep(state: ClusterState, kind: CommandKind, before: PartitionState, after: PartitionState): void {
+  const { id } = after;
+  const isSmaller = after.inSync.length < Math.min(before.inSync.length, minInSync(state, after));
+  assert(!isSmaller || SHRINKING.has(kind), `${kind} leaves ${id} with too few members: ${after.inSync.join()}`);
+  assert(after.inSync.length > 0 || before.inSync.length === 0 || kind === "register-broker", `${kind} takes the last member of ${id}`);
+  const isComplete = kind === "change-in-sync" && before.reassignment !== undefined && after.reassignment === undefined;
+  const isAny = isComplete || before.inSync.length === 0 || after.inSync.length === 0;
+  const keptMember = isAny || after.inSync.some((broker) => before.inSync.includes(broker));
+  assert(keptMember, `one of those who had what was committed in ${id} stays`);
+  assert(after.leaderEpoch >= before.leaderEpoch, `the leader epoch of ${id} does not go back`);
+  assert(after.leader === before.leader || after.leaderEpoch > before.leaderEpoch, `a new leader of ${id} has a new epoch`);
+  const isReassigned = before.reassignment !== undefined || kind === "reassign-partition";
+  assert(isReassigned || after.replicas.join() === before.replicas.join(), `${kind} changes the replicas of ${id}`);
 }
 
 function checkObjects(state: ClusterState): void {
