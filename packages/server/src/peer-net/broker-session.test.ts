@@ -36,7 +36,7 @@ class PlayedSession extends PeerEnd {
   }
 
   #registered(appliedIndex: number): void {
-    this.#say({ $case: "registered", value: { brokerEpoch: 7, controllerEpoch: 2, sessionMs: 2000, heartbeatMs: 400 } });
+    this.#say({ $case: "registered", value: { brokerEpoch: 7, controllerEpoch: 2, endIndex: 13, sessionMs: 2000, heartbeatMs: 400 } });
     const payloads = [Uint8Array.of(1, 0), Uint8Array.of(1, 1)];
     const firstIndex = appliedIndex + 1;
     this.#say({ $case: "batches", value: { controllerEpoch: 2, firstIndex, endIndex: firstIndex + 2, payloads } });
@@ -118,7 +118,10 @@ test("a session: register, batches, heartbeat, sent elsewhere", async (t) => {
   end.stream.send(encodeMessage(BrokerMessage, { kind: { $case: "heartbeat", value: { load, appliedIndex: 43, controllerEpoch: 2 } } }));
   await end.untilMessages(3);
   const [registered, batches, last] = end.messages.map((bytes) => decodeMessage(ControllerMessage, bytes).kind);
-  deepEqual(registered, { $case: "registered", value: { brokerEpoch: 7, controllerEpoch: 2, sessionMs: 2000, heartbeatMs: 400 } });
+  deepEqual(registered, {
+    $case: "registered",
+    value: { brokerEpoch: 7, controllerEpoch: 2, endIndex: 13, sessionMs: 2000, heartbeatMs: 400 },
+  });
   ok(batches?.$case === "batches");
   deepEqual(
     [batches.value.firstIndex, batches.value.endIndex, batches.value.payloads.map((each) => [...each])],

@@ -246,11 +246,12 @@ export class ControllerLink implements Commands {
     this.#settle();
   }
 
-  #accepted({ brokerEpoch, controllerEpoch }: Registered): void {
+  #accepted({ brokerEpoch, controllerEpoch, endIndex }: Registered): void {
     if (!this.#isCurrent(controllerEpoch)) return;
     this.#wasAccepted = true;
     this.#brokerEpoch = brokerEpoch;
     this.#isOpen = true;
+    if (endIndex > 0) this.#pending.decidedBelow(endIndex);
     this.#settle();
     this.#sendWaiting();
   }
@@ -263,12 +264,15 @@ export class ControllerLink implements Commands {
       if (index <= applied.state.index || this.#stream === undefined) return;
       if (index > applied.state.index + 1) return this.#stream.cancel();
       try {
-        this.#pending.applied(index, applied.apply({ index, nonce: "", payload }));
+        const outcomes = applied.apply({ index, nonce: "", payload });
+        this.#pending.applied({ index, payload, outcomes });
+        this.#pending.settle(index);
       } catch (error) {
         fatal(error as Error);
       }
     });
     this.#settle();
+    this.#sendWaiting();
   }
 
   #answered({ token, index, position, refusal }: Answered): void {
@@ -285,6 +289,7 @@ export class ControllerLink implements Commands {
 
   #settle(): void {
     const { state } = this.#parts.applied;
+    this.#pending.settle(state.index);
     if (this.#endIndex !== undefined && state.index >= this.#endIndex - 1) this.#caughtUp.resolve();
     if (this.#brokerEpoch > 0 && state.brokers.get(this.#identity?.id ?? -1)?.epoch === this.#brokerEpoch)
       this.#registered.resolve(this.#brokerEpoch);

@@ -137,7 +137,9 @@ export class ServedSession implements PeerStreamReader {
       fencing.heard(id, brokerEpoch, appliedIndex);
       this.#isOpen = true;
       const times = { sessionMs: SESSION_MS, heartbeatMs: HEARTBEAT_MS };
-      this.#say({ $case: "registered", value: { brokerEpoch, controllerEpoch: state.controllerEpoch, ...times } });
+      // Its registration went behind whatever the broker submitted to this controller, and behind the claim that ended the last one's word.
+      const answer = { brokerEpoch, controllerEpoch: state.controllerEpoch, endIndex: state.index + 1, ...times };
+      this.#say({ $case: "registered", value: answer });
       this.tellLater();
     } catch (error) {
       this.#refuse(error);

@@ -110,6 +110,30 @@ test("the controller dies: brokers go on with the next one, in the same epoch", 
   );
 });
 
+test("a change whose controller dies under it, or is not heard any more, is done once and answered", async () => {
+  const from = new Set<string>();
+  for (let seed = 20; seed < 60; seed += 1) {
+    const world = new World(seed);
+    await world.settled();
+    const old = must(world.controllers.leaders[0], "controller");
+    const controller = must(world.broker(1).controller, "controller");
+    const made = controller.createTopics([request("orders")], false);
+    await world.pass(world.controllers.random.between(0, 80));
+    const ways = both(old.name, "broker-1");
+    if (seed % 2 === 0) old.kill();
+    else for (const [one, other] of ways) world.controllers.peers.cut(one, other);
+    await world.pass(4_000);
+    for (const [one, other] of ways) world.controllers.peers.heal(one, other);
+    const [answer] = await world.controllers.world.settle(made);
+    equal(answer?.error, undefined, `seed ${seed}`);
+    const log = (await world.controllers.wholeLog()).flatMap(({ payload }) => decodeBatch(payload));
+    const epochs = log.filter(({ command }) => command.kind === "create-topic").map(({ controllerEpoch }) => controllerEpoch);
+    equal(epochs.length, 1, `seed ${seed}`);
+    from.add(epochs[0] === 1 ? "the old controller" : "the next one");
+  }
+  deepEqual([...from].sort(), ["the next one", "the old controller"]);
+});
+
 test("a controller that is cut off from the log is left, though it still answers", async () => {
   const world = new World(9);
   await world.settled();

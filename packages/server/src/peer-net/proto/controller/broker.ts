@@ -109,6 +109,8 @@ export interface Registered {
   /** Without a heartbeat for so long the broker is fenced. */
   readonly sessionMs: number;
   readonly heartbeatMs: number;
+  /** What the broker submitted in earlier sessions stands below, or never counts. 0: not known. */
+  readonly endIndex: number;
 }
 
 /** The session ends; asked again as it is, it would be refused again unless the code says otherwise. */
@@ -963,7 +965,7 @@ export const Welcome: MessageFns<Welcome> = {
 };
 
 function createBaseRegistered(): Registered {
-  return { brokerEpoch: 0, controllerEpoch: 0, sessionMs: 0, heartbeatMs: 0 };
+  return { brokerEpoch: 0, controllerEpoch: 0, sessionMs: 0, heartbeatMs: 0, endIndex: 0 };
 }
 
 export const Registered: MessageFns<Registered> = {
@@ -979,6 +981,9 @@ export const Registered: MessageFns<Registered> = {
     }
     if (message.heartbeatMs !== 0) {
       writer.uint32(32).int32(message.heartbeatMs);
+    }
+    if (message.endIndex !== 0) {
+      writer.uint32(40).int64(message.endIndex);
     }
     return writer;
   },
@@ -1026,6 +1031,14 @@ export const Registered: MessageFns<Registered> = {
             }
 
             message.heartbeatMs = reader.int32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.endIndex = longToNumber(reader.int64());
             continue;
           }
         }
