@@ -10,6 +10,8 @@ const SLACK_MS = 800;
 const PAUSE_MS = 6_000;
 const AWAY_MS_MAX = 8_000;
 const BACK_WITHIN_MS = 12_000;
+/** More than there are brokers. */
+const TOPIC_PARTITIONS = 4;
 
 /**
  * One process at a time is not heard, and nothing else goes wrong, so that everybody's times can be told: who is silent is fenced after a session and
@@ -45,7 +47,25 @@ async function brokerFallsSilent(sim: ClusterSim): Promise<void> {
   const { state } = leaderOf(sim);
   for (const { leader, id } of state.partitions.values())
     check(leader !== node.id, "session", () => `partition ${id} is led by broker ${leader}, which is fenced`);
+  await topicMeanwhile(sim, node.id);
   heal();
+}
+
+/** Whoever makes a topic now gets it on brokers that are ready. */
+async function topicMeanwhile(sim: ClusterSim, fenced: number): Promise<void> {
+  const knows = sim.brokers.find(({ controller }) => controller.state.brokers.get(fenced)?.fenced === true);
+  check(knows !== undefined, "session", () => `nobody knows that broker ${fenced} is fenced`);
+  const name = `while-${fenced}-is-silent-${sim.world.nowMs}`;
+  const request = { name, partitions: TOPIC_PARTITIONS, replicationFactor: 1, assignments: [], configs: [] };
+  const [result] = await knows.controller.createTopics([request], false);
+  check(result?.error === undefined, "placement", () => `no topic is made while broker ${fenced} is fenced: ${result?.error}`);
+  const { state } = knows.controller;
+  for (const id of state.topicsByName.get(name)?.partitions ?? [])
+    check(
+      state.partitions.get(id)?.replicas.includes(fenced) === false,
+      "placement",
+      () => `partition ${id} is placed onto a fenced broker`,
+    );
 }
 
 /** What ends it. */
