@@ -31,6 +31,7 @@ test("the servers accept what they are given", () => {
     deepEqual(config[role]?.roles, [role]);
   }
   const { broker } = loadClusterConfig("broker", { args: brokerPlan(SHAPE, 2).args.slice(1), environment: {}, readText: () => "" });
+  equal(broker?.host, "broker-2", "a host of its own, though all are on one machine");
   deepEqual(
     broker?.controllers.map(({ port }) => port),
     [9094, 9194, 9294],

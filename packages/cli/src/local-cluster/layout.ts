@@ -54,6 +54,8 @@ export function brokerPlan(shape: ClusterShape, id: number): MemberPlan {
   const controllers = controllerPlans(shape).flatMap(({ listens }) => listens.filter(({ what }) => what === "peers"));
   const args = [
     ...["broker", "--node-id", String(id), "--data", folder, "--object-storage", bucketOf(shape)],
+    // Together they are one machine, but each plays one of its own: else none could have a replica of another's partition.
+    ...["--host-name", name],
     ...["--controllers", controllers.map(({ address }) => addressText(address)).join(",")],
     ...["--listen", addressText(kafka), "--peer-listen", addressText(peer), "--http", addressText(http), ...SMALL],
   ];

@@ -51,7 +51,10 @@ function judgeInSync(
 function refuseTooFew(state: ClusterState, partition: PartitionState, inSync: readonly number[]): Refusal | undefined {
   const least = Math.min(minInSync(state, partition), partition.inSync.length);
   if (inSync.length >= least) return undefined;
-  return refuse("NOT_ENOUGH_REPLICAS", `the in-sync set stays at its minimum. members=${inSync.length} minimum=${least}`);
+  return refuse(
+    "NOT_ENOUGH_REPLICAS",
+    `too few of the members would be left: wait until more are in sync, or lower min.insync.replicas. left=${inSync.length} needed=${least}`,
+  );
 }
 
 /** Each partition once, in the order given; those that are gone meanwhile are passed over. */
@@ -121,7 +124,10 @@ function cancel(state: ClusterState, partition: PartitionState, effects: Effect[
 function judgeLeaving(state: ClusterState, partition: PartitionState, replicas: readonly number[]): Refusal | undefined {
   const { inSync, lastInSync } = partition;
   if (lastInSync !== undefined && !replicas.includes(lastInSync.broker))
-    return refuse("NOT_ENOUGH_REPLICAS", `the partition waits for the log of broker ${lastInSync.broker}, which would leave it`);
+    return refuse(
+      "NOT_ENOUGH_REPLICAS",
+      `the partition waits for the log of broker ${lastInSync.broker}: bring it back, or give it up first`,
+    );
   return refuseTooFew(
     state,
     partition,

@@ -36,7 +36,7 @@ export function brokerConfigEntries(config: ServingConfig, facts: BrokerFacts): 
     ),
     set("auto.create.topics.enable", "boolean", String(config.autoCreateTopics), "`auto-create-topics`"),
     set("broker.id", "int", String(facts.nodeId), "The same as `node.id`."),
-    fixed("default.replication.factor", "int", "1", "One node."),
+    set("default.replication.factor", "int", String(config.defaultReplicationFactor), "`default-replication-factor`; 1 on one node."),
     fixed("delete.topic.enable", "boolean", "true", "Topics can be deleted."),
     fixed("listener.security.protocol.map", "list", protocols(config), "All of them without encryption."),
     set("listeners", "list", listeners, "Where it listens: `listen` or `listeners`."),

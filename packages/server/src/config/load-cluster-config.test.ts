@@ -67,6 +67,8 @@ test("a broker", () => {
     sync: true,
     autoCreateTopics: true,
     defaultPartitions: 1,
+    defaultReplicationFactor: 1,
+    host: undefined,
     walFileBytes: 128 * MiB,
     walCapacityBytes: 10 * GiB,
     uploadBytes: 128 * MiB,

@@ -47,6 +47,8 @@ test("defaults", () => {
     insecure: false,
     autoCreateTopics: true,
     defaultPartitions: 1,
+    defaultReplicationFactor: 1,
+    host: undefined,
     walFileBytes: 64 * MiB,
     walCapacityBytes: 1 * GiB,
     uploadBytes: 128 * MiB,

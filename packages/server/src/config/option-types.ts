@@ -242,15 +242,16 @@ export function regionName(spec: Readonly<{ name: string; doc: string; defaultTe
 }
 
 /** A word of a person's choice. */
-export function name(spec: Readonly<{ name: string; doc: string; defaultText: string }>): Option<string | undefined> {
+export function name(spec: Readonly<{ name: string; doc: string; defaultText: string; charsMax?: number }>): Option<string | undefined> {
+  const { charsMax = 64 } = spec;
   return {
     ...spec,
     type: "word",
     placeholder: "NAME",
     default: undefined,
-    allowed: "1 to 64 of A-Z a-z 0-9 . _ -",
+    allowed: `1 to ${charsMax} of A-Z a-z 0-9 . _ -`,
     fromText: (text) => text,
-    read: (value) => (typeof value === "string" && /^[A-Za-z0-9._-]{1,64}$/.test(value) ? value : undefined),
+    read: (value) => (typeof value === "string" && value.length <= charsMax && /^[A-Za-z0-9._-]+$/.test(value) ? value : undefined),
   };
 }
 

@@ -14,7 +14,7 @@ type Values = { readonly [K in ServerOptionKey]: Table[K] extends ServerOption<i
 /** A value for each option: what was given, else its default. */
 export type GivenValues = Omit<Values, WithoutDefault> & { readonly [K in WithoutDefault]: Values[K] | undefined };
 type WithoutDefault = Exclude<Composed | ComposedPeer, "listen" | "peerListen" | "metadataLog"> | Unset;
-type Unset = "s3Endpoint" | "s3Region" | "gcsEndpoint" | "azureEndpoint" | "uploadRateBytes" | "downloadRateBytes";
+type Unset = "s3Endpoint" | "s3Region" | "gcsEndpoint" | "azureEndpoint" | "uploadRateBytes" | "downloadRateBytes" | "host";
 
 /** Come together as something else, or follow from others. */
 type Composed = "nodeId" | "roles" | "listen" | "advertise" | "listeners" | "rack" | "controllers" | "objectStorage" | "s3PathStyle";
@@ -88,13 +88,13 @@ export function clusterConfig(given: GivenValues, roles: readonly Role[]): Clust
 
 function servingConfig(given: GivenValues): ServingConfig {
   const { sync, autoCreateTopics, defaultPartitions, walFileBytes, walCapacityBytes, uploadAgeMs, retentionCheckMs } = given;
-  const { uploadRateBytes, downloadRateBytes, writeMemoryBytes, readMemoryBytes } = given;
+  const { uploadRateBytes, downloadRateBytes, writeMemoryBytes, readMemoryBytes, defaultReplicationFactor, host } = given;
   return {
     ...nodeConfig(given),
     listeners: given.listeners ?? [{ name: LISTENER_NAME, listen: given.listen, advertise: given.advertise }],
     rack: given.rack ?? "",
     ...{ sync, autoCreateTopics, defaultPartitions, walFileBytes, walCapacityBytes, uploadAgeMs, retentionCheckMs },
-    ...{ uploadRateBytes, downloadRateBytes, writeMemoryBytes, readMemoryBytes },
+    ...{ uploadRateBytes, downloadRateBytes, writeMemoryBytes, readMemoryBytes, defaultReplicationFactor, host },
     uploadBytes: given.uploadBytes ?? Math.min(128 * MiB, Math.floor(walCapacityBytes / 4)),
   };
 }

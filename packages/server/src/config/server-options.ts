@@ -1,5 +1,5 @@
 import { GiB, KiB, MiB } from "../base/units.ts";
-import { UPLOAD_WAL_USED_PERCENT, WAL_FILES_MAX, WAL_FILES_MIN } from "./limits.ts";
+import { REPLICATION_FACTOR_DEFAULT, REPLICATION_FACTOR_MAX, UPLOAD_WAL_USED_PERCENT, WAL_FILES_MAX, WAL_FILES_MIN } from "./limits.ts";
 import { hostPorts, listeners, oneOf, someOf } from "./list-types.ts";
 import { alone, byteSize, duration, hostPort, integer, name, objectStorage, onOff, path, regionName, serviceUrl } from "./option-types.ts";
 import { counts, type ServerOption } from "./server-option.ts";
@@ -47,6 +47,15 @@ export const SERVER_OPTIONS = {
       name: "rack",
       defaultText: "none",
       doc: "Where this broker stands: a rack, a zone of a cloud. It is known to the cluster, and told to clients.",
+    }),
+  ),
+  host: counts(
+    ["broker"],
+    name({
+      name: "host-name",
+      charsMax: 253,
+      defaultText: "the machine's name",
+      doc: "What this broker shares its fate with: a machine, a node of Kubernetes. Of two brokers of one host only one gets a replica of a partition.",
     }),
   ),
   data: counts(
@@ -260,6 +269,17 @@ export const SERVER_OPTIONS = {
       max: 10_000,
       doc: "Partitions of a topic that is created without saying how many.",
     }),
+  ),
+  defaultReplicationFactor: counts(
+    ["broker"],
+    integer({
+      name: "default-replication-factor",
+      default: 1,
+      min: 1,
+      max: REPLICATION_FACTOR_MAX,
+      doc: "Replicas of a topic that is created without saying how many. With fewer brokers that are ready it is not created.",
+    }),
+    { defaultFor: { broker: String(REPLICATION_FACTOR_DEFAULT) } },
   ),
   walFileBytes: counts(
     SERVING,

@@ -4,6 +4,8 @@ import type { ClusterState, TopicState } from "../cluster/cluster-state.ts";
 import {
   type Answers,
   type BrokerIdentity,
+  type BrokerLife,
+  type ChangeInSync,
   type Command,
   type ConfigChange,
   isRefusal,
@@ -11,6 +13,7 @@ import {
   type RangeVerdict,
   type SetClientMetrics,
 } from "../cluster/commands.ts";
+import { REPLICATION_FACTOR_MAX } from "../config/limits.ts";
 import { type Random, textId, uuid4 } from "../io/random.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
@@ -26,6 +29,7 @@ import {
   planConfigReplacement,
   TOPIC_TABLE,
 } from "./plan-configs.ts";
+import { checkFactor, internalFactor, planReassignment } from "./plan-replicas.ts";
 import { type PlanParts, planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
 import type {
   ConfigEntry,
@@ -41,7 +45,7 @@ import type {
 export type ControllerOptions = Readonly<{
   defaultPartitions: number;
   defaultReplicationFactor: number;
-  /** More than these nobody would copy; undefined: as many as there are brokers. */
+  /** Replicas of a partition; for tests of what cannot be asked for yet. */
   replicationFactorMax?: number;
 }>;
 
@@ -61,6 +65,7 @@ export class Controller {
   readonly #commands: Commands;
   readonly #random: Random;
   readonly #plan: PlanParts;
+  readonly #factorMax: number;
 
   constructor(options: ControllerOptions, { applied, commands, random }: ControllerParts) {
     this.state = applied.state;
@@ -69,6 +74,7 @@ export class Controller {
     this.#commands = commands;
     this.#random = random;
     this.#plan = { state: this.state, placement: new Placement(this.state) };
+    this.#factorMax = options.replicationFactorMax ?? REPLICATION_FACTOR_MAX;
   }
 
   /** The result removes the listener. */
@@ -106,6 +112,36 @@ export class Controller {
     return answer.partitions;
   }
 
+  /**
+   * The leader's wish, of the partition as it leads it. Resolves with the in-sync set as it is then. Refused: the set is as it was, look at the
+   * state and wish anew; without an answer (REQUEST_TIMED_OUT) either set may count.
+   */
+  async changeInSync(
+    broker: number,
+    wish: Pick<ChangeInSync, "partitionId" | "leaderEpoch" | "from"> & Readonly<{ to: readonly BrokerLife[] }>,
+  ): Promise<readonly number[]> {
+    const answer = await this.#ask({ kind: "change-in-sync", ...wish, ...this.#life(broker) });
+    return answer.inSync;
+  }
+
+  /** What the broker's log lost of these partitions was durable. Resolves with how many of their in-sync sets it has left. */
+  async reportDamage(broker: number, partitionIds: readonly number[]): Promise<number> {
+    const answer = await this.#ask({ kind: "report-damage", ...this.#life(broker), partitionIds });
+    return answer.partitions;
+  }
+
+  /** `leaderEpoch`: the one in which this was decided. Resolves with the epoch in which `leader` leads. */
+  async electLeader(partitionId: number, leaderEpoch: number, leader: number): Promise<number> {
+    const answer = await this.#ask({ kind: "elect-leader", partitionId, leaderEpoch, leader });
+    return answer.leaderEpoch;
+  }
+
+  /** Begins to exchange the replicas for these, or cancels that. Resolves with the replicas as they are then, those that will go included. */
+  async reassign(partitionId: number, replicas: readonly number[] | undefined): Promise<readonly number[]> {
+    const answer = await this.#ask(planReassignment(this.state, partitionId, replicas, this.#factorMax));
+    return answer.replicas;
+  }
+
   /** One result a request, in order. */
   createTopics(requests: readonly CreateTopicRequest[], validateOnly: boolean): Promise<CreateTopicResult[]> {
     const duplicates = repeated(requests.map((request) => request.name));
@@ -125,7 +161,8 @@ export class Controller {
   /** A topic of our own, once: asked again, or by two at once, it is there. */
   async createInternalTopic(name: string, partitions: number): Promise<void> {
     if (this.state.internalTopics.has(name)) return;
-    const command = planInternalTopic(this.#plan, name, partitions, this.#options.defaultReplicationFactor, this.#newTopicId());
+    const factor = internalFactor(this.state, this.#factorMax);
+    const command = planInternalTopic(this.#plan, name, partitions, factor, this.#newTopicId());
     const outcome = await this.submit(command);
     if (isRefusal(outcome) && outcome.refused !== "TOPIC_EXISTS") throw refusalError(outcome);
   }
@@ -287,21 +324,11 @@ export class Controller {
     const defaults = { partitions: this.#options.defaultPartitions, replicationFactor: this.#options.defaultReplicationFactor };
     const topicId = validateOnly ? NO_TOPIC_ID : this.#newTopicId();
     const command = planCreateTopic(this.#plan, request, defaults, topicId);
-    this.#checkFactor(command.assignments);
+    checkFactor(this.#plan, command.assignments, this.#factorMax);
     if (validateOnly) this.#plan.placement.forget();
     else await this.#ask(command);
     const { name, configs, assignments } = command;
     return { name, error: undefined, topicId, partitions: assignments.length, replicationFactor: assignments[0]?.length ?? 0, configs };
-  }
-
-  #checkFactor(assignments: readonly (readonly number[])[]): void {
-    const { replicationFactorMax: max = Number.POSITIVE_INFINITY } = this.#options;
-    if (assignments.every(({ length }) => length <= max)) return;
-    this.#plan.placement.forget();
-    throw new QueueError(
-      "INVALID_REPLICATION_FACTOR",
-      `replication is not implemented: a partition has ${max} replica, give factor ${max}`,
-    );
   }
 
   #newTopicId(): string {

@@ -78,6 +78,9 @@ export const SESSION_RETRY_MAX_MS = 250;
 /** A command waits so long for a controller, then its caller is told that there is none. */
 export const SUBMIT_WAIT_MS = 10_000;
 
+/** Replicas of our own topics, or as many as there are hosts with brokers. */
+export const INTERNAL_REPLICATION_FACTOR = 3;
+
 /** Even shares of one topic that a broker gets at most: who has little gets more, but not all of it. */
 export const PLACEMENT_SHARES_MAX = 1.5;
 

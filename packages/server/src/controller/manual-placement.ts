@@ -9,8 +9,7 @@ import { isReady } from "../cluster/rules.ts";
 export function checkAssignments(state: ClusterState, assignments: readonly (readonly number[])[], factor: number | undefined): void {
   let expected = factor;
   for (const [partition, brokers] of assignments.entries()) {
-    const problem = problemOf(state, brokers, expected);
-    if (problem !== undefined) throw new QueueError("INVALID_REPLICA_ASSIGNMENT", `The manual partition assignment includes ${problem}`);
+    checkReplicaList(state, brokers, expected);
     if (!brokers.some((broker) => isReady(state, broker)))
       throw new QueueError(
         "INVALID_REPLICA_ASSIGNMENT",
@@ -18,6 +17,12 @@ export function checkAssignments(state: ClusterState, assignments: readonly (rea
       );
     expected = brokers.length;
   }
+}
+
+/** As above, of one partition, which may wait for those of its brokers that are not ready. @param expected How many there are to be. */
+export function checkReplicaList(state: ClusterState, brokers: readonly number[], expected?: number): void {
+  const problem = problemOf(state, brokers, expected);
+  if (problem !== undefined) throw new QueueError("INVALID_REPLICA_ASSIGNMENT", `The manual partition assignment includes ${problem}`);
 }
 
 function problemOf(state: ClusterState, brokers: readonly number[], expected: number | undefined): string | undefined {

@@ -38,8 +38,7 @@ export class Placement {
    */
   place({ count, factor, seed }: PlacementRequest): number[][] {
     if (this.#countedAt !== this.#state.index) this.#count();
-    if (factor > this.#hosts)
-      throw new QueueError("INVALID_REPLICATION_FACTOR", `Replication factor: ${factor} larger than available brokers: ${this.#hosts}.`);
+    if (factor > this.#hosts) throw this.#tooFew(factor);
     const share = (PLACEMENT_SHARES_MAX * count) / this.#candidates.length;
     const caps = { replicas: Math.ceil(share * factor), leads: Math.ceil(share) };
     for (const candidate of this.#candidates) candidate.begin(seed);
@@ -48,6 +47,17 @@ export class Placement {
     const placed = Array.from({ length: count }, () => this.#placeOne(factor, caps));
     evenLeaders(this.#candidates, placed, caps);
     return placed.map((replicas) => replicas.map(({ id }) => id));
+  }
+
+  /** Kafka's text, where it is true. */
+  #tooFew(factor: number): QueueError {
+    const brokers = this.#candidates.length;
+    const text =
+      factor > brokers
+        ? `Replication factor: ${factor} larger than available brokers: ${brokers}.`
+        : `Replication factor: ${factor} larger than available hosts: ${this.#hosts}, on which ${brokers} brokers run. ` +
+          "No two replicas of a partition are placed on one host: host-name of a broker says where it runs.";
+    return new QueueError("INVALID_REPLICATION_FACTOR", text);
   }
 
   #placeOne(factor: number, caps: Caps): Candidate[] {

@@ -101,7 +101,7 @@ export function planCreatePartitions(
       `The topic ${topic.name} currently has ${before} partition(s); ${request.count} would not be an increase.`,
     );
   throwRefusal(judgeCount(state, before, more));
-  const factor = state.partitionsOf(topic)[0]?.replicas.length ?? 1;
+  const factor = factorOf(state, topic);
   const manual = request.assignments;
   if (manual === undefined) {
     const assignments = placement.place({ count: more, factor, seed: `${topic.id} ${before}` });
@@ -111,6 +111,12 @@ export function planCreatePartitions(
     throw invalidAssignment(`Attempted to add ${more} additional partition(s), but only ${manual.length} assignment(s) were specified.`);
   checkReplicas(state, manual, factor);
   return { kind: "create-partitions", topicId: topic.id, partitionsBefore: before, assignments: manual };
+}
+
+/** Of a partition that is being reassigned: what it will have. */
+function factorOf(state: ClusterState, topic: TopicState): number {
+  const [first] = state.partitionsOf(topic);
+  return (first?.reassignment?.target ?? first?.replicas)?.length ?? 1;
 }
 
 function checkReplicas(state: ClusterState, assignments: readonly (readonly number[])[], factor: number | undefined): void {

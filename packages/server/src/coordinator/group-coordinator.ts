@@ -98,10 +98,20 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   /** Resolves when there is a coordinator for every group. @throws QueueError of the controller. */
   async ready(): Promise<void> {
     if (this.#parts.state.internalTopics.has(GROUPS_TOPIC)) return;
-    this.#creating ??= this.#parts.createTopic(GROUPS_TOPIC, GROUP_PARTITIONS).finally(() => {
+    this.#creating ??= this.#create().finally(() => {
       this.#creating = undefined;
     });
     await this.#creating;
+  }
+
+  /** Brokers that are away for a moment are no reason for clients to give up. */
+  async #create(): Promise<void> {
+    try {
+      await this.#parts.createTopic(GROUPS_TOPIC, GROUP_PARTITIONS);
+    } catch (error) {
+      if (!(error instanceof QueueError) || error.code !== "INVALID_REPLICATION_FACTOR") throw error;
+      throw new QueueError("COORDINATOR_NOT_AVAILABLE", error.message, { cause: error });
+    }
   }
 
   /** The broker that leads the group's partition. @throws QueueError COORDINATOR_NOT_AVAILABLE */

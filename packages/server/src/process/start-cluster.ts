@@ -1,6 +1,7 @@
 import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { advertisedAddress } from "../config/addresses.ts";
+import { REPLICATION_FACTOR_DEFAULT } from "../config/limits.ts";
 import { formatHostPort, formatObjectStorage, type HostPort } from "../config/option-types.ts";
 import { readPeerTls } from "../config/peer-tls.ts";
 import type { BrokerConfig, ClusterConfig, ControllerConfig } from "../config/server-config.ts";
@@ -36,7 +37,7 @@ import { Stops } from "./stops.ts";
 import { SERVER_VERSION } from "./version.ts";
 import type { World } from "./world.ts";
 
-const CONTROLLER_DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: 1, replicationFactorMax: 1 };
+const CONTROLLER_DEFAULTS = { defaultPartitions: 1, defaultReplicationFactor: REPLICATION_FACTOR_DEFAULT };
 
 const LOG_NAME = "log";
 
@@ -142,7 +143,9 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   endpoints.controllers = controllers;
   ui.say(`looking for a controller at ${config.controllers.map(formatHostPort).join(", ")}`);
   const world = await realWorld(machine, folder, objectStore);
-  const options = { broker: brokerOf(config), controller: { ...CONTROLLER_DEFAULTS, defaultPartitions: config.defaultPartitions } };
+  const { defaultPartitions, defaultReplicationFactor } = config;
+  const controller = { defaultPartitions, defaultReplicationFactor };
+  const options = { broker: brokerOf(config, machine.stats.machineName), controller };
   const control = await RemoteControl.open(
     { ...options, clusterId: await clusterOf(world.disk, config) },
     { controllers, clock, random, logger, load: () => meter.take(), fatal },
@@ -172,14 +175,14 @@ async function openBroker(config: BrokerConfig, world: World, control: RemoteCon
   }
 }
 
-function brokerOf({ nodeId: id, rack, listeners, peer }: BrokerConfig) {
+function brokerOf({ nodeId: id, rack, host, listeners }: BrokerConfig, machineName: string) {
   const addresses = listeners.map((listener) => {
     const { name, listen, advertise } = listener;
     if (listen.port === 0 && advertise === undefined)
       throw new QueueError("START_REFUSED", `listener ${name} has port 0: the others of a cluster are told a port that stays, give one`);
     return { name, ...advertisedAddress(listener, listen.port) };
   });
-  return { id, host: (peer.advertise ?? must(addresses[0], "a listener")).host, rack, listeners: addresses };
+  return { id, host: host ?? machineName, rack, listeners: addresses };
 }
 
 /** Whose records lie in the folder; undefined: it is new. @throws QueueError START_REFUSED */

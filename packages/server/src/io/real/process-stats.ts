@@ -1,4 +1,4 @@
-import { totalmem } from "node:os";
+import { hostname, totalmem } from "node:os";
 import { createHistogram, performance } from "node:perf_hooks";
 
 const SAMPLE_MS = 10;
@@ -12,6 +12,8 @@ export class ProcessStats {
   readonly startedAtMs = performance.timeOrigin;
   /** Of the machine. */
   readonly memoryBytesMax = totalmem();
+  /** What the machine calls itself; in a container, the container. */
+  readonly machineName = hostname();
   readonly #delays = createHistogram({ lowest: 1, highest: DELAY_NS_MAX });
   #timer: NodeJS.Timeout | undefined;
   #dueMs = 0;
