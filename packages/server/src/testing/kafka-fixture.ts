@@ -47,6 +47,9 @@ const BROKER_CONFIGS: readonly BrokerConfigEntry[] = [
   { name: "num.partitions", type: "int", value: "1", isDefault: true, isDynamic: false, doc: "Partitions." },
 ];
 
+/** Of all brokers, so that what is placed by itself has one replica. */
+const HOST = "h";
+
 /**
  * Everything from a client's socket to the partitions, real but for the socket, the clock, the write-ahead log (in memory)
  * and the tier (absent). This broker has number 1; others are there in the metadata only.
@@ -78,7 +81,7 @@ export class KafkaFixture {
     const defaults = { defaultPartitions: 2, defaultReplicationFactor: 1, replicationFactorMax: 3 };
     const controller = new Controller(defaults, { applied: commands.applied, commands, random });
     await run(clock, commands.claim());
-    await run(clock, controller.registerBroker({ id: 1, host: "h", rack: "", walId: "log", walIndex: 0, walDamaged: false }));
+    await run(clock, controller.registerBroker({ id: 1, host: HOST, rack: "", walId: "log", walIndex: 0, walDamaged: false }));
     await run(clock, controller.electLeaders(1));
     return new KafkaFixture(clock, controller, random, options, net);
   }
@@ -168,7 +171,7 @@ export class KafkaFixture {
   async addBroker(id: number, names: readonly string[] = [LISTENER_NAME], rack = ""): Promise<void> {
     const listeners = names.map((name) => ({ name, host: `${name.toLowerCase()}-${id}`, port: 9000 + id }));
     const log = { walId: `log-${id}`, walIndex: 0, walDamaged: false };
-    await this.settle(this.controller.registerBroker({ id, host: `h${id}`, rack, listeners, ...log }));
+    await this.settle(this.controller.registerBroker({ id, host: HOST, rack, listeners, ...log }));
     await this.settle(this.controller.electLeaders(id));
   }
 
