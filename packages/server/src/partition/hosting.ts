@@ -65,7 +65,10 @@ export class Hosting {
   /** What the WAL held, then what it never heard of. Before anything is served. */
   async restore(recovered: readonly RecoveredPartition[]): Promise<void> {
     const { partitions, state, wal } = this.#parts;
-    for (const found of recovered) if (!isEmptyLog(found)) this.#toRestore.add(found.partition.id);
+    for (const found of recovered) {
+      this.#catchUp(found);
+      if (!isEmptyLog(found)) this.#toRestore.add(found.partition.id);
+    }
     const pause = paced(this.#parts.clock, RESTORE_TURN_MS);
     let forgotten = 0;
     for (const found of recovered) {
@@ -88,6 +91,14 @@ export class Hosting {
     // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
     if (forgotten > 0) await wal.synced();
     await this.#late.settled(OPENING_WAIT_MS);
+  }
+
+  /** Since the log was opened, what this broker's earlier process uploaded may have been committed. */
+  #catchUp({ partition }: RecoveredPartition): void {
+    const state = this.#parts.state.partitions.get(partition.id);
+    if (state === undefined) return;
+    partition.setUploadedEnd(state.uploadedEnd);
+    partition.setLogStart(state.logStart);
   }
 
   /** Resolves when the partition is served, with true, or at the latest after `waitMs`. */

@@ -19,8 +19,9 @@ export type RestoredFolds = Readonly<{
 /** Where folds come from when the log does not have them. */
 export type FoldSource = Readonly<{ remote: RemoteReader; log: Log }>;
 
-/** Whether a recovered log has nothing of the partition that is of any use. */
+/** Whether a recovered log has nothing of the partition that is of any use: nothing at all, or its end is lost, and was uploaded. */
 export function isEmptyLog({ base, partition }: RecoveredPartition): boolean {
+  if (partition.logEnd < partition.uploadedEnd) return true;
   return base === undefined && partition.firstOffset === partition.logEnd && partition.logEnd === partition.uploadedEnd;
 }
 
