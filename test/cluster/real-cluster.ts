@@ -9,6 +9,7 @@ const START_MS_MAX = 60_000;
 const CHANGE_MS_MAX = 30_000;
 const ASK_MS_MAX = 3_000;
 const FIRST_CONTROLLER = 101;
+const SAME_NUMBER = 201;
 const SMALL = ["--wal-file-size", "40MiB", "--wal-capacity", "240MiB", "--write-memory", "64MiB", "--read-memory", "16MiB"];
 /** Small objects, soon: what is tested has something to do with the bucket. */
 const UPLOADING = ["--upload-size", "1MiB", "--upload-age", "1s"];
@@ -132,11 +133,11 @@ export class RealCluster {
     return new ClusterNode(plan, ["broker", ...this.#always(plan), ...own, ...extra], this.#options.environment ?? {});
   }
 
-  /** Other controllers at the addresses of those that were there, of other numbers; they do not run yet. */
+  /** Other controllers at the addresses of those that were there, all of one other number; they do not run yet. */
   replaceControllers(): void {
     const { environment = {} } = this.#options;
-    this.controllers = this.controllers.map(({ id, role, folder, kafka, peer, http }) => {
-      const plan = { id: id + 100, role, folder, kafka, peer, http };
+    this.controllers = this.controllers.map(({ role, folder, kafka, peer, http }) => {
+      const plan = { id: SAME_NUMBER, role, folder, kafka, peer, http };
       return new ClusterNode(plan, ["controller", ...this.#always(plan)], environment);
     });
   }

@@ -37,6 +37,15 @@ test("each problem once, with whose it is", () => {
   for (const [place, text] of expected.entries()) match(problems[place] ?? "", text);
 });
 
+test("two controllers of one number", () => {
+  const controllers = [CONTROLLER, { ...CONTROLLER, address: "c2:9094", leads: false }, { ...CONTROLLER, nodeId: 103, leads: false }];
+  deepEqual(clusterProblems({ ...WELL, controllers }, LED, {}), [
+    "controllers at c1:9094 and c2:9094 both have the number 101: give each its own with --node-id, or list it once",
+  ]);
+  const unknown = { ...CONTROLLER, nodeId: null, problem: "refused" };
+  deepEqual(clusterProblems({ ...WELL, controllers: [unknown, unknown] }, LED, {}).length, 2);
+});
+
 test("a controller that stands by does not know whether another one leads", () => {
   deepEqual(clusterProblems({ ...WELL, leader: null }, LED, { leads: false, nodeId: 102 }), []);
   match(clusterProblems({ ...WELL, leader: null }, LED, { nodeId: 1 })[0] ?? "", /^no controller leads/);

@@ -17,6 +17,7 @@ export function clusterProblems(report: ClusterReport, partitions: PartitionCoun
       `${countText(partitions.leaderless)} of ${countText(partitions.total)} partitions have no leader: nobody can write or read there`,
     );
   problems.push(...report.brokers.flatMap(brokerProblem), ...report.controllers.flatMap(controllerProblem));
+  problems.push(...sameNumbers(report.controllers));
   const name = node.leads === undefined ? "broker" : "controller";
   // A problem of a controller is in both answers.
   const own = (node.problems ?? []).filter((problem) => report.controllers.every((controller) => controller.problem !== problem));
@@ -29,6 +30,17 @@ function brokerProblem({ id, state, heardMs, address }: BrokerReport): readonly 
   const heard = heardMs === null ? "" : `, last heard ${agoText(heardMs)}`;
   const what = state === "fenced" ? "is fenced and leads nothing: it does not run, or has not finished its start" : "is silent";
   return [`broker ${id}${address === null ? "" : ` at ${address}`} ${what}${heard}`];
+}
+
+/** They take turns all the same, but nobody can tell which one is meant. */
+function sameNumbers(controllers: readonly ControllerReport[]): readonly string[] {
+  const known = controllers.filter(({ nodeId }) => nodeId !== null);
+  return [...Map.groupBy(known, ({ nodeId }) => nodeId)]
+    .filter(([, same]) => same.length > 1)
+    .map(([nodeId, same]) => {
+      const places = same.map(({ address }) => address).join(" and ");
+      return `controllers at ${places} both have the number ${nodeId}: give each its own with --node-id, or list it once`;
+    });
 }
 
 function controllerProblem({ nodeId, address, problem }: ControllerReport): readonly string[] {
