@@ -15,3 +15,9 @@ export const TRIAL_MS_MAX = 10_000;
 
 /** Peers that are registered at a time. */
 export const PEERS_MAX = 1_024;
+
+/** A peer whose certificate is not accepted, or that does not accept ours, is told of so often. */
+export const DENIED_TOLD_MS = 60_000;
+
+/** Addresses that are remembered for that; beyond it all of them are told of anew. */
+export const DENIED_PEERS_MAX = 1_024;

@@ -20,6 +20,7 @@ import { readText } from "../io/real/read-text.ts";
 import { META_FOLDER, readDataFormat, writeDataFormat } from "../metadata-log/local/data-format.ts";
 import { readClusterId } from "../metadata-log/object/cluster-key.ts";
 import { PatientStore } from "../metadata-log/object/patient-store.ts";
+import { DeniedPeers } from "../peer-net/denied-peers.ts";
 import { Peers } from "../peer-net/peers.ts";
 import { Broker } from "./broker/broker.ts";
 import { ControllerNode } from "./control/controller-node.ts";
@@ -77,7 +78,9 @@ async function startParts({ broker, controller }: ClusterConfig, ui: StartUi, st
   const folder = await lockedFolder(broker, controller, ui, stops);
   const objectStore = openObjectStore(node, true);
   stops.add(() => objectStore.close());
-  const transport = new Http2PeerTransport(machine.clock, PEER_LIMITS, texts);
+  const deniedPeers = new DeniedPeers(machine.clock, machine.log);
+  const denied = (peer: string, reason: string): void => deniedPeers.denied(peer, reason);
+  const transport = new Http2PeerTransport(machine.clock, PEER_LIMITS, texts, denied);
   const metrics = processMetrics(machine.stats, SERVER_VERSION);
   const endpoints = new ClusterEndpoints(node.nodeId, metrics, node.peer.listen);
   const http = await listenHttp(node.http, (request) => endpoints.handle(request));

@@ -8,7 +8,7 @@ import {
   SubjectAlternativeNameExtension,
   X509CertificateGenerator,
 } from "@peculiar/x509";
-import type { PeerTls } from "../io/real/peer-transport-http2.ts";
+import type { PeerTls } from "../io/real/peer-certificates.ts";
 
 const KEYS = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY_MS = 24 * 60 * 60 * 1000;

@@ -13,7 +13,12 @@ import type { PeerStreamParts } from "./http2-peer-stream.ts";
 import { ServedStream } from "./http2-served-stream.ts";
 import { LISTEN_BACKLOG, PEER_HEADER_BYTES_MAX, PEER_RESETS_PER_SECOND_MAX, PEER_SESSION_MEMORY_MB } from "./limits.ts";
 import { networkError } from "./network-tcp.ts";
-import type { PeerTls } from "./peer-transport-http2.ts";
+import { type Denied, isAboutCertificate, type PeerTls } from "./peer-certificates.ts";
+
+/** By then it does not know its address any more: that is remembered of the one beneath. `authorizationError`: of the certificate. */
+type RefusedSocket = net.Socket & Readonly<{ authorizationError?: Error | string | null; _parent?: net.Socket | null }>;
+
+type Secured = PeerTls & Readonly<{ denied: Denied }>;
 
 /** The serving side: one HTTP/2 server, its sessions and what they may ask for. */
 export class Http2PeerListener implements PeerListener {
@@ -31,7 +36,7 @@ export class Http2PeerListener implements PeerListener {
     this.#sockets = sockets;
   }
 
-  static open(clock: Clock, limits: PeerLimits, tls: PeerTls | undefined, at: Address, services: PeerServices): Promise<PeerListener> {
+  static open(clock: Clock, limits: PeerLimits, tls: Secured | undefined, at: Address, services: PeerServices): Promise<PeerListener> {
     const server = createServer(limits, tls);
     const sockets = new Set<net.Socket>();
     const budget = new PeerBudget(limits.inFlightBytesMax);
@@ -60,7 +65,7 @@ export class Http2PeerListener implements PeerListener {
   }
 }
 
-function createServer(limits: PeerLimits, tls: PeerTls | undefined): http2.Http2Server {
+function createServer(limits: PeerLimits, tls: Secured | undefined): http2.Http2Server {
   const options = {
     settings: {
       enablePush: false,
@@ -73,9 +78,16 @@ function createServer(limits: PeerLimits, tls: PeerTls | undefined): http2.Http2
     streamResetRate: PEER_RESETS_PER_SECOND_MAX,
   };
   if (tls === undefined) return bounded(http2.createServer(options), limits);
-  const secured = { ...options, ...tls, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.3" as const };
+  const { denied, ...identity } = tls;
+  const secured = { ...options, ...identity, requestCert: true, rejectUnauthorized: true, minVersion: "TLSv1.3" as const };
   const server = http2.createSecureServer({ ...secured, handshakeTimeout: limits.firstBytesMs });
-  server.on("tlsClientError", () => {});
+  const hosts = new WeakMap<net.Socket, string>();
+  server.on("connection", (socket: net.Socket) => hosts.set(socket, socket.remoteAddress ?? ""));
+  server.on("tlsClientError", (error: NodeJS.ErrnoException, socket: RefusedSocket) => {
+    const reason = socket.authorizationError ?? (isAboutCertificate(error) ? error.code : undefined);
+    const host = socket._parent ? hosts.get(socket._parent) : undefined;
+    if (reason) denied(host || "a peer that is gone", String(reason));
+  });
   // No HTTP/2 agreed on in the handshake.
   server.on("unknownProtocol", (socket) => socket.destroy());
   return bounded(server, limits);

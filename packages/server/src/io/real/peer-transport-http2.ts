@@ -7,24 +7,31 @@ import type { PeerConnection, PeerListener, PeerServices, PeerTransport } from "
 import { Http2PeerConnection } from "./http2-peer-connection.ts";
 import { Http2PeerListener } from "./http2-peer-listener.ts";
 import { PEER_SESSION_MEMORY_MB } from "./limits.ts";
-
-/** Both sides show a certificate of an authority in `ca`, and refuse any other. PEM. */
-export type PeerTls = Readonly<{ ca: string; cert: string; key: string }>;
+import { type Denied, isAboutCertificate, type PeerTls } from "./peer-certificates.ts";
 
 /** gRPC over HTTP/2, framed by hand; in the clear without `tls`. */
 export class Http2PeerTransport implements PeerTransport {
   readonly #clock: Clock;
   readonly #limits: PeerLimits;
   readonly #tls: PeerTls | undefined;
+  readonly #denied: Denied;
 
-  constructor(clock: Clock, limits: PeerLimits = PEER_LIMITS, tls?: PeerTls) {
+  constructor(clock: Clock, limits: PeerLimits = PEER_LIMITS, tls?: PeerTls, denied: Denied = () => undefined) {
     this.#clock = clock;
     this.#limits = limits;
     this.#tls = tls;
+    this.#denied = denied;
   }
 
   listen(host: string, port: number, services: PeerServices): Promise<PeerListener> {
-    return Http2PeerListener.open(this.#clock, this.#limits, this.#tls, { host, port }, services);
+    const denied: Denied = (peer, reason) => this.#denied(peer, reason);
+    return Http2PeerListener.open(
+      this.#clock,
+      this.#limits,
+      this.#tls === undefined ? undefined : { ...this.#tls, denied },
+      { host, port },
+      services,
+    );
   }
 
   connect(to: Address): Promise<PeerConnection> {
@@ -41,6 +48,7 @@ export class Http2PeerTransport implements PeerTransport {
       const fail = (error: PeerError): void => {
         timer.cancel();
         session.destroy();
+        if (error.code === "denied") this.#denied(`${to.host}:${to.port}`, error.message);
         reject(error);
       };
       session.on("error", (error) => fail(connectError(error, to)));
@@ -55,8 +63,5 @@ export class Http2PeerTransport implements PeerTransport {
 
 /** A certificate that either side does not accept, or anything else that keeps them apart. */
 function connectError(error: NodeJS.ErrnoException, to: Address): PeerError {
-  const isDenied = CERTIFICATE_ERRORS.test(error.code ?? "");
-  return new PeerError(isDenied ? "denied" : "unavailable", `${to.host}:${to.port}: ${error.message}`, { cause: error });
+  return new PeerError(isAboutCertificate(error) ? "denied" : "unavailable", `${to.host}:${to.port}: ${error.message}`, { cause: error });
 }
-
-const CERTIFICATE_ERRORS = /CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER|ALERT_UNKNOWN_CA|ALERT_ACCESS_DENIED/;

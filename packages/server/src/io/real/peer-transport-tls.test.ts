@@ -6,7 +6,8 @@ import { TestAuthority } from "../../testing/test-certificates.ts";
 import { PEER_LIMITS } from "../peer-limits.ts";
 import type { PeerIdentity, PeerListener } from "../peer-transport.ts";
 import { RealClock } from "./clock.ts";
-import { Http2PeerTransport, type PeerTls } from "./peer-transport-http2.ts";
+import { type Denied, type PeerTls } from "./peer-certificates.ts";
+import { Http2PeerTransport } from "./peer-transport-http2.ts";
 
 const PATH = "/tidemq.test.v1.Test/Echo";
 const clock = new RealClock();
@@ -14,8 +15,8 @@ const authority = await TestAuthority.make("cluster", Date.now());
 const stranger = await TestAuthority.make("cluster", Date.now());
 const limits = { ...PEER_LIMITS, firstBytesMs: 2_000 };
 
-async function server(t: TestContext, peers: PeerIdentity[], identity?: PeerTls): Promise<PeerListener> {
-  const transport = new Http2PeerTransport(clock, limits, identity ?? (await authority.issue("broker-1")));
+async function server(t: TestContext, peers: PeerIdentity[], identity?: PeerTls, denied?: Denied): Promise<PeerListener> {
+  const transport = new Http2PeerTransport(clock, limits, identity ?? (await authority.issue("broker-1")), denied);
   const echo = (request: Uint8Array, call: { readonly peer: PeerIdentity }): Promise<Uint8Array[]> => {
     peers.push(call.peer);
     return Promise.resolve([request]);
@@ -66,4 +67,24 @@ test("a server of another authority is not believed", async (t) => {
   const listener = await server(t, peers, { ca: authority.ca, cert, key });
   const client = new Http2PeerTransport(clock, limits, await authority.issue("broker-2"));
   await rejects(client.connect(listener), { code: "denied", error: "PEER_UNAVAILABLE" });
+});
+
+test("each side is told of a certificate that it does not accept, or that is not accepted, and of nothing else", async (t) => {
+  const [here, there]: [string[], string[]] = [[], []];
+  const listener = await server(t, [], undefined, (peer, reason) => there.push(`${peer} ${reason}`));
+  const told = (identity: PeerTls | undefined) => new Http2PeerTransport(clock, limits, identity, (peer) => here.push(peer));
+  const another = await TestAuthority.make("another", Date.now());
+  await rejects(told(await another.issue("broker-2")).connect(listener), { code: "denied" });
+  deepEqual(here, [`${listener.host}:${listener.port}`]);
+  for (const { cert, key } of [
+    await another.issue("broker-2"),
+    await stranger.issue("broker-2"),
+    await authority.issue("broker-2", -1000),
+  ]) {
+    const connecting = told({ ca: authority.ca, cert, key }).connect(listener);
+    // The client may take the connection for open before the server has looked at its certificate.
+    await connecting.then((connection) => connection.call(PATH, message(1), 2_000)).catch(() => undefined);
+  }
+  await rejects(told(undefined).connect(listener), { code: "unavailable" });
+  deepEqual(there, ["127.0.0.1 UNABLE_TO_VERIFY_LEAF_SIGNATURE", "127.0.0.1 CERT_SIGNATURE_FAILURE", "127.0.0.1 CERT_HAS_EXPIRED"]);
 });

@@ -6,7 +6,8 @@ import { KiB, MiB } from "../../base/units.ts";
 import { TestAuthority } from "../../testing/test-certificates.ts";
 import type { PeerConnection, PeerStream, PeerStreamReader } from "../peer-transport.ts";
 import { RealClock } from "./clock.ts";
-import { Http2PeerTransport, type PeerTls } from "./peer-transport-http2.ts";
+import { type PeerTls } from "./peer-certificates.ts";
+import { Http2PeerTransport } from "./peer-transport-http2.ts";
 
 const ECHO = "/tidemq.bench.v1.Bench/Echo";
 const SINK = "/tidemq.bench.v1.Bench/Sink";
