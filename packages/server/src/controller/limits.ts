@@ -81,6 +81,16 @@ export const SUBMIT_WAIT_MS = 10_000;
 /** Replicas of our own topics, or as many as there are hosts with brokers. */
 export const INTERNAL_REPLICATION_FACTOR = 3;
 
+/** A preferred leader takes over when it has been in sync and ready for so long: one that comes and goes is left alone. */
+export const PREFERRED_AFTER_MS = 10_000;
+
+/** Partitions that get their preferred leader back at once, and the pause before the next ones: their clients have to find it. */
+export const PREFERRED_PORTION = 200;
+export const PREFERRED_PAUSE_MS = 1_000;
+
+/** Of a turn of the loop, to look through all partitions for those that are not led as preferred. */
+export const PREFERRED_LOOK_TURN_MS = 2;
+
 /** Even shares of one topic that a broker gets at most: who has little gets more, but not all of it. */
 export const PLACEMENT_SHARES_MAX = 1.5;
 

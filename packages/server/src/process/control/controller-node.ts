@@ -2,6 +2,7 @@ import { BrokerFencing } from "../../controller/broker-fencing.ts";
 import { CommandLog } from "../../controller/command-log.ts";
 import { Controller, type ControllerOptions } from "../../controller/controller.ts";
 import { Leadership } from "../../controller/leadership.ts";
+import { PreferredLeadersDriver } from "../../controller/preferred-leaders-driver.ts";
 import { BrokerService } from "../../controller/session/broker-service.ts";
 import { describeBrokers } from "../../controller/session/description.ts";
 import type { Clock } from "../../io/clock.ts";
@@ -37,6 +38,7 @@ export class ControllerNode {
   readonly controller: Controller;
   readonly leadership: Leadership;
   readonly fencing: BrokerFencing;
+  readonly preferredLeaders: PreferredLeadersDriver;
   readonly service: BrokerService;
   readonly #parts: ControllerNodeParts;
   readonly #openedMs: number;
@@ -58,6 +60,7 @@ export class ControllerNode {
     const { leadership } = this;
     this.fencing = new BrokerFencing({ controller, leadership, clock, logger });
     const { fencing } = this;
+    this.preferredLeaders = new PreferredLeadersDriver({ controller, leadership, clock, logger });
     this.service = new BrokerService({ commands, controller, leadership, fencing, log, clock });
   }
 
@@ -100,6 +103,7 @@ export class ControllerNode {
   async close(): Promise<void> {
     this.leadership.stop();
     this.fencing.stop();
+    this.preferredLeaders.stop();
     this.service.stop();
     this.commands.stop();
     await this.#parts.log.close();
