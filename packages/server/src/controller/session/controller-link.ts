@@ -211,7 +211,7 @@ export class ControllerLink implements Commands {
       case "refused":
         return this.#refused(refusalOf(kind.value.refusal));
       case "snapshotNeeded":
-        return this.#leftBehind();
+        return this.#leftBehind(kind.value.index);
       default:
         this.#stream?.cancel(); // another one leads, or newer software says what this one does not know
     }
@@ -224,10 +224,18 @@ export class ControllerLink implements Commands {
     this.#stream?.cancel();
   }
 
-  /** The log was trimmed above what is known here. Who has judged nothing by it yet begins anew with a newer snapshot. */
-  #leftBehind(): void {
+  /**
+   * The log was trimmed above what is known here. Who has judged nothing by it yet begins anew with a newer snapshot. A broker at work does
+   * not: everything in it follows the state change by change, and a snapshot does not say what changed.
+   */
+  #leftBehind(snapshotIndex: number): void {
     if (this.#identity === undefined) return this.#refuseStart(new LeftBehindError());
-    const error = new QueueError("START_REFUSED", "the metadata went on without this broker for too long: start it again");
+    const { id } = this.#identity;
+    const error = new QueueError(
+      "START_REFUSED",
+      `broker ${id} was without a controller for so long that what it missed is only in a snapshot by now: start it again, which reads that; ` +
+        `nothing is lost. applied=${this.#parts.applied.state.index} snapshot=${snapshotIndex}`,
+    );
     if (this.#brokerEpoch === 0) this.#refuseStart(error);
     else this.#parts.fatal(error);
   }
