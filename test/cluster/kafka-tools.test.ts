@@ -4,15 +4,17 @@ import { equal, match, ok } from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { downloadKafka, kafkaProblem, libraryFolder } from "../../bench/kafka-server.ts";
-import { output } from "../clients/run-program.ts";
+import { output, runProgram } from "../clients/run-program.ts";
 import { suite } from "../clients/suite.ts";
-import { addressText, RealCluster } from "./real-cluster.ts";
+import { tidemq } from "../process/server-process.ts";
+import { addressText, type ClusterNode, RealCluster } from "./real-cluster.ts";
 
 const JAVA_FLAGS = ["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"];
 const TOOLS = {
   cluster: "org.apache.kafka.tools.ClusterTool",
   topics: "org.apache.kafka.tools.TopicCommand",
   versions: "org.apache.kafka.tools.BrokerApiVersionsCommand",
+  quorum: "org.apache.kafka.tools.MetadataQuorumCommand",
 } as const;
 
 suite("Kafka's tools on a cluster", kafkaProblem(), () => {
@@ -25,14 +27,15 @@ suite("Kafka's tools on a cluster", kafkaProblem(), () => {
   });
   after(() => cluster?.close());
 
+  const java = (tool: keyof typeof TOOLS): readonly string[] => [...JAVA_FLAGS, "-cp", join(libraryFolder(), "*"), TOOLS[tool]];
+
   /** What the tool prints, by broker asked. */
   const ask = async (tool: keyof typeof TOOLS, ...args: readonly string[]): Promise<readonly string[]> => {
     const answers: string[] = [];
     for (const { kafka } of cluster.brokers) {
-      const java = [...JAVA_FLAGS, "-cp", join(libraryFolder(), "*"), TOOLS[tool]];
       const [command, ...rest] = args;
       const given = [...(tool === "cluster" ? [command ?? ""] : []), "--bootstrap-server", addressText(kafka)];
-      answers.push(await output("java", [...java, ...given, ...(tool === "cluster" ? rest : args)]));
+      answers.push(await output("java", [...java(tool), ...given, ...(tool === "cluster" ? rest : args)]));
     }
     return answers;
   };
@@ -60,6 +63,17 @@ suite("Kafka's tools on a cluster", kafkaProblem(), () => {
       equal(blocks.length, 3);
       same(blocks.map((block) => block.trim()));
     }
+  });
+
+  test("kafka-metadata-quorum: there is none, and it says so at once; who leads, our own command tells", async () => {
+    const [{ kafka, http }] = cluster.brokers as [ClusterNode];
+    const args = ["--bootstrap-server", addressText(kafka), "describe", "--status"];
+    const { code, stderr, stdout } = await runProgram("java", [...java("quorum"), ...args]);
+    equal(code, 1);
+    match(stderr + stdout, /The node does not support DESCRIBE_QUORUM/);
+    const list = await tidemq(["controller", "list", "--http", addressText(http), "--json"]);
+    equal(list.code, 0, list.stderr);
+    match(list.stdout, /"nodeId": ?101/);
   });
 });
 
