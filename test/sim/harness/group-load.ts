@@ -45,7 +45,7 @@ export class GroupLoad {
     for (const member of this.#members) member.stop();
     this.#stopped = true;
     await this.#running;
-    await this.#askOffsets();
+    await this.#askUntilAnswered();
     this.#sim.say(`${this.groupId}: ${this.history.generations} generations, ${this.history.commits} commits`);
   }
 
@@ -56,6 +56,19 @@ export class GroupLoad {
       await this.#askOffsets().catch((error: unknown) => {
         if (!(error instanceof ClientError)) throw error;
       });
+    }
+  }
+
+  /** While its coordinator moves, or comes back, a client asks again; how long that may take the end of the run bounds. */
+  async #askUntilAnswered(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#askOffsets();
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+        this.#sim.say(`${this.groupId}: ${error.message}`);
+        await this.#sim.sleep(LOOK_MS);
+      }
     }
   }
 
