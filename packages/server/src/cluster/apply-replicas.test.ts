@@ -21,11 +21,11 @@ class Replicated extends ClusterFixture {
     return brokers.map((broker) => ({ broker, brokerEpoch: this.brokerEpoch(broker) }));
   }
 
-  /** What its present leader proposes, from the set as it is. */
+  /** What its present leader proposes, of the partition as it is. */
   wish(partitionId: number, ...brokers: number[]): ChangeInSync {
-    const { leader, leaderEpoch, inSync } = this.partition(partitionId);
+    const { leader, leaderEpoch, partitionEpoch } = this.partition(partitionId);
     const life = { broker: leader, brokerEpoch: this.brokerEpoch(leader) };
-    return { kind: "change-in-sync", partitionId, leaderEpoch, ...life, from: inSync, to: this.members(...brokers) };
+    return { kind: "change-in-sync", partitionId, leaderEpoch, ...life, partitionEpoch, to: this.members(...brokers) };
   }
 
   fence(broker: number): void {
@@ -61,7 +61,7 @@ test("a change of the set is refused: of another leader or process, planned on a
   equal(cluster.refusal({ ...wish, leaderEpoch: 1 }), "NOT_LEADER");
   equal(cluster.refusal({ ...wish, broker: 2, brokerEpoch: cluster.brokerEpoch(2) }), "NOT_LEADER");
   equal(cluster.refusal({ ...wish, brokerEpoch: wish.brokerEpoch - 1 }), "stale-broker");
-  equal(cluster.refusal({ ...wish, from: [1, 2], to: cluster.members(1, 3) }), "changed");
+  equal(cluster.refusal({ ...wish, partitionEpoch: wish.partitionEpoch - 1 }), "changed");
   equal(cluster.refusal({ ...wish, to: cluster.members(2, 3) }), "INVALID_REQUEST");
   equal(cluster.refusal({ ...wish, to: cluster.members(1, 2, 3, 4) }), "INVALID_REQUEST");
   deepEqual(cluster.effects, []);
@@ -79,13 +79,25 @@ test("a new member is ready, in the epoch in which it caught up", () => {
   deepEqual(cluster.answer(cluster.wish(3, 1, 2, 3)).inSync, [1, 2, 3]);
 });
 
+test("a wish for the set as it is makes earlier ones void, and so does damage", () => {
+  const cluster = new Replicated();
+  cluster.answer(cluster.wish(3, 1, 2));
+  const late = cluster.wish(3, 1, 2, 3);
+  deepEqual(cluster.answer(cluster.wish(3, 1, 2)).inSync, [1, 2]);
+  equal(cluster.refusal(late), "changed");
+  const later = cluster.wish(3, 1, 2, 3);
+  cluster.answer({ kind: "report-damage", broker: 3, brokerEpoch: cluster.brokerEpoch(3), partitionIds: [3] });
+  equal(cluster.refusal(later), "changed");
+  deepEqual(cluster.answer(cluster.wish(3, 1, 2, 3)).inSync, [1, 2, 3]);
+});
+
 test("the set never falls below the smaller of its minimum, two, and its size", () => {
   const cluster = new Replicated();
   cluster.answer(cluster.wish(3, 1, 2));
   equal(cluster.refusal(cluster.wish(3, 1)), "NOT_ENOUGH_REPLICAS");
   equal(cluster.refusal(cluster.wish(4, 1)), "NOT_ENOUGH_REPLICAS");
   cluster.answer({ kind: "report-damage", broker: 2, brokerEpoch: cluster.brokerEpoch(2), partitionIds: [3] });
-  deepEqual(cluster.answer({ ...cluster.wish(3, 1, 3), from: [1] }).inSync, [1, 3], "from below the minimum it grows");
+  deepEqual(cluster.answer(cluster.wish(3, 1, 3)).inSync, [1, 3], "from below the minimum it grows");
   const few = new Replicated("1");
   deepEqual(few.answer(few.wish(3, 1)).inSync, [1]);
   few.answer({

@@ -22,7 +22,7 @@ export function applyChangeInSync(state: ClusterState, command: ChangeInSync, ef
   if (!brokerIsCurrent(state, command)) return staleBroker(command);
   if (!leads(state, partition, command, command.leaderEpoch)) return refuse("NOT_LEADER", "the partition has another leader by now");
   const inSync = command.to.map(({ broker }) => broker);
-  if (sameMembers(inSync, partition.inSync)) return { inSync: partition.inSync };
+  if (command.partitionEpoch !== partition.partitionEpoch && sameMembers(inSync, partition.inSync)) return { inSync: partition.inSync };
   const refusal = judgeInSync(state, command, partition, inSync);
   if (refusal !== undefined) return refusal;
   changeInSync(state, partition, inSync, effects);
@@ -35,8 +35,8 @@ function judgeInSync(
   partition: PartitionState,
   inSync: readonly number[],
 ): Refusal | undefined {
-  if (!sameMembers(command.from, partition.inSync))
-    return refuse("changed", `the in-sync set is another one by now: ${partition.inSync.join()}`);
+  if (command.partitionEpoch !== partition.partitionEpoch)
+    return refuse("changed", `the partition has changed meanwhile. in sync=${partition.inSync.join()}`);
   if (!inSync.includes(command.broker)) return refuse("INVALID_REQUEST", "the leader stays in sync");
   for (const member of command.to) {
     if (partition.inSync.includes(member.broker)) continue;
@@ -57,13 +57,19 @@ function refuseTooFew(state: ClusterState, partition: PartitionState, inSync: re
   );
 }
 
-/** Each partition once, in the order given; those that are gone meanwhile are passed over. */
+/**
+ * Each partition once, in the order given; those that are gone meanwhile are passed over. A leader's wish to have the broker in sync,
+ * made before it knew, is void.
+ */
 export function applyReportDamage(state: ClusterState, command: ReportDamage, effects: Effect[]): Outcome {
   if (!brokerIsCurrent(state, command)) return staleBroker(command);
   let partitions = 0;
   for (const id of command.partitionIds) {
     const partition = state.partitions.get(id);
-    if (partition === undefined || !partition.inSync.includes(command.broker) || partition.inSync.length === 1) continue;
+    if (partition === undefined || !partition.replicas.includes(command.broker)) continue;
+    state.observer?.beforePartition(partition);
+    partition.partitionEpoch += 1;
+    if (!partition.inSync.includes(command.broker) || partition.inSync.length === 1) continue;
     const others = partition.inSync.filter((broker) => broker !== command.broker);
     changeInSync(state, partition, others, effects);
     if (partition.leader === command.broker) changeLeader(state, partition, nextLeader(state, partition), effects);

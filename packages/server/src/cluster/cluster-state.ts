@@ -66,6 +66,8 @@ export type PartitionState = {
   leader: number;
   /** +1 at every change of leader, and when the leader's process starts again. */
   leaderEpoch: number;
+  /** +1 at every change of the replicas, of who of them is in sync or leads, and when one reports damage: what was wished before is void. */
+  partitionEpoch: number;
   logStart: number;
   uploadedEnd: number;
   readonly ranges: RangeList;
@@ -206,6 +208,7 @@ export function newPartition(
     lastInSync: undefined,
     leader: NO_LEADER,
     leaderEpoch: 0,
+    partitionEpoch: 0,
     logStart: 0,
     uploadedEnd: 0,
     ranges: new RangeList(of.id),

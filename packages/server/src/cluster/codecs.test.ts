@@ -83,7 +83,7 @@ test("golden: a snapshot of a small state", async () => {
       [1, 192],
       [2, 69],
       [3, 64],
-      [4, 213],
+      [4, 221],
       [5, 44],
     ],
   );
@@ -92,11 +92,19 @@ test("golden: a snapshot of a small state", async () => {
   const object = `${"0000000000000001"}${"00000001"}${"0000000000000001"}${"0000000000000001"}${"0000000000000001"}${"00000000000003e8"}`;
   equal(hex(must(chunks[2], "objects")), header + object);
   const first =
-    "0000000000000001" + hex(Buffer.from("ordersxxxxxxxxxx")) + "00" + "0100000001" + "0100000001" + "0000" + "00000001" + "00000000";
+    "0000000000000001" +
+    hex(Buffer.from("ordersxxxxxxxxxx")) +
+    "00" +
+    "0100000001" +
+    "0100000001" +
+    "0000" +
+    "00000001" +
+    "00000000" +
+    "00000000";
   const numbers = "0000000000000000" + "000000000000000a" + "00" + "00" + "01";
   const range = "00" + "0000000000000000" + "000000000000000a" + "00000000" + "0000000000000001";
   const section = "0000000000000001" + "0000000000000000" + "0000000000000384" + "0000000000000064" + "00000005";
-  equal(hex(must(chunks[3], "partitions").subarray(20, 20 + 129)), first + numbers + range + section);
+  equal(hex(must(chunks[3], "partitions").subarray(20, 20 + 133)), first + numbers + range + section);
   equal(stateHash(await load(chunks, cluster.state)), stateHash(cluster.state));
 });
 
@@ -139,6 +147,7 @@ test("golden: a snapshot of the second version is read", async () => {
   const loaded = await load([Buffer.from(SNAPSHOT_2, "base64")], cluster.state);
   deepEqual(loaded.partitions.get(4)?.lastInSync, { broker: 1, walId: "log-1", from: 0, before: Number.MAX_SAFE_INTEGER });
   for (const broker of cluster.state.brokers.values()) Object.assign(broker, { registeredAt: 0, walIndex: 0 });
+  for (const partition of cluster.state.partitions.values()) partition.partitionEpoch = 0;
   for (const partition of cluster.state.partitions.values())
     if (partition.lastInSync !== undefined) partition.lastInSync = { ...partition.lastInSync, from: 0, before: Number.MAX_SAFE_INTEGER };
   equal(stateHash(loaded), stateHash(cluster.state));
@@ -214,10 +223,10 @@ test("golden: what changes the replicas of a partition, who of them is in sync, 
   const epoch = "0000000000000002";
   const partition = { partitionId: 7, leaderEpoch: 4 };
   const life = { broker: 1, brokerEpoch: 3 };
-  const wish = { kind: "change-in-sync", ...partition, ...life, from: [1], to: [life, { broker: 2, brokerEpoch: 5 }] } as const;
+  const wish = { kind: "change-in-sync", ...partition, ...life, partitionEpoch: 6, to: [life, { broker: 2, brokerEpoch: 5 }] } as const;
   const members = `${"02"}${"00000001"}${"0000000000000003"}${"00000002"}${"0000000000000005"}`;
   const golden: readonly (readonly [Command, string])[] = [
-    [wish, `15${epoch}${"0000000000000007"}${"00000004"}${"00000001"}${"0000000000000003"}${"0100000001"}${members}`],
+    [wish, `15${epoch}${"0000000000000007"}${"00000004"}${"00000001"}${"0000000000000003"}${"00000006"}${members}`],
     [
       { kind: "report-damage", ...life, partitionIds: [7, 9] },
       `16${epoch}${"00000001"}${"0000000000000003"}${"02"}${"0000000000000007"}${"0000000000000009"}`,

@@ -44,9 +44,9 @@ export type FenceBroker = Readonly<{ kind: "fence-broker"; broker: number; broke
 export type BrokerLife = Readonly<{ broker: number; brokerEpoch: number }>;
 
 /**
- * The leader's wish for its in-sync set: accepted in its leader epoch while the set is still `from`, when it stays a member itself, each
- * new member is a replica that is ready in the epoch named, and the set stays at its minimum. What was accepted is accepted
- * when asked again.
+ * The leader's wish for its in-sync set: accepted in its leader epoch and in the partition epoch that it knew, when it stays a member itself,
+ * each new member is a replica that is ready in the epoch named, and the set stays at its minimum. What was accepted is accepted
+ * when asked again. A wish for the set as it is makes every earlier one void.
  */
 export type ChangeInSync = Readonly<{
   kind: "change-in-sync";
@@ -54,7 +54,7 @@ export type ChangeInSync = Readonly<{
   leaderEpoch: number;
   broker: number;
   brokerEpoch: number;
-  from: readonly number[];
+  partitionEpoch: number;
   to: readonly BrokerLife[];
 }>;
 

@@ -8,13 +8,13 @@ export function writeChangeInSync(writer: ByteWriter, command: ChangeInSync): vo
   writer.int64(command.partitionId);
   writer.int32(command.leaderEpoch);
   writeLife(writer, command);
-  writeBrokers(writer, command.from);
+  writer.int32(command.partitionEpoch);
   writeList(writer, command.to, writeLife);
 }
 
 export function readChangeInSync(reader: ByteReader): ChangeInSync {
   const place = { partitionId: readNatural(reader), leaderEpoch: reader.int32() };
-  return { kind: "change-in-sync", ...place, ...readLife(reader), from: readBrokers(reader), to: readMembers(reader) };
+  return { kind: "change-in-sync", ...place, ...readLife(reader), partitionEpoch: reader.int32(), to: readMembers(reader) };
 }
 
 export function writeReportDamage(writer: ByteWriter, command: ReportDamage): void {

@@ -5,6 +5,7 @@ import { isReady, nextLeader } from "./rules.ts";
 /** Another in-sync set. When it has all that a running reassignment wants, that is complete. */
 export function changeInSync(state: ClusterState, partition: PartitionState, inSync: readonly number[], effects: Effect[]): void {
   state.observer?.beforePartition(partition);
+  partition.partitionEpoch += 1;
   partition.inSync = inSync;
   partition.lastInSync = undefined;
   effects.push({ kind: "in-sync-changed", partitionId: partition.id, inSync });
@@ -14,6 +15,7 @@ export function changeInSync(state: ClusterState, partition: PartitionState, inS
 /** A new leader epoch; `leader` may be none. */
 export function changeLeader(state: ClusterState, partition: PartitionState, leader: number, effects: Effect[]): void {
   state.observer?.beforePartition(partition);
+  partition.partitionEpoch += 1;
   partition.leader = leader;
   partition.leaderEpoch += 1;
   effects.push({ kind: "leader-changed", partitionId: partition.id, leader, leaderEpoch: partition.leaderEpoch });
@@ -27,6 +29,7 @@ export function changeReplicas(
   effects: Effect[],
 ): void {
   state.observer?.beforePartition(partition);
+  partition.partitionEpoch += 1;
   partition.replicas = replicas;
   partition.reassignment = reassignment;
   effects.push({ kind: "replicas-changed", partitionId: partition.id, replicas });

@@ -126,6 +126,7 @@ export function writePartition(writer: ByteWriter, partition: PartitionState): v
   writeOptional(writer, partition.reassignment, writeReassignment);
   writer.int32(partition.leader);
   writer.int32(partition.leaderEpoch);
+  writer.int32(partition.partitionEpoch);
   writer.int64(partition.logStart);
   writer.int64(partition.uploadedEnd);
   writeList(writer, partition.acceptedLosses, writeSpan);
@@ -152,7 +153,9 @@ export function readPartition(
   if (version >= PARTITIONS_WITH_REASSIGNMENT) partition.reassignment = readOptional(reader, readReassignment);
   partition.leader = reader.int32();
   partition.leaderEpoch = reader.int32();
-  if (partition.leader < NO_LEADER || partition.leaderEpoch < 0) throw reader.malformed(`leader of partition ${id}`);
+  if (version >= PARTITIONS_WITH_REASSIGNMENT) partition.partitionEpoch = reader.int32();
+  if (partition.leader < NO_LEADER || partition.leaderEpoch < 0 || partition.partitionEpoch < 0)
+    throw reader.malformed(`leader of partition ${id}`);
   partition.logStart = readNatural(reader);
   partition.uploadedEnd = readNatural(reader);
   partition.acceptedLosses = readList(reader, ACCEPTED_LOSSES_MAX, readSpan);

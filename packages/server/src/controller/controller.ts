@@ -118,7 +118,7 @@ export class Controller {
    */
   async changeInSync(
     broker: number,
-    wish: Pick<ChangeInSync, "partitionId" | "leaderEpoch" | "from"> & Readonly<{ to: readonly BrokerLife[] }>,
+    wish: Pick<ChangeInSync, "partitionId" | "leaderEpoch" | "partitionEpoch"> & Readonly<{ to: readonly BrokerLife[] }>,
   ): Promise<readonly number[]> {
     const answer = await this.#ask({ kind: "change-in-sync", ...wish, ...this.#life(broker) });
     return answer.inSync;

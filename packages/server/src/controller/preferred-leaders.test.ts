@@ -36,10 +36,10 @@ class World {
   }
 
   joins(partitionId: number, broker: number): void {
-    const { leader, leaderEpoch, inSync } = this.cluster.partition(partitionId);
+    const { leader, leaderEpoch, partitionEpoch, inSync } = this.cluster.partition(partitionId);
     const life = (id: number) => ({ broker: id, brokerEpoch: this.cluster.brokerEpoch(id) });
     const to = [...inSync, broker].map(life);
-    this.cluster.answer({ kind: "change-in-sync", partitionId, leaderEpoch, ...life(leader), from: inSync, to });
+    this.cluster.answer({ kind: "change-in-sync", partitionId, leaderEpoch, ...life(leader), partitionEpoch, to });
     this.heard();
   }
 

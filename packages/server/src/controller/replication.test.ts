@@ -120,9 +120,14 @@ test("in-sync sets, damage, leaders and replicas are changed through the control
   const assignments = [{ partition: 0, brokers: [1, 2, 3] }];
   equal(await cluster.create("t", { assignments }), 3);
   const { id } = cluster.partition("t");
-  const wish = { partitionId: id, leaderEpoch: 0, from: [1, 2, 3], to: [cluster.life(1), cluster.life(2)] };
+  const wish = {
+    partitionId: id,
+    leaderEpoch: 0,
+    partitionEpoch: cluster.partition("t").partitionEpoch,
+    to: [cluster.life(1), cluster.life(2)],
+  };
   deepEqual(await cluster.run((controller) => controller.changeInSync(1, wish)), [1, 2]);
-  const alone = { ...wish, from: [1, 2], to: [cluster.life(1)] };
+  const alone = { ...wish, partitionEpoch: wish.partitionEpoch + 1, to: [cluster.life(1)] };
   await rejects(
     cluster.run((controller) => controller.changeInSync(1, alone)),
     { code: "NOT_ENOUGH_REPLICAS", message: /wait until more are in sync, or lower min.insync.replicas. left=1 needed=2/ },

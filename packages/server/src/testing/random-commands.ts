@@ -142,14 +142,14 @@ function topicChange(b: number, c: number): ConfigChange {
 
 /** One member more or less than there are, mostly, in the epochs in which they are registered. */
 function changeInSync(state: ClusterState, partition: PartitionState | undefined, { b, c, wrong }: CommandStep): Command {
-  const { id = 0, leader = 1, leaderEpoch = 0, inSync = [1] } = partition ?? {};
+  const { id = 0, leader = 1, leaderEpoch = 0, inSync = [1], partitionEpoch: newest = 0 } = partition ?? {};
   const other = 1 + (b % 3);
   const members = inSync.includes(other) ? inSync.filter((broker) => broker !== other) : [...inSync, other];
   const epochOf = (broker: number): number => state.brokers.get(broker)?.epoch ?? 0;
   const to = (members.length === 0 ? [other] : members).map((broker) => ({ broker, brokerEpoch: epochOf(broker) - (wrong ? 1 : 0) }));
-  const from = inSync.length === 0 || c % 7 === 0 ? [other] : inSync;
+  const partitionEpoch = newest - (c % 7 === 0 ? 1 : 0);
   const broker = Math.max(1, leader);
-  return { kind: "change-in-sync", partitionId: id, leaderEpoch, broker, brokerEpoch: epochOf(broker), from, to };
+  return { kind: "change-in-sync", partitionId: id, leaderEpoch, broker, brokerEpoch: epochOf(broker), partitionEpoch, to };
 }
 
 function offlinePartition(state: ClusterState, chance: number): number | undefined {
