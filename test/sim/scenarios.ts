@@ -9,6 +9,7 @@ import { scenario as calm } from "./scenarios/calm.ts";
 import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as cluster } from "./scenarios/cluster.ts";
 import { scenario as clusterGroups } from "./scenarios/cluster-groups.ts";
+import { scenario as clusterReplicas } from "./scenarios/cluster-replicas.ts";
 import { scenario as clusterSilence } from "./scenarios/cluster-silence.ts";
 import { scenario as clusterTwins } from "./scenarios/cluster-twins.ts";
 import { scenario as copies } from "./scenarios/copies.ts";
@@ -61,6 +62,7 @@ export const SCENARIOS: readonly Scenario[] = [
   clockJumps,
   cluster,
   clusterGroups,
+  clusterReplicas,
   clusterSilence,
   clusterTwins,
   copies,

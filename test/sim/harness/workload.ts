@@ -12,6 +12,8 @@ export type WorkloadOptions = Readonly<{
   topics: number;
   /** Partitions of each topic. */
   partitions: number;
+  /** Of each partition. */
+  replicas: number;
   /** Idempotent ones. */
   producers: number;
   /** Producers whose records may repeat. */
@@ -31,6 +33,7 @@ export type WorkloadOptions = Readonly<{
 const USUAL: WorkloadOptions = {
   topics: 2,
   partitions: 3,
+  replicas: 1,
   producers: 3,
   plainProducers: 1,
   tailers: 1,
@@ -80,7 +83,7 @@ export class Workload {
   }
 
   async createTopic(client: Client, name: string, partitions: number): Promise<void> {
-    await client.admin.createTopic({ name, partitions, replicationFactor: 1 });
+    await client.admin.createTopic({ name, partitions, replicationFactor: this.#options.replicas });
     for (let partition = 0; partition < partitions; partition++) this.targets.push({ topic: name, partition });
   }
 

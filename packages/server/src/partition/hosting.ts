@@ -1,19 +1,22 @@
 import { must } from "../base/assert.ts";
 import { kafkaErrorOf } from "../base/errors.ts";
-import { ALL_BROKERS, type ClusterState, isInternalTopic, type PartitionState } from "../cluster/cluster-state.ts";
+import { ALL_BROKERS, type ClusterState, isInternalTopic, NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
 import { topicDefaults } from "../config/dynamic-options.ts";
 import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
 import { nextTurn, paced } from "../io/clock.ts";
 import { type Steps, TurnShare } from "../quota/turn-share.ts";
+import type { Replicator } from "../replication/replicator.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
 import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
+import { FollowedPartition, type FollowedState } from "./followed-partition.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { LateOpenings } from "./late-openings.ts";
+import { PartitionLedLog } from "./led-log.ts";
 import { OPENING_WAIT_MS, OPENINGS_TURN_MS, RESTORE_TURN_MS } from "./limits.ts";
-import { Partition, type PartitionParts } from "./partition.ts";
+import { type Followers, Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
 import type { RecordFolds } from "./record-fold.ts";
 import { foldOfObject, foldsOfLog, isEmptyLog } from "./restored-folds.ts";
@@ -30,6 +33,8 @@ export type HostingParts = PartitionParts &
     /** The internal topics and how their records are folded. */
     recordFolds: ReadonlyMap<string, RecordFolds>;
     internal: InternalPartitions;
+    /** Undefined on one node: every partition has one replica. */
+    replicator: Replicator | undefined;
     /** A broken invariant in the background: ends the process. */
     fatal: (error: Error) => void;
   }>;
@@ -41,13 +46,23 @@ export interface InternalPartitions {
   closed(partition: Partition): void;
 }
 
-/** Keeps the partitions here what the metadata says is led here: opens them at the start, then follows every applied change. */
+/** What a start found of a partition beside its folds. */
+type Found = Readonly<{
+  /** How far it was known to be committed. */
+  mark: number;
+  /** Append time of the oldest batch that is not uploaded. */
+  oldestPendingMs?: number | undefined;
+}>;
+
+/** Keeps the partitions here what the metadata says: opens at the start what has a replica here, then leads or follows as every applied change wants it. */
 export class Hosting {
   readonly #parts: HostingParts;
   readonly #late: LateOpenings;
   readonly #openings: TurnShare;
-  /** Whose log is here, but which this broker does not lead at the moment: it was fenced. */
+  /** Whose log is here, but which this broker does not lead at the moment: another does, or none. */
   readonly #resting = new Map<number, Partition>();
+  /** Of the resting: those that have other replicas. */
+  readonly #followed = new Map<number, FollowedPartition>();
 
   #defaults: TopicDefaults;
   #defaultSettings: TopicSettings;
@@ -64,7 +79,7 @@ export class Hosting {
 
   /** What the WAL held, then what it never heard of. Before anything is served. */
   async restore(recovered: readonly RecoveredPartition[]): Promise<void> {
-    const { partitions, state, wal } = this.#parts;
+    const { state, wal } = this.#parts;
     for (const found of recovered) {
       this.#catchUp(found);
       if (!isEmptyLog(found)) this.#toRestore.add(found.partition.id);
@@ -85,7 +100,7 @@ export class Hosting {
       this.#toRestore.delete(id);
     }
     for (const { id } of state.partitions.values()) {
-      if (this.#led(id) !== undefined && partitions.byId(id) === undefined) this.#openNew(id);
+      if (this.#mine(id) !== undefined && this.#here(id) === undefined) this.#openNew(id);
       await pause();
     }
     // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
@@ -139,8 +154,14 @@ export class Hosting {
       case "topic-deleted":
         for (const id of effect.partitionIds) this.#drop(id, "UNKNOWN_TOPIC_OR_PARTITION");
         return;
+      case "in-sync-changed":
+        return this.#inSyncChanged(effect.partitionId);
+      case "replicas-changed":
+        return this.#replicasChanged(effect.partitionId);
+      case "broker-registered":
+        return this.#parts.replicator?.brokerRegistered(effect.broker);
       case "uploaded-end-moved":
-        return this.#here(effect.partitionId)?.uploadedMoved(effect.uploadedEnd);
+        return this.#uploadedEndMoved(effect.partitionId, effect.uploadedEnd);
       case "log-start-raised":
         return this.#here(effect.partitionId)?.logStartRaised(effect.logStart);
       case "loss-accepted":
@@ -153,6 +174,31 @@ export class Hosting {
         return;
     }
   }
+
+  #inSyncChanged(partitionId: number): void {
+    const state = this.#led(partitionId);
+    if (state !== undefined) this.#parts.replicator?.membersChanged(partitionId, state);
+  }
+
+  /** It has come here, or gone; or who leads it has others to follow it than before. */
+  #replicasChanged(partitionId: number): void {
+    const state = this.#led(partitionId);
+    const partition = this.#parts.partitions.byId(partitionId);
+    if (state === undefined || partition === undefined) return this.#leaderChanged(partitionId);
+    if (partition.inSyncCount === undefined || state.replicas.length === 1) partition.ledWith(this.#followersOf(partition, state));
+    else this.#parts.replicator?.membersChanged(partitionId, state);
+  }
+
+  /** Who leads has made the fold there before; who follows makes it now. */
+  #uploadedEndMoved(partitionId: number, uploadedEnd: number): void {
+    const followed = this.#followed.get(partitionId);
+    if (followed !== undefined) this.#moveBase(followed);
+    else this.#here(partitionId)?.uploadedMoved(uploadedEnd);
+  }
+
+  readonly #moveBase = (followed: FollowedPartition): void => {
+    followed.followUploadedEnd().catch((error: unknown) => this.#parts.fatal(error as Error));
+  };
 
   #lossAccepted(partitionId: number, from: number, to: number): void {
     const partition = this.#here(partitionId);
@@ -171,7 +217,7 @@ export class Hosting {
 
   #leaderChanged(partitionId: number): void {
     const state = this.#led(partitionId);
-    if (state === undefined) return this.#mine(partitionId) === undefined ? this.#drop(partitionId, "NOT_LEADER") : this.#rest(partitionId);
+    if (state === undefined) return this.#notLed(partitionId);
     const resting = this.#resting.get(partitionId);
     if (resting !== undefined) return this.#resume(resting, state);
     const partition = this.#parts.partitions.byId(partitionId);
@@ -183,23 +229,78 @@ export class Hosting {
     this.#resume(partition, state);
   }
 
+  #notLed(partitionId: number): void {
+    const state = this.#mine(partitionId);
+    if (state === undefined) return this.#drop(partitionId, "NOT_LEADER");
+    this.#rest(partitionId);
+    const resting = this.#resting.get(partitionId);
+    if (resting !== undefined) this.#follow(resting, state);
+    else if (state.replicas.length > 1 && !this.#toRestore.has(partitionId)) this.#openNew(partitionId);
+  }
+
+  /** Whoever leads it now, if anybody does. */
+  #follow(partition: Partition, { id, replicas, leader, leaderEpoch }: PartitionState): void {
+    const { replicator } = this.#parts;
+    if (replicator === undefined || replicas.length === 1) return;
+    const followed = this.#followed.get(id) ?? new FollowedPartition(partition, this.#parts.wal, () => this.#followedState(id));
+    this.#followed.set(id, followed);
+    partition.follows(() => this.#moveBase(followed));
+    this.#moveBase(followed);
+    if (leader === NO_LEADER) replicator.leave(id);
+    else replicator.follow(followed, leader, leaderEpoch);
+  }
+
+  #followedState(partitionId: number): FollowedState {
+    const { state, brokerId } = this.#parts;
+    const { uploadedEnd, inSync } = must(state.partitions.get(partitionId), "the state of a followed partition");
+    return { uploadedEnd, isInSync: inSync.includes(brokerId) };
+  }
+
+  /** Those who follow it from this leader epoch on. */
+  #followersOf(partition: Partition, { id, replicas, inSync }: PartitionState): Followers | undefined {
+    const { replicator } = this.#parts;
+    if (replicator === undefined || replicas.length === 1) return undefined;
+    const set = replicator.lead(new PartitionLedLog(partition), { replicas, inSync });
+    return { set, grew: () => replicator.grew(id), markMoved: () => replicator.markMoved(id) };
+  }
+
   /** Nothing is lost: the log and the fold stay as they are for the next leader epoch. */
   #rest(partitionId: number): void {
     const partition = this.#parts.partitions.remove(partitionId);
     if (partition === undefined) return;
     this.#resting.set(partitionId, partition);
+    this.#parts.replicator?.leave(partitionId);
     this.#parts.uploader.remove(partitionId);
     if (isOpenInternal(partition)) this.#parts.internal.closed(partition);
     partition.close(kafkaErrorOf("NOT_LEADER"));
   }
 
-  #resume(partition: Partition, { id, topic, leaderEpoch }: PartitionState): void {
+  #resume(partition: Partition, state: PartitionState): void {
+    const { id, topic, leaderEpoch } = state;
+    const followed = this.#followed.get(id);
+    if (followed?.isSettled === false) return this.#resumeLater(followed);
     this.#resting.delete(id);
+    this.#followed.delete(id);
     partition.resume(leaderEpoch);
+    partition.ledWith(this.#followersOf(partition, state));
     partition.settings = this.#settings(partition.identity.topicId);
     this.#parts.partitions.add(partition);
     if (isWithoutRecords(partition)) this.#openRecordsLater({ id, topic });
     else this.#serve(partition, undefined);
+  }
+
+  /** When its folds are where they should be. */
+  #resumeLater(followed: FollowedPartition): void {
+    const { replicator, log, fatal } = this.#parts;
+    replicator?.leave(followed.id);
+    followed.settled().then(
+      () => {
+        if (this.#followed.get(followed.id) !== followed) return;
+        if (followed.isSettled) this.#leaderChanged(followed.id);
+        else log.error("a partition cannot be led: its log cannot be read here", { partition: followed.name });
+      },
+      (error: unknown) => fatal(error as Error),
+    );
   }
 
   /** Its fold is whole: it is uploaded, and appended to. */
@@ -211,19 +312,24 @@ export class Hosting {
   readonly #openFirst = (partitionId: number): void => this.#openNew(partitionId);
 
   #openNew(partitionId: number): void {
-    const state = this.#led(partitionId);
+    const state = this.#mine(partitionId);
     if (state?.uploadedEnd === 0) this.#openEmpty(state);
-    else this.#late.add(partitionId);
+    else if (this.#led(partitionId) !== undefined) this.#late.add(partitionId);
+    else if (state !== undefined) this.#openWithout(state);
+  }
+
+  /** Of a follower that has nothing yet of what was uploaded: the leader gives it the fold of that. */
+  #openWithout(state: PartitionState): void {
+    const base = new HeaderFold(state.uploadedEnd);
+    base.incomplete = true;
+    this.#open(state, this.#walOf(state), base, base.copy(), { mark: state.uploadedEnd });
   }
 
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
     const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, state, found);
     // Deleted meanwhile.
     if (this.#mine(state.id) === undefined) return;
-    this.#open(state, found.partition, base, live, oldestPendingMs);
-    this.#openRecordsLater(state);
-    // Fenced meanwhile, or not led yet.
-    if (this.#led(state.id) === undefined) this.#rest(state.id);
+    this.#open(state, found.partition, base, live, { mark: found.mark, oldestPendingMs });
   }
 
   async #openLate(partitionId: number): Promise<void> {
@@ -254,10 +360,13 @@ export class Hosting {
     return this.#parts.partitions.byId(partitionId) ?? this.#resting.get(partitionId);
   }
 
-  /** Whose committed records this broker's log has: it leads the partition, or may be made its leader. */
+  /** What this broker has a replica of: it leads the partition, follows its leader, or may be made its leader. */
   #mine(partitionId: number): PartitionState | undefined {
-    const state = this.#parts.state.partitions.get(partitionId);
-    return state?.inSync.includes(this.#parts.brokerId) === true ? state : undefined;
+    const { state, brokerId } = this.#parts;
+    const partition = state.partitions.get(partitionId);
+    if (partition === undefined) return undefined;
+    const isReplica = partition.replicas.length > 1 && partition.replicas.includes(brokerId) && !this.#isGivenUp(partitionId);
+    return isReplica || partition.inSync.includes(brokerId) ? partition : undefined;
   }
 
   #led(partitionId: number): PartitionState | undefined {
@@ -285,12 +394,11 @@ export class Hosting {
     if (state?.leaderEpoch !== leaderEpoch || state.uploadedEnd !== uploadedEnd) return this.#openFromObject(partitionId);
     const wal = this.#walOf(state);
     wal.installBase(uploadedEnd, encodeHeaderFold(base));
-    this.#open(state, wal, base, base.copy(), undefined);
+    this.#open(state, wal, base, base.copy(), { mark: uploadedEnd });
   }
 
   #openEmpty(state: PartitionState): void {
-    this.#open(state, this.#walOf(state), new HeaderFold(0), new HeaderFold(0), undefined);
-    this.#openRecordsLater(state);
+    this.#open(state, this.#walOf(state), new HeaderFold(0), new HeaderFold(0), { mark: 0 });
   }
 
   #openRecordsLater({ id, topic }: Pick<PartitionState, "id" | "topic">): void {
@@ -303,15 +411,26 @@ export class Hosting {
     return wal.partition(id) ?? wal.host(id, { logEnd: uploadedEnd, uploadedEnd });
   }
 
-  #open(state: PartitionState, wal: WalPartition, base: HeaderFold, live: HeaderFold, oldestPendingMs: number | undefined): void {
-    const { id, topic, topicId, index, leaderEpoch, logStart } = state;
+  /** Leads it, or follows. */
+  #open(state: PartitionState, wal: WalPartition, base: HeaderFold, live: HeaderFold, found: Found): void {
+    const { id, topic, topicId, index, leaderEpoch, logStart, replicas } = state;
     const settings = this.#settings(topicId);
     for (const { from, to } of state.acceptedLosses) wal.acceptLoss(from, to);
     const recordFolds = this.#parts.recordFolds.get(topic);
-    const start = { wal, base, live, leaderEpoch, logStart, settings, recordFolds };
+    const mark = replicas.length > 1 ? found.mark : undefined;
+    const start = { wal, base, live, leaderEpoch, logStart, settings, recordFolds, mark };
     const partition = new Partition({ id, topic, topicId, index }, start, this.#parts);
+    if (this.#led(id) === undefined) return this.#openResting(partition, state);
     this.#parts.partitions.add(partition);
-    if (recordFolds === undefined) this.#serve(partition, oldestPendingMs);
+    partition.ledWith(this.#followersOf(partition, state));
+    if (recordFolds === undefined) this.#serve(partition, found.oldestPendingMs);
+    else this.#openRecordsLater(state);
+  }
+
+  #openResting(partition: Partition, state: PartitionState): void {
+    partition.close(kafkaErrorOf("NOT_LEADER"));
+    this.#resting.set(state.id, partition);
+    this.#follow(partition, state);
   }
 
   /** Those of topics without options of their own are one object: a change of the defaults makes it anew, not thousands. */
@@ -346,6 +465,8 @@ export class Hosting {
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
     const partition = this.#parts.partitions.remove(partitionId);
     const isHere = this.#resting.delete(partitionId) || partition !== undefined;
+    this.#followed.delete(partitionId);
+    this.#parts.replicator?.leave(partitionId);
     if (partition !== undefined) {
       this.#parts.uploader.remove(partitionId);
       if (isOpenInternal(partition)) this.#parts.internal.closed(partition);

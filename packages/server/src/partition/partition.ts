@@ -5,6 +5,7 @@ import type { TopicSettings } from "../config/topic-options.ts";
 import { type Clock, nextTurn } from "../io/clock.ts";
 import { assertLeaderNumbers } from "../model/partition-numbers.ts";
 import { NO_RECORDS, type RecordSlices } from "../model/record-slices.ts";
+import type { ReplicaSet } from "../replication/replica-set.ts";
 import type { RemoteReader } from "../tier/remote-reader.ts";
 import type { Wal, WalPartition } from "../wal/wal.ts";
 import { AppendTime } from "./append-time.ts";
@@ -30,6 +31,16 @@ export type PartitionStart = Readonly<{
   settings: TopicSettings;
   /** Of an internal partition: makes the folds of its records. */
   recordFolds: RecordFolds | undefined;
+  /** With other replicas: how far it was known to be committed. Undefined: whatever is durable here is. */
+  mark: number | undefined;
+}>;
+
+/** The other replicas of a partition that is led here. */
+export type Followers = Readonly<{
+  set: ReplicaSet;
+  /** More is durable here. */
+  grew: () => void;
+  markMoved: () => void;
 }>;
 
 /** Filled by `append`; valid until the next call. `code` undefined = accepted, or a duplicate of what was accepted. */
@@ -41,8 +52,8 @@ export interface MarkListener {
 }
 
 /**
- * One partition that this broker leads: its positions in the WAL, its fold, its mark. Owns the assignment of offsets.
- * All changes happen in synchronous functions.
+ * One partition that this broker has: its positions in the WAL, its fold, its mark. Where it is led, this owns the assignment of
+ * offsets; where it is not, the log grows by what the leader sends (`followed-partition.ts`). All changes happen in synchronous functions.
  */
 export class Partition {
   readonly identity: PartitionIdentity;
@@ -54,14 +65,22 @@ export class Partition {
   /** Some of them are damaged: they are not known until a person gives that part up. */
   recordsLost = false;
   /** The fold at `logEnd`. */
-  readonly live: HeaderFold;
+  live: HeaderFold;
   /** The fold at `uploadedEnd`. */
   base: HeaderFold;
   logStart: number;
   highWatermark: number;
   readonly #parts: PartitionParts;
   readonly recordFolds: RecordFolds | undefined;
-  readonly #appendTime: AppendTime;
+  #appendTime: AppendTime;
+  /** Undefined: there are none, or it is not led here. */
+  #followers: Followers | undefined;
+  /** It has other replicas, whether it is led here or not: what is durable here alone is not committed. */
+  #isReplicated: boolean;
+  /** It follows: is told when more is durable. */
+  #follower: (() => void) | undefined;
+  /** The end of the log when the present leader epoch began. */
+  #epochStart: number;
   readonly #waiters = new MarkWaiters();
   readonly #listeners = new Set<MarkListener>();
   readonly #result: AppendResult = { code: undefined, baseOffset: -1, throttleMs: 0 };
@@ -84,9 +103,10 @@ export class Partition {
     this.recordFolds = start.recordFolds;
     this.#parts = parts;
     this.#appendTime = new AppendTime(parts.clock, start.live.lastAppendTimeMs);
-    this.highWatermark = Math.max(start.wal.durableEnd, this.uploadedEnd);
+    this.#isReplicated = start.mark !== undefined;
+    this.highWatermark = Math.max(Math.min(start.mark ?? start.wal.durableEnd, start.wal.logEnd), this.uploadedEnd);
+    this.#epochStart = start.wal.logEnd;
     start.wal.owner = this;
-    this.assertNumbers();
   }
 
   get logEnd(): number {
@@ -210,12 +230,43 @@ export class Partition {
     this.#listeners.delete(listener);
   }
 
-  /** A group became durable. With factor 1 the leader alone is the in-sync set, so its durable end is the mark. */
+  /** A group became durable. */
   durableMoved(): void {
-    if (this.wal.durableEnd <= this.highWatermark) return;
-    this.highWatermark = this.wal.durableEnd;
-    this.#waiters.reach(this.highWatermark);
+    this.#followers?.grew();
+    this.#follower?.();
+    this.moveMark();
+  }
+
+  /** To where the in-sync set has everything. The only replica is its own set. */
+  moveMark(): void {
+    const { durableEnd } = this.wal;
+    if (this.#followers !== undefined) this.#raiseMark(this.#followers.set.markOf(durableEnd));
+    else if (!this.#isReplicated) this.#raiseMark(durableEnd);
+  }
+
+  /** Never back. */
+  #raiseMark(highWatermark: number): void {
+    if (highWatermark <= this.highWatermark) return;
+    this.setMark(highWatermark);
+    this.#waiters.reach(highWatermark);
     for (const listener of this.#listeners) listener.markMoved(this);
+    this.#followers?.markMoved();
+  }
+
+  /** Goes into the log with what is appended next. */
+  setMark(highWatermark: number): void {
+    this.highWatermark = highWatermark;
+    this.wal.mark = highWatermark;
+  }
+
+  /** Whether the mark has reached what there was when this leader began: only then is it known how far the partition is committed. */
+  get isEndKnown(): boolean {
+    return this.highWatermark >= Math.min(this.#epochStart, this.logEnd);
+  }
+
+  /** Members of the in-sync set; undefined: there is one replica. */
+  get inSyncCount(): number | undefined {
+    return this.#followers?.set.members.inSync.length;
   }
 
   /**
@@ -346,22 +397,43 @@ export class Partition {
     this.wal.acceptLoss(from, to);
   }
 
-  /** Led again after `close`, in a new epoch, with everything that the log has. */
+  /** Led after `close`, or after it followed, in a new epoch, with everything that the log has. */
   resume(leaderEpoch: number): void {
     assert(leaderEpoch > this.leaderEpoch, "nobody resumes an old leader epoch");
     this.leaderEpoch = leaderEpoch;
+    this.#appendTime = new AppendTime(this.#parts.clock, this.live.lastAppendTimeMs);
+    this.#epochStart = this.logEnd;
     this.#open = true;
+  }
+
+  /** Whoever else has it, from the beginning of a leader epoch on; undefined: nobody. */
+  ledWith(followers: Followers | undefined): void {
+    this.#followers = followers;
+    this.#follower = undefined;
+    this.#isReplicated = followers !== undefined;
+    if (this.highWatermark < this.uploadedEnd) this.setMark(this.uploadedEnd);
+    this.moveMark();
+    this.assertNumbers();
+  }
+
+  /** Led elsewhere from now on: what is durable here says nothing of what is committed. `durableMoved` is told of it all the same. */
+  follows(durableMoved: () => void): void {
+    this.#isReplicated = true;
+    this.#follower = durableMoved;
   }
 
   /** Nothing is appended or read here any more; who waits learns that the outcome is unknown. What was appended becomes durable all the same. */
   close(failure: number): void {
     this.#open = false;
+    this.#followers = undefined;
     this.#waiters.failAll(failure);
     for (const listener of this.#listeners) listener.markMoved(this);
     this.#listeners.clear();
   }
 
+  /** Of a partition that is led here. */
   assertNumbers(): void {
+    if (!this.#open) return;
     const { logStart, uploadedEnd, lastStable, highWatermark, logEnd } = this;
     assertLeaderNumbers({ logStart, uploadedEnd, lastStable, highWatermark, logEnd });
   }

@@ -1,4 +1,4 @@
-import { BinaryReader, type BinaryWriter } from "@bufbuild/protobuf/wire";
+import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { QueueError } from "../base/errors.ts";
 import type { PeerMessage } from "../io/peer-transport.ts";
 
@@ -22,6 +22,12 @@ export function encodeWithPayload<T>(codec: MessageCodec<T>, message: T, field: 
   if (bytes === 0) return encodeMessage(codec, message);
   const writer = codec.encode(message);
   return [writer.tag(field, LENGTH_DELIMITED).uint32(bytes).finish(), ...payload];
+}
+
+/** A message that holds another one, which is encoded already, and nothing else. */
+export function encodeAround(field: number, inner: PeerMessage): PeerMessage {
+  const head = new BinaryWriter().tag(field, LENGTH_DELIMITED).uint32(inner.reduce((sum, piece) => sum + piece.byteLength, 0));
+  return [head.finish(), ...inner];
 }
 
 const LENGTH_DELIMITED = 2;

@@ -11,7 +11,7 @@ import type { Disk } from "../io/disk.ts";
 import { ROOT } from "../io/disk-path.ts";
 import type { ObjectStore } from "../io/object-store.ts";
 import { PEER_LIMITS } from "../io/peer-limits.ts";
-import type { PeerTransport } from "../io/peer-transport.ts";
+import type { CallHandler, PeerServices, PeerTransport, StreamHandler } from "../io/peer-transport.ts";
 import { DataFolder } from "../io/real/data-folder.ts";
 import { FolderLock } from "../io/real/lock.ts";
 import type { ThreadObjectStore } from "../io/real/object-store-thread.ts";
@@ -20,6 +20,7 @@ import { readText } from "../io/real/read-text.ts";
 import { META_FOLDER, readDataFormat, writeDataFormat } from "../metadata-log/local/data-format.ts";
 import { readClusterId } from "../metadata-log/object/cluster-key.ts";
 import { PatientStore } from "../metadata-log/object/patient-store.ts";
+import { PEER_LISTENER } from "../model/broker-listener.ts";
 import { DeniedPeers } from "../peer-net/denied-peers.ts";
 import { Peers } from "../peer-net/peers.ts";
 import { Broker } from "./broker/broker.ts";
@@ -53,6 +54,10 @@ type Process = Readonly<{
   folder: DataFolder | undefined;
   objectStore: ThreadObjectStore;
   transport: PeerTransport;
+  /** Where it listens for the others. */
+  peerPort: number;
+  /** What the others are served, by whichever role has it. */
+  served: Readonly<{ calls: Map<string, CallHandler>; streams: Map<string, StreamHandler> }>;
   endpoints: ClusterEndpoints;
 }>;
 
@@ -85,8 +90,12 @@ async function startParts({ broker, controller }: ClusterConfig, ui: StartUi, st
   const endpoints = new ClusterEndpoints(node.nodeId, metrics, node.peer.listen);
   const http = await listenHttp(node.http, (request) => endpoints.handle(request));
   stops.add(() => Promise.all(http.map((server) => server.close())));
-  const parts: Process = { machine, ui, stops, folder, objectStore, transport, endpoints };
-  const peers = controller === undefined ? [] : await startController(controller, parts);
+  const served = { calls: new Map<string, CallHandler>(), streams: new Map<string, StreamHandler>() };
+  const listening = await listenAt(node.peer.listen, "--peer-listen", (host, port) => transport.listen(host, port, served));
+  stops.add(() => Promise.all(listening.map((listener) => listener.close())));
+  const peerPort = must(listening[0], "a listener").port;
+  const parts: Process = { machine, ui, stops, folder, objectStore, transport, peerPort, served, endpoints };
+  if (controller !== undefined) await startController(controller, parts);
   if (endpoints.controller !== undefined) readController(metrics, endpoints.controller);
   const kafka = broker === undefined ? [] : await startBroker(broker, parts);
   return {
@@ -94,7 +103,7 @@ async function startParts({ broker, controller }: ClusterConfig, ui: StartUi, st
     roles: node.roles,
     kafka,
     http: http.map(({ host, port }) => ({ host, port })),
-    peers,
+    peers: listening.map(({ host, port }) => ({ host, port })),
     dataFolder: folder?.root,
     objectStorage: formatObjectStorage(node.objectStorage),
     sync: broker?.sync ?? true,
@@ -118,20 +127,23 @@ async function lockedFolder(
   return folder;
 }
 
-/** Where it listens for the others. */
-async function startController(config: ControllerConfig, parts: Process): Promise<readonly HostPort[]> {
-  const { machine, stops, folder, objectStore: store, transport, endpoints } = parts;
+/** From now on there is more to be asked for. */
+function serve({ served }: Process, { calls, streams }: PeerServices): void {
+  for (const [path, handler] of calls) served.calls.set(path, handler);
+  for (const [path, handler] of streams) served.streams.set(path, handler);
+}
+
+async function startController(config: ControllerConfig, parts: Process): Promise<void> {
+  const { machine, stops, folder, objectStore: store, endpoints } = parts;
   const { clock, random, log: logger, fatal } = machine;
   const disk = config.metadataLog === "local" && folder !== undefined ? diskOf(folder) : undefined;
   const { log, clusterId } = await openMetadataLog({ store, disk, clock, random, logger, fatal });
   const options = { nodeId: config.nodeId, clusterId, controller: CONTROLLER_DEFAULTS, snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN };
   const node = await ControllerNode.open(options, { log, clock, random, logger, fatal });
   stops.add(() => node.close());
-  const listening = await listenAt(config.peer.listen, "--peer-listen", (host, port) => transport.listen(host, port, node.services));
-  stops.add(() => Promise.all(listening.map((listener) => listener.close())));
+  serve(parts, node.services);
   endpoints.controller = node;
   node.start();
-  return listening.map(({ host, port }) => ({ host, port }));
 }
 
 /** Where it listens for clients. */
@@ -148,7 +160,7 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   const world = await realWorld(machine, folder, objectStore);
   const { defaultPartitions, defaultReplicationFactor } = config;
   const controller = { defaultPartitions, defaultReplicationFactor };
-  const options = { broker: brokerOf(config, machine.stats.machineName), controller };
+  const options = { broker: brokerOf(config, machine.stats.machineName, parts.peerPort), controller };
   const control = await RemoteControl.open(
     { ...options, clusterId: await clusterOf(world.disk, config) },
     { controllers, clock, random, logger, load: () => meter.take(), fatal },
@@ -156,8 +168,11 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   const { clusterId } = control.controller.state;
   await refuseStrangeBucket(config, objectStore, clusterId, machine);
   await keepClusterId(world.disk, clusterId);
-  const broker = await openBroker(config, world, control);
+  const others = new Peers({ transport, clock, random });
+  stops.add(() => others.close());
+  const broker = await openBroker(config, world, control, others);
   stops.add(() => broker.close());
+  serve(parts, must(broker.replicator, "replication of a broker in a cluster").services);
   meter.watch(broker);
   const kafka = await listenKafka(broker, config);
   const metrics = nodeMetrics(broker, machine.stats, SERVER_VERSION);
@@ -169,23 +184,24 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
 }
 
 /** A start that is refused says so to the controllers by being gone. */
-async function openBroker(config: BrokerConfig, world: World, control: RemoteControl): Promise<Broker> {
+async function openBroker(config: BrokerConfig, world: World, control: RemoteControl, others: Peers): Promise<Broker> {
   try {
-    return await Broker.open(config, world, control);
+    return await Broker.open(config, world, control, { others });
   } catch (error) {
     await control.close();
     throw error;
   }
 }
 
-function brokerOf({ nodeId: id, rack, host, listeners }: BrokerConfig, machineName: string) {
+function brokerOf({ nodeId: id, rack, host, listeners, peer }: BrokerConfig, machineName: string, peerPort: number) {
   const addresses = listeners.map((listener) => {
     const { name, listen, advertise } = listener;
     if (listen.port === 0 && advertise === undefined)
       throw new QueueError("START_REFUSED", `listener ${name} has port 0: the others of a cluster are told a port that stays, give one`);
     return { name, ...advertisedAddress(listener, listen.port) };
   });
-  return { id, host: host ?? machineName, rack, listeners: addresses };
+  const forBrokers = { name: PEER_LISTENER, ...advertisedAddress(peer, peerPort) };
+  return { id, host: host ?? machineName, rack, listeners: [...addresses, forBrokers] };
 }
 
 /** Whose records lie in the folder; undefined: it is new. @throws QueueError START_REFUSED */

@@ -1,4 +1,8 @@
+import { must } from "../base/assert.ts";
+import type { PeerTransport } from "../io/peer-transport.ts";
+import { PEER_LISTENER } from "../model/broker-listener.ts";
 import { Peers } from "../peer-net/peers.ts";
+import type { Broker } from "../process/broker/broker.ts";
 import type { ControlPlane } from "../process/control/control-plane.ts";
 import { RemoteControl } from "../process/control/remote-control.ts";
 import { NO_LOAD } from "../process/load-meter.ts";
@@ -16,6 +20,8 @@ const KAFKA_PORT = 9_092;
 export class ClusterBroker extends SimBroker {
   readonly id: number;
   readonly #cluster: ControllerCluster;
+  #transport: PeerTransport | undefined;
+  #others: Peers | undefined;
 
   /** @param host Its machine's name, by which its disk is told from others'. */
   constructor(
@@ -32,17 +38,36 @@ export class ClusterBroker extends SimBroker {
   }
 
   protected override async openControl({ clock, random, log: logger, fatal }: World, process: SimProcess): Promise<ControlPlane> {
-    const { peers: network, nodes, history } = this.#cluster;
+    const { peers: network, nodes, history, replicationFactorMax } = this.#cluster;
     const { host } = this.address;
-    const peers = new Peers({ transport: network.attach(process, { host }), clock, random });
+    const transport = network.attach(process, { host });
+    this.#transport = transport;
+    const peers = new Peers({ transport, clock, random });
     const controllers = nodes.map((node, at) => peers.register(100 + at, { host: node.name, port: PEER_PORT }));
-    const listeners = [{ name: "PLAINTEXT", ...this.address }];
-    const options = { broker: { id: this.id, host, rack: "", listeners }, controller: DEFAULTS, clusterId: CLUSTER_ID };
+    const listeners = [
+      { name: "PLAINTEXT", ...this.address },
+      { name: PEER_LISTENER, host, port: PEER_PORT },
+    ];
+    const options = {
+      broker: { id: this.id, host, rack: "", listeners },
+      controller: { ...DEFAULTS, replicationFactorMax },
+      clusterId: CLUSTER_ID,
+    };
     const control = await RemoteControl.open(options, { controllers, clock, random, logger, load: () => NO_LOAD, fatal });
     const { controller } = control;
     const run = `${host}/${history.nextRun()}`;
     history.applied(run, controller.state);
     controller.onApplied(() => history.applied(run, controller.state));
+    this.#others = new Peers({ transport, clock, random });
     return control;
+  }
+
+  protected override get others(): Peers | undefined {
+    return this.#others;
+  }
+
+  protected override async openedIn(process: SimProcess, { replicator }: Broker): Promise<void> {
+    const { host } = this.address;
+    if (process.alive) await this.#transport?.listen(host, PEER_PORT, must(replicator, "replication of a broker in a cluster").services);
   }
 }

@@ -121,6 +121,7 @@ export class KafkaFixture {
       state,
       log,
       recordFolds: new Map([[GROUPS_TOPIC, groupsFolds]]),
+      replicator: undefined,
       internal: groups,
       fatal: (error) => this.fatal.push(error),
     });

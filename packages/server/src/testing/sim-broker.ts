@@ -2,6 +2,7 @@ import { KiB, MiB } from "../base/units.ts";
 import type { HostPort } from "../config/option-types.ts";
 import type { StartConfig } from "../config/server-config.ts";
 import type { Disk } from "../io/disk.ts";
+import type { Peers } from "../peer-net/peers.ts";
 import { Broker, type BrokerSizes } from "../process/broker/broker.ts";
 import type { ControlPlane } from "../process/control/control-plane.ts";
 import { LocalControl, localControlOptions } from "../process/control/local-control.ts";
@@ -132,6 +133,7 @@ export class SimBroker {
     };
     try {
       const broker = await Promise.race([this.#open(parts, process), ended]);
+      await Promise.race([this.openedIn(process, broker), ended]);
       await Promise.race([broker.listen(this.address.host, this.address.port), ended]);
       this.broker = broker;
       return broker;
@@ -142,13 +144,22 @@ export class SimBroker {
   }
 
   async #open(parts: World, process: SimProcess): Promise<Broker> {
-    return Broker.open(this.config, parts, await this.openControl(parts, process), SIM_SIZES);
+    const control = await this.openControl(parts, process);
+    return Broker.open(this.config, parts, control, { sizes: SIM_SIZES, others: this.others });
   }
 
   /** One node has a metadata log of its own. */
   protected openControl(parts: World, _process: SimProcess): Promise<ControlPlane> {
     return LocalControl.open(localControlOptions(this.config, SIM_SIZES), parts);
   }
+
+  /** The brokers beside it, of the process whose control was opened last. */
+  protected get others(): Peers | undefined {
+    return undefined;
+  }
+
+  /** Before it listens to clients. */
+  protected async openedIn(_process: SimProcess, _broker: Broker): Promise<void> {}
 
   /** `kill -9`: what the kernel has stays. */
   kill(): void {

@@ -13,10 +13,12 @@ import { findPartition } from "../partition-access.ts";
  *   largest timestamp · −4 the first offset that is here and not only in object storage · −5 the last one that is in
  *   object storage · −6 the first one that waits to be stored there. Offset and timestamp −1 when no record fits.
  * - Both isolation levels are the same: no transactions exist.
+ * - A new leader that does not know yet how far the partition is committed says OFFSET_NOT_AVAILABLE where that matters.
  * - The same partition twice in a request is INVALID_REQUEST both times, as in Kafka.
  *
  * Version notes
- * - v2 isolation · v4 leader epoch, of the client and of the offset · v6 flexible · v7 −3 · v8 −4 · v9 −5 · v10 timeout
+ * - v2 isolation · v4 leader epoch, of the client and of the offset · v5 OFFSET_NOT_AVAILABLE, before that
+ *   LEADER_NOT_AVAILABLE · v6 flexible · v7 −3 · v8 −4 · v9 −5 · v10 timeout
  *   · v11 −6. A kind of question that the version does not have is UNSUPPORTED_VERSION.
  */
 
@@ -64,6 +66,7 @@ export function listOffsetsHandler(parts: KafkaParts): ApiHandler {
 
 /** Answers carry the leader epoch of the offset. */
 const LEADER_EPOCH_SINCE = 4;
+const OFFSET_NOT_AVAILABLE_SINCE = 5;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -91,12 +94,21 @@ function answerOne(parts: KafkaParts, topic: string, asked: Asked, version: numb
   if (timestamp < 0 && timestamp !== LATEST && timestamp !== EARLIEST && version < (KIND_SINCE[timestamp] ?? Number.POSITIVE_INFINITY)) {
     return failed(partitionIndex, ErrorCode.UNSUPPORTED_VERSION);
   }
+  if (!found.isEndKnown && !NEEDS_NO_END.has(timestamp)) return failed(partitionIndex, endUnknown(version));
   const offset = offsetAt(found, timestamp);
   const hasEpoch = version >= LEADER_EPOCH_SINCE;
   if (offset !== undefined) return position(partitionIndex, offset, hasEpoch && offset !== NONE ? epochAt(found, offset) : NONE);
   const answer: Mutable<PartitionAnswer> = position(partitionIndex, NONE, NONE);
   lookups.push(() => lookUp(parts, found, timestamp, hasEpoch, answer));
   return answer;
+}
+
+/** Where a partition begins, and what of it lies where, does not depend on how far it is committed. */
+const NEEDS_NO_END: ReadonlySet<number> = new Set([EARLIEST, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING_UPLOAD]);
+
+/** Clients of both kinds ask again. */
+function endUnknown(version: number): number {
+  return version >= OFFSET_NOT_AVAILABLE_SINCE ? ErrorCode.OFFSET_NOT_AVAILABLE : ErrorCode.LEADER_NOT_AVAILABLE;
 }
 
 /** Undefined: a record has to be found. */

@@ -25,6 +25,7 @@ export class LogWiring {
 
   readonly groupDone = (): void => {
     const broker = must(this.#broker, "the broker of the log");
+    broker.replicator?.durable();
     broker.clients.flush();
     broker.world.busy();
     const { batchBytes } = broker.wal.stats;

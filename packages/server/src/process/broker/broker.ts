@@ -26,7 +26,9 @@ import { OffsetLookup } from "../../partition/offset-lookup.ts";
 import { Partitions } from "../../partition/partitions.ts";
 import { ProducerLimit } from "../../partition/producer-limit.ts";
 import type { RecordFolds } from "../../partition/record-fold.ts";
+import type { Peers } from "../../peer-net/peers.ts";
 import { TurnShare } from "../../quota/turn-share.ts";
+import { Replicator } from "../../replication/replicator.ts";
 import { ByteRate, type ByteRates } from "../../tier/byte-rate.ts";
 import { Collector } from "../../tier/collector.ts";
 import { COLD_TURN_MS, OBJECT_DATA_BYTES_MAX, UPLOAD_WINDOW_BYTES, UPLOADS_MAX } from "../../tier/limits.ts";
@@ -44,6 +46,7 @@ import { ClusterObjectIndex } from "./cluster-object-index.ts";
 import { type Damage, damageOf } from "./damage.ts";
 import { DynamicConfigs } from "./dynamic-config.ts";
 import { refuseForeignWal } from "./foreign-wal.ts";
+import { ClusterReplicationState, peerOf } from "./replication-state.ts";
 import { StorageAudits } from "./storage-audits.ts";
 
 /** Sizes that nobody sets; the simulator makes them small, so that everything happens soon. */
@@ -53,6 +56,12 @@ export type BrokerSizes = Readonly<{
   objectBytesMax: number;
   uploadWindowBytes: number;
   snapshotLogBytesMin: number;
+}>;
+
+export type BrokerOptions = Readonly<{
+  sizes?: BrokerSizes;
+  /** The brokers of a cluster; undefined: there is one node. */
+  others?: Peers | undefined;
 }>;
 
 export const BROKER_SIZES: BrokerSizes = {
@@ -105,12 +114,19 @@ export class Broker {
   readonly telemetry: ClientTelemetry;
   readonly audits: StorageAudits;
   readonly clients: ClientListener;
+  /** Undefined on one node. */
+  readonly replicator: Replicator | undefined;
   readonly #listeners: Listener[] = [];
   #hosting: Hosting | undefined;
   readonly #openedMs: number;
 
   /** @throws {QueueError} and others: the start is refused; the control plane stays open. */
-  static async open(config: ServingConfig, world: World, control: ControlPlane, sizes: BrokerSizes = BROKER_SIZES): Promise<Broker> {
+  static async open(
+    config: ServingConfig,
+    world: World,
+    control: ControlPlane,
+    { sizes = BROKER_SIZES, others }: BrokerOptions = {},
+  ): Promise<Broker> {
     const { disk, clock, log: logger } = world;
     const { brokerId, controller } = control;
     const { state } = controller;
@@ -127,7 +143,7 @@ export class Broker {
     // Before anything is led: so the next start knows this log from an older copy of it.
     await opened.wal.nameMetadataIndex(state.index);
     await control.lead();
-    const broker = new Broker(config, world, { control, opened, brokerEpoch, sizes, bucket });
+    const broker = new Broker(config, world, { control, opened, brokerEpoch, sizes, bucket, others });
     await broker.#restore(opened, wiring);
     return broker;
   }
@@ -141,6 +157,7 @@ export class Broker {
       brokerEpoch: number;
       sizes: BrokerSizes;
       bucket: BucketWatch;
+      others: Peers | undefined;
     }>,
   ) {
     const { clock, random, log, objectStore: store } = world;
@@ -210,6 +227,7 @@ export class Broker {
       createTopic: (name, partitions) => this.controller.createInternalTopic(name, partitions),
       opened: (partitionId, waitMs) => must(this.#hosting, "the partitions").opened(partitionId, waitMs),
     });
+    this.replicator = this.#replicate(parts.brokerEpoch, parts.others);
     this.telemetry = new ClientTelemetry({ clock, random, state: this.controller.state });
     this.clients = this.#serveKafka();
   }
@@ -226,6 +244,7 @@ export class Broker {
     this.groups.stop();
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();
+    this.replicator?.close();
     this.bucket.stop();
     this.audits.stop();
     await this.retention.stop(DRAIN_MS);
@@ -251,6 +270,7 @@ export class Broker {
       log,
       recordFolds: RECORD_FOLDS,
       internal: this.groups,
+      replicator: this.replicator,
       fatal,
     });
     this.#hosting = hosting;
@@ -270,6 +290,27 @@ export class Broker {
     await wal.roomMade();
     this.collector.start();
     this.retention.start();
+  }
+
+  #replicate(brokerEpoch: number, others: Peers | undefined): Replicator | undefined {
+    if (others === undefined) return undefined;
+    const { clock, random, log: logger, fatal } = this.world;
+    return new Replicator({
+      brokerId: this.nodeId,
+      brokerEpoch,
+      state: new ClusterReplicationState(this.controller, this.nodeId),
+      clock,
+      random,
+      logger,
+      peer: (broker) => peerOf(this.controller, others, broker),
+      logUsed: () => this.#pressure().usedRatio,
+      settled: () => {
+        this.clients.flush();
+        // What was durable before can be uploaded only now.
+        this.uploader.noteDurable(0);
+      },
+      fatal: (error) => fatal(error),
+    });
   }
 
   #pressure() {

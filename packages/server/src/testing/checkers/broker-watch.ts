@@ -13,6 +13,7 @@ const RANGE_BYTES_MAX = 100;
  */
 export class BrokerWatch {
   readonly #last = new Map<number, Numbers>();
+  readonly #replicated = new Set<number>();
   readonly #uploadWindowBytes: number;
   looks = 0;
 
@@ -26,15 +27,19 @@ export class BrokerWatch {
     for (const partition of broker.partitions.all()) {
       partition.assertNumbers();
       const { logStart, uploadedEnd, highWatermark, logEnd } = partition;
+      if (partition.inSyncCount !== undefined) this.#replicated.add(partition.identity.id);
       this.#compare(partition.identity.id, partition.name, { logStart, uploadedEnd, highWatermark, logEnd });
     }
     this.#lookAtState(broker);
     this.#lookAtMemory(broker);
   }
 
-  /** The process died: what was not durable may be gone. */
+  /** The process died: what was not durable may be gone, and of one that has other replicas it is to be learned anew what is committed. */
   restarted(): void {
-    for (const [id, last] of this.#last) this.#last.set(id, { ...last, logEnd: last.highWatermark });
+    for (const [id, last] of this.#last) {
+      const highWatermark = this.#replicated.has(id) ? last.uploadedEnd : last.highWatermark;
+      this.#last.set(id, { ...last, highWatermark, logEnd: highWatermark });
+    }
   }
 
   /** Unsynced records were lost with leave; only what object storage has is sure. */

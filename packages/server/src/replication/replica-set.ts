@@ -1,0 +1,145 @@
+import { LAG_MAX_MS } from "./limits.ts";
+
+/** Who has a partition, and who of them has everything that counts. */
+export type Members = Readonly<{ replicas: readonly number[]; inSync: readonly number[] }>;
+
+/** What is known of a follower in this leader epoch. */
+type Progress = {
+  /** Everything below is durable there. */
+  end: number;
+  /** When it was at the end of the log last. */
+  caughtUpMs: number;
+  /** The log's end at a moment: reaching it says that it was there then. */
+  targetEnd: number;
+  targetMs: number;
+};
+
+/** What the leader knows at the moment of a decision. */
+export type SetSituation = Readonly<{
+  logEnd: number;
+  highWatermark: number;
+  nowMs: number;
+  /** The set never falls below. */
+  minimum: number;
+  /** Registered, not fenced. */
+  isReady: (broker: number) => boolean;
+}>;
+
+/**
+ * The replicas of a partition that is led here, in one leader epoch: what each of them is known to have, the high watermark that
+ * follows from it, and how the in-sync set should change (docs/rfcs/0011-replication.md). No time, no messages.
+ */
+export class ReplicaSet {
+  readonly #self: number;
+  /** The log's end when the epoch began, and when that was. */
+  readonly startEnd: number;
+  readonly #startMs: number;
+  readonly #followers = new Map<number, Progress>();
+  #members: Members;
+  /** Asked of the controllers, and not settled: both sets count. */
+  #proposed: readonly number[] | undefined;
+  /** It was refused, but an earlier attempt had no answer and may still come into force: the set as it is is asked for in its place. */
+  #isWithdrawn = false;
+
+  constructor(self: number, members: Members, start: Readonly<{ logEnd: number; nowMs: number }>) {
+    this.#self = self;
+    this.#members = members;
+    this.startEnd = start.logEnd;
+    this.#startMs = start.nowMs;
+  }
+
+  get members(): Members {
+    return this.#members;
+  }
+
+  /** What is to be asked again, since it is not settled. */
+  get pending(): readonly number[] | undefined {
+    return this.#isWithdrawn ? this.#members.inSync : this.#proposed;
+  }
+
+  /** As applied: whatever was proposed is settled, in this or another way. */
+  set members(members: Members) {
+    this.#members = members;
+    this.#proposed = undefined;
+    this.#isWithdrawn = false;
+  }
+
+  propose(inSync: readonly number[]): void {
+    this.#proposed = inSync;
+  }
+
+  /** `isOnly`: no attempt before had no answer, so that it cannot come into force any more. */
+  refused(isOnly: boolean): void {
+    if (isOnly) this.#proposed = undefined;
+    else this.#isWithdrawn = true;
+  }
+
+  /** End of what is durable at a follower; undefined: it has said nothing in this epoch. */
+  endOf(broker: number): number | undefined {
+    return this.#followers.get(broker)?.end;
+  }
+
+  /** When the follower was at the end of the log last; undefined: not in this epoch. */
+  caughtUpMs(broker: number): number | undefined {
+    const progress = this.#followers.get(broker);
+    return progress === undefined || progress.caughtUpMs < 0 ? undefined : progress.caughtUpMs;
+  }
+
+  /** The follower has everything below `end`, durably. */
+  acknowledged(broker: number, end: number, logEnd: number, nowMs: number): void {
+    let progress = this.#followers.get(broker);
+    if (progress === undefined) {
+      progress = { end, caughtUpMs: -1, targetEnd: logEnd, targetMs: nowMs };
+      this.#followers.set(broker, progress);
+    }
+    progress.end = Math.max(progress.end, end);
+    if (progress.end >= logEnd) progress.caughtUpMs = nowMs;
+    else if (progress.end >= progress.targetEnd) progress.caughtUpMs = progress.targetMs;
+    else return;
+    progress.targetEnd = logEnd;
+    progress.targetMs = nowMs;
+  }
+
+  /** Another process of the broker has come: what the one before had is not known any more. */
+  forget(broker: number): void {
+    this.#followers.delete(broker);
+  }
+
+  /** The lowest end in the set, and in the proposed one; −1 while a member has said nothing. */
+  markOf(ownEnd: number): number {
+    const mark = this.#lowest(this.#members.inSync, ownEnd);
+    return this.#proposed === undefined ? mark : Math.min(mark, this.#lowest(this.#proposed, ownEnd));
+  }
+
+  #lowest(brokers: readonly number[], ownEnd: number): number {
+    let lowest = ownEnd;
+    for (const broker of brokers) if (broker !== this.#self) lowest = Math.min(lowest, this.#followers.get(broker)?.end ?? -1);
+    return lowest;
+  }
+
+  /** The set as it should be; undefined: as it is. */
+  wanted(situation: SetSituation): readonly number[] | undefined {
+    const { replicas, inSync } = this.#members;
+    const joining = replicas.filter((broker) => !inSync.includes(broker) && this.#mayJoin(broker, situation));
+    let size = inSync.length + joining.length;
+    const leaving = inSync.filter((broker) => {
+      if (broker === this.#self || size <= Math.max(1, situation.minimum) || !this.#lags(broker, situation)) return false;
+      size -= 1;
+      return true;
+    });
+    if (joining.length === 0 && leaving.length === 0) return undefined;
+    return [...inSync.filter((broker) => !leaving.includes(broker)), ...joining];
+  }
+
+  #mayJoin(broker: number, { highWatermark, logEnd, isReady }: SetSituation): boolean {
+    const end = this.#followers.get(broker)?.end;
+    if (end === undefined || !isReady(broker)) return false;
+    return end >= highWatermark && end >= Math.min(this.startEnd, logEnd);
+  }
+
+  #lags(broker: number, { logEnd, nowMs }: SetSituation): boolean {
+    const progress = this.#followers.get(broker);
+    if (progress !== undefined && progress.end >= logEnd) return false;
+    return nowMs - Math.max(progress?.caughtUpMs ?? -1, this.#startMs) > LAG_MAX_MS;
+  }
+}
