@@ -1,20 +1,18 @@
 // Goal: clients of others do not notice that the leading controller dies, and get over what happens to brokers.
-// Method: kcat produces, kcat, kafkajs and a Java consumer read, each in a group of its own; kill -9 of one controller after the other and of
-// a broker, SIGSTOP of another.
-import { equal } from "node:assert/strict";
-import { type ChildProcessByStdio, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
+// Method: kcat and Kafka's Java client produce, kcat, kafkajs and a Java consumer read, each in a group of its own; kill -9 of one controller after the other
+// and of a broker, SIGSTOP of another.
+import { deepEqual, equal } from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { downloadKafka, kafkaProblem } from "../../bench/kafka-server.ts";
 import { MemberProgram, memberPrograms } from "../clients/group-members.ts";
 import { until } from "../clients/group-scene.ts";
 import { missingProgram, suite } from "../clients/suite.ts";
-import { pause } from "../process/server-process.ts";
+import { JavaNumbers, KcatLines } from "./foreign-producers.ts";
 import { type ClusterNode, RealCluster } from "./real-cluster.ts";
 
 const TOPIC = "lines";
+const JAVA_TOPIC = "numbers";
 const PARTITIONS = 4;
-const LINE_EVERY_MS = 20;
 const JOINED_MS_MAX = 60_000;
 const SEEN_MS_MAX = 60_000;
 const KILLS = 2;
@@ -24,13 +22,15 @@ const missing = kafkaProblem() ?? missingProgram("javac", "default-jdk-headless"
 suite("clients of others", missing, () => {
   let cluster: RealCluster;
   let lines: KcatLines;
+  let numbers: JavaNumbers;
   const readers: { name: string; seen: Set<string>; program: MemberProgram }[] = [];
 
   before(async () => {
     await downloadKafka();
     cluster = await RealCluster.start({ controllers: 3, brokers: 2 });
-    await cluster.client().admin.createTopic({ name: TOPIC, partitions: PARTITIONS });
-    lines = new KcatLines(cluster.bootstrap);
+    for (const name of [TOPIC, JAVA_TOPIC]) await cluster.client().admin.createTopic({ name, partitions: PARTITIONS });
+    lines = new KcatLines(cluster.bootstrap, TOPIC);
+    numbers = new JavaNumbers(cluster.bootstrap, JAVA_TOPIC, PARTITIONS);
     for (const name of ["java", "kafkajs", "kcat"] as const) {
       const seen = new Set<string>();
       readers.push({ name, seen, program: new MemberProgram(memberPrograms(cluster.bootstrap, `alone-${name}`, TOPIC)[name], seen) });
@@ -39,14 +39,25 @@ suite("clients of others", missing, () => {
   after(async () => {
     for (const { program } of readers) program.kill();
     lines?.kill();
+    numbers?.kill();
     await cluster?.close();
   });
 
-  /** Each of them has got something that was written from now on. */
+  /** Records in a topic, by its offsets. */
+  const stored = async (topic: string): Promise<number> => {
+    const places = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition, at: "latest" as const }));
+    return (await cluster.client().admin.listOffsets(places)).reduce((sum, { offset }) => sum + offset, 0);
+  };
+
+  /** Each of them has got something that was written from now on, and more is acknowledged to the producer that tells. */
   const goOn = async (what: string): Promise<void> => {
     const from = lines.count;
+    const acknowledged = numbers.count;
     const behind = () => readers.filter(({ seen }) => !hasFrom(seen, from)).map(({ name, seen }) => `${name} has ${seen.size}`);
     await until(what, () => (behind().length === 0 ? undefined : `${behind().join(", ")} of ${lines.count}`), JOINED_MS_MAX);
+    // More than a round of the partitions.
+    const more = (): boolean => numbers.count > acknowledged + 2 * PARTITIONS;
+    await until("the Java producer goes on", () => (more() ? undefined : `${numbers.count} acknowledged; ${numbers.said}`), JOINED_MS_MAX);
   };
 
   test("all read while no controller leads", async (t) => {
@@ -72,7 +83,7 @@ suite("clients of others", missing, () => {
     await goOn("all read on after the freeze");
   });
 
-  test("no error was seen by the producer, everything by each reader, and nothing is there twice", async (t) => {
+  test("no error was seen by the producers, everything by each reader, and nothing is there twice", async (t) => {
     const { code, said } = await lines.end();
     equal(code, 0, said);
     const left = () => readers.filter(({ seen }) => seen.size < lines.count).map(({ name, seen }) => `${name} has ${seen.size}`);
@@ -81,58 +92,15 @@ suite("clients of others", missing, () => {
       () => (left().length === 0 ? undefined : `${left().join(", ")} of ${lines.count}`),
       SEEN_MS_MAX,
     );
-    const places = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic: TOPIC, partition, at: "latest" as const }));
-    const ends = await cluster.client().admin.listOffsets(places);
-    equal(
-      ends.reduce((sum, { offset }) => sum + offset, 0),
-      lines.count,
-    );
-    t.diagnostic(`${lines.count} records`);
+    equal(await stored(TOPIC), lines.count);
+    const java = await numbers.end();
+    deepEqual(java, { code: 0, said: "" });
+    equal(await stored(JAVA_TOPIC), numbers.count);
+    t.diagnostic(`${lines.count} records of kcat, ${numbers.count} of Java`);
   });
 });
 
 function hasFrom(seen: ReadonlySet<string>, from: number): boolean {
   for (const line of seen) if (Number(line) >= from) return true;
   return false;
-}
-
-/** kcat as an idempotent producer of 0, 1, 2, …, a line each. */
-class KcatLines {
-  count = 0;
-  readonly #child: ChildProcessByStdio<Writable, null, Readable>;
-  readonly #running: Promise<void>;
-  readonly #ended: Promise<number | null>;
-  #said = "";
-  #isStopped = false;
-
-  constructor(bootstrap: string) {
-    const args = ["-P", "-b", bootstrap, "-t", TOPIC, "-X", "enable.idempotence=true", "-X", "linger.ms=5"];
-    this.#child = spawn("kcat", args, { stdio: ["pipe", "ignore", "pipe"] });
-    this.#child.stdin.on("error", () => undefined);
-    this.#child.stderr.on("data", (bytes: Buffer) => {
-      this.#said = (this.#said + bytes.toString()).slice(-2_000);
-    });
-    this.#ended = new Promise((resolve) => this.#child.once("close", resolve));
-    this.#running = this.#run();
-  }
-
-  /** After the last line, when all is delivered: its exit code, and what it complained of. */
-  async end(): Promise<{ code: number | null; said: string }> {
-    this.#isStopped = true;
-    await this.#running;
-    this.#child.stdin.end();
-    return { code: await this.#ended, said: this.#said };
-  }
-
-  kill(): void {
-    this.#isStopped = true;
-    this.#child.kill("SIGKILL");
-  }
-
-  async #run(): Promise<void> {
-    for (; !this.#isStopped; this.count += 1) {
-      this.#child.stdin.write(`${this.count}\n`);
-      await pause(LINE_EVERY_MS);
-    }
-  }
 }
