@@ -126,7 +126,7 @@ export const SERVER_OPTIONS = {
       name: "peer-listen",
       default: { host: "localhost", port: 9093 },
       portMin: 0,
-      doc: "Where brokers connect to a controller (gRPC). Port 0 is any free one. A broker that is no controller does not listen there yet.",
+      doc: "Where the other brokers and controllers connect (gRPC). Port 0 is any free one.",
     }),
     { defaultFor: { controller: "localhost:9094" } },
   ),
