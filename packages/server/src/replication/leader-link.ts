@@ -8,6 +8,7 @@ import { decodeMessage } from "../peer-net/messages.ts";
 import type { Peer } from "../peer-net/peer.ts";
 import { type Append, type Begin, type Drop, type Hello, LeaderMessage, type Part } from "../peer-net/proto/broker/replication.ts";
 import type { Log } from "../telemetry/log.ts";
+import { BASE_BYTES_MAX } from "../tier/limits.ts";
 import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS, STREAM_RETRY_MAX_MS, STREAM_RETRY_MIN_MS, WAITING_MESSAGES_MAX } from "./limits.ts";
 import type { FollowedLog } from "./logs.ts";
 import { encodeFollowerWord, FOLLOW_PATH, type FollowerWord } from "./messages.ts";
@@ -344,9 +345,6 @@ export class LeaderLink {
 }
 
 const NOTHING = new Uint8Array(0);
-
-/** As large as a fold may be. */
-const BASE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** Appends what a message has of one partition; why that cannot be, when it cannot. Some of it may have been appended. */
 function appendPart(log: FollowedLog, part: Part, payload: Uint8Array, start: number): string | undefined {
