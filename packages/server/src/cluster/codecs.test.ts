@@ -219,6 +219,16 @@ test("golden: listeners and a fenced broker in a snapshot", async () => {
   equal(stateHash(loaded), stateHash(cluster.state));
 });
 
+test("a broker has sixteen listeners for clients and one for brokers", () => {
+  const cluster = new ClusterFixture();
+  const listeners = Array.from({ length: 17 }, (_, n) => ({ name: `l${n}`, host: "h", port: 9092 + n }));
+  const log = { walId: "c4", walIndex: 5, walDamaged: false };
+  const command: Command = { kind: "register-broker", broker: 3, incarnation: "a", host: "h3", rack: "r", ...log, listeners };
+  deepEqual(decodeBatch(encodeBatch([encodeCommand({ controllerEpoch: 2, command })])), [{ controllerEpoch: 2, command }]);
+  cluster.answer(command);
+  deepEqual(cluster.state.brokers.get(3)?.listeners, listeners);
+});
+
 test("golden: what changes the replicas of a partition, who of them is in sync, and who leads", () => {
   const epoch = "0000000000000002";
   const partition = { partitionId: 7, leaderEpoch: 4 };

@@ -14,8 +14,8 @@ export const REPLICAS_MAX = 64;
 
 export const BROKERS_MAX = 1_000;
 
-/** Of one broker. */
-export const LISTENERS_MAX = 16;
+/** Of one broker: those for clients (16 can be configured), and the one for other brokers. */
+export const LISTENERS_MAX = 17;
 
 /** Characters of a topic name, as in Kafka. */
 export const TOPIC_NAME_LENGTH_MAX = 249;
