@@ -34,8 +34,8 @@ export interface LeadingSide {
   /** It has said who it is. */
   entered(stream: FollowerStream): void;
   left(stream: FollowerStream): void;
-  /** Of these partitions the follower has more than before. */
-  acknowledged(broker: number, led: readonly Led[]): void;
+  /** Of these partitions a follower has more than before. */
+  acknowledged(led: readonly Led[]): void;
 }
 
 /** How far one partition is on its way to the follower. */
@@ -79,8 +79,6 @@ export class FollowerStream implements PeerStreamReader {
   readonly #outbox: PeerMessage[] = [];
   #hello: Hello | undefined;
   #isClosed = false;
-  /** Part of the follower's log that only uploads can free. */
-  logUsed = 0;
 
   constructor(side: LeadingSide, stream: PeerStream) {
     this.#side = side;
@@ -89,10 +87,6 @@ export class FollowerStream implements PeerStreamReader {
 
   get broker(): number {
     return this.#hello?.brokerId ?? -1;
-  }
-
-  get brokerEpoch(): number {
-    return this.#hello?.brokerEpoch ?? -1;
   }
 
   /** The partition has more that is durable, or leads on in another epoch. */
@@ -169,7 +163,6 @@ export class FollowerStream implements PeerStreamReader {
     if (this.#hello === undefined) throw new QueueError("MALFORMED_FRAME", "a follower has to say first who it is");
     if (kind.$case === "follow") return this.#follow(kind.value);
     if (kind.$case === "leave") return this.drop(kind.value.partitionId);
-    this.logUsed = kind.value.logUsed;
     this.#acknowledged(kind.value.number);
   }
 
@@ -328,7 +321,7 @@ export class FollowerStream implements PeerStreamReader {
       release(sent.holds);
       for (const { progress, end } of sent.ends) if (this.#isCurrent(progress)) this.#has(progress.led, end, more);
     }
-    if (more.size > 0) this.#side.acknowledged(this.broker, [...more]);
+    if (more.size > 0) this.#side.acknowledged([...more]);
     this.flush();
   }
 

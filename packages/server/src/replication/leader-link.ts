@@ -21,8 +21,6 @@ export interface FollowingSide {
   /** The broker as it can be reached now; undefined: nobody knows. */
   peer(broker: number): Peer | undefined;
   hello(leader: number): Hello;
-  /** Part of the log here that only uploads can free. */
-  logUsed(): number;
   /** A broken invariant: ends the process. */
   fatal(error: Error): void;
 }
@@ -68,10 +66,6 @@ export class LeaderLink {
     this.#leader = leader;
   }
 
-  get isOpen(): boolean {
-    return this.#stream !== undefined;
-  }
-
   /** Follows the leader in this epoch from now on. */
   follow(log: FollowedLog, leaderEpoch: number): void {
     this.#stop(log.id);
@@ -92,8 +86,7 @@ export class LeaderLink {
     while (this.#received[0]?.ends.every((part) => this.#isDone(part)) === true) {
       this.#numberAcknowledged = (this.#received.shift() as Received).number;
     }
-    if (this.#numberAcknowledged > before)
-      this.#say({ $case: "ack", value: { number: this.#numberAcknowledged, logUsed: this.#side.logUsed() } });
+    if (this.#numberAcknowledged > before) this.#say({ $case: "ack", value: { number: this.#numberAcknowledged } });
   }
 
   close(): void {

@@ -32,7 +32,7 @@ export type SetSituation = Readonly<{
 export class ReplicaSet {
   readonly #self: number;
   /** The log's end when the epoch began, and when that was. */
-  readonly startEnd: number;
+  readonly #startEnd: number;
   readonly #startMs: number;
   readonly #followers = new Map<number, Progress>();
   #members: Members;
@@ -44,7 +44,7 @@ export class ReplicaSet {
   constructor(self: number, members: Members, start: Readonly<{ logEnd: number; nowMs: number }>) {
     this.#self = self;
     this.#members = members;
-    this.startEnd = start.logEnd;
+    this.#startEnd = start.logEnd;
     this.#startMs = start.nowMs;
   }
 
@@ -72,17 +72,6 @@ export class ReplicaSet {
   refused(isOnly: boolean): void {
     if (isOnly) this.#proposed = undefined;
     else this.#isWithdrawn = true;
-  }
-
-  /** End of what is durable at a follower; undefined: it has said nothing in this epoch. */
-  endOf(broker: number): number | undefined {
-    return this.#followers.get(broker)?.end;
-  }
-
-  /** When the follower was at the end of the log last; undefined: not in this epoch. */
-  caughtUpMs(broker: number): number | undefined {
-    const progress = this.#followers.get(broker);
-    return progress === undefined || progress.caughtUpMs < 0 ? undefined : progress.caughtUpMs;
   }
 
   /** The follower has everything below `end`, durably. */
@@ -134,7 +123,7 @@ export class ReplicaSet {
   #mayJoin(broker: number, { highWatermark, logEnd, isReady }: SetSituation): boolean {
     const end = this.#followers.get(broker)?.end;
     if (end === undefined || !isReady(broker)) return false;
-    return end >= highWatermark && end >= Math.min(this.startEnd, logEnd);
+    return end >= highWatermark && end >= Math.min(this.#startEnd, logEnd);
   }
 
   #lags(broker: number, { logEnd, nowMs }: SetSituation): boolean {

@@ -44,7 +44,6 @@ export type ReplicatorParts = Readonly<{
   random: Random;
   logger: Log;
   peer(broker: number): Peer | undefined;
-  logUsed(): number;
   /** Marks have moved: what was waiting for them can be sent. */
   settled(): void;
   fatal(error: Error): void;
@@ -168,7 +167,7 @@ export class Replicator implements LeadingSide, FollowingSide {
     this.#streams.delete(stream);
   }
 
-  acknowledged(_broker: number, led: readonly Led[]): void {
+  acknowledged(led: readonly Led[]): void {
     for (const each of led) {
       each.log.moveMark();
       this.#look(each);
@@ -187,7 +186,7 @@ export class Replicator implements LeadingSide, FollowingSide {
     });
   }
 
-  /** Whether the in-sync set should be another one; one wish at a time. What has no answer is asked again as it was. */
+  /** Whether the in-sync set should be another one; one wish at a time. One without an answer is withdrawn. */
   #look({ log, set }: Led): void {
     if (this.#proposing.has(log.id)) return;
     const { state } = this.#parts;
@@ -213,7 +212,8 @@ export class Replicator implements LeadingSide, FollowingSide {
       await this.#parts.state.changeInSync({ partitionId, leaderEpoch, to });
     } catch (error) {
       if (!(error instanceof QueueError)) throw error;
-      if (error.kind !== "retry") set.refused(isFirst);
+      // Without an answer it may still come into force, as an earlier attempt may: the set as it is is asked for, which settles both.
+      set.refused(isFirst && error.kind !== "retry");
       this.logger.info("the in-sync set was not changed", { partition: log.name, to: to.join(), reason: error.message });
       await sleep(this.clock, LOOK_MS);
     } finally {
@@ -230,10 +230,6 @@ export class Replicator implements LeadingSide, FollowingSide {
   hello(leader: number): Hello {
     const { brokerId, brokerEpoch, state } = this.#parts;
     return { clusterId: state.clusterId, brokerId, brokerEpoch, leaderId: leader };
-  }
-
-  logUsed(): number {
-    return this.#parts.logUsed();
   }
 
   fatal(error: Error): void {

@@ -303,7 +303,6 @@ export class Broker {
       random,
       logger,
       peer: (broker) => peerOf(this.controller, others, broker),
-      logUsed: () => this.#pressure().usedRatio,
       settled: () => {
         this.clients.flush();
         // What was durable before can be uploaded only now.

@@ -46,8 +46,6 @@ export interface FollowPartition {
 /** Everything of the messages up to this number is durable at the follower. */
 export interface Ack {
   readonly number: number;
-  /** Part of the follower's write-ahead log that only uploads can free, 0 to 1. */
-  readonly logUsed: number;
 }
 
 /** The follower does not want the partition any more. */
@@ -401,16 +399,13 @@ export const FollowPartition: MessageFns<FollowPartition> = {
 };
 
 function createBaseAck(): Ack {
-  return { number: 0, logUsed: 0 };
+  return { number: 0 };
 }
 
 export const Ack: MessageFns<Ack> = {
   encode(message: Ack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.number !== 0) {
       writer.uint32(8).int64(message.number);
-    }
-    if (message.logUsed !== 0) {
-      writer.uint32(17).double(message.logUsed);
     }
     return writer;
   },
@@ -434,14 +429,6 @@ export const Ack: MessageFns<Ack> = {
             }
 
             message.number = longToNumber(reader.int64());
-            continue;
-          }
-          case 2: {
-            if (tag !== 17) {
-              break;
-            }
-
-            message.logUsed = reader.double();
             continue;
           }
         }
