@@ -18,7 +18,7 @@ import { ControllerLink } from "./controller-link.ts";
 const CONTROLLER = { host: "controller", port: 9_093 };
 const SNAPSHOT = 900;
 
-/** A controller that has trimmed its log above what the broker knows: the simulated ones keep theirs in a bucket, and trim nothing. */
+/** A controller that has trimmed its log above what the broker knows. */
 class Trimmed extends PeerEnd {
   override message(bytes: Uint8Array): void {
     const { kind } = decodeMessage(BrokerMessage, bytes);
