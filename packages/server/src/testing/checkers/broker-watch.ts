@@ -4,6 +4,9 @@ import { check } from "./check-failure.ts";
 
 type Numbers = Readonly<{ logStart: number; uploadedEnd: number; highWatermark: number; logEnd: number }>;
 
+/** In which leader epoch they were seen. */
+type Seen = Numbers & Readonly<{ leaderEpoch: number }>;
+
 /** What a range takes in a snapshot, at most: nine numbers and the object's. */
 const RANGE_BYTES_MAX = 100;
 
@@ -12,7 +15,7 @@ const RANGE_BYTES_MAX = 100;
  * back, not even over a restart, and every memory budget is kept.
  */
 export class BrokerWatch {
-  readonly #last = new Map<number, Numbers>();
+  readonly #last = new Map<number, Seen>();
   readonly #replicated = new Set<number>();
   readonly #uploadWindowBytes: number;
   looks = 0;
@@ -26,9 +29,9 @@ export class BrokerWatch {
     this.looks += 1;
     for (const partition of broker.partitions.all()) {
       partition.assertNumbers();
-      const { logStart, uploadedEnd, highWatermark, logEnd } = partition;
+      const { logStart, uploadedEnd, highWatermark, logEnd, leaderEpoch } = partition;
       if (partition.inSyncCount !== undefined) this.#replicated.add(partition.identity.id);
-      this.#compare(partition.identity.id, partition.name, { logStart, uploadedEnd, highWatermark, logEnd });
+      this.#compare(partition.identity.id, partition.name, { logStart, uploadedEnd, highWatermark, logEnd, leaderEpoch });
     }
     this.#lookAtState(broker);
     this.#lookAtMemory(broker);
@@ -47,10 +50,13 @@ export class BrokerWatch {
     for (const [id, last] of this.#last) this.#last.set(id, { ...last, highWatermark: last.uploadedEnd, logEnd: last.uploadedEnd });
   }
 
-  #compare(id: number, name: string, now: Numbers): void {
-    const last = this.#last.get(id);
+  /** Who followed another leader between two epochs of its own may have been told to take back what was not committed, but nothing else. */
+  #compare(id: number, name: string, now: Seen): void {
+    const before = this.#last.get(id);
     this.#last.set(id, now);
-    if (last === undefined) return;
+    if (before === undefined) return;
+    const hasFollowed = this.#replicated.has(id) && now.leaderEpoch > before.leaderEpoch;
+    const last = hasFollowed ? { ...before, logEnd: before.highWatermark } : before;
     for (const key of ["logStart", "uploadedEnd", "highWatermark", "logEnd"] as const) {
       check(now[key] >= last[key], "numbers", () => `${name}: ${key} went back from ${last[key]} to ${now[key]}`);
     }
