@@ -170,6 +170,18 @@ export async function killStart(options: ServerOptions, killMs: number): Promise
   await ended;
 }
 
+/** Starts one and asks it to end as soon as it has said this. @returns Its exit code and its standard error. */
+export async function endStart(options: ServerOptions, text: RegExp): Promise<{ code: number; stderr: string }> {
+  const child = spawnServer(options, "pipe");
+  const said = new Said(child);
+  const ended = endOf(child);
+  await until(`it says ${text}`, () => text.test(said.stderr) || hasEnded(child), START_MS_MAX);
+  child.kill("SIGTERM");
+  const code = await within(END_MS_MAX, ended);
+  if (code === "late") child.kill("SIGKILL");
+  return { code: code === "late" ? -9 : code, stderr: said.stderr };
+}
+
 function spawnServer({ folder, port = 0, flags = [], environment = {} }: ServerOptions, output: "pipe" | "ignore"): ChildProcess {
   const always = ["start", "--data", folder, "--listen", `127.0.0.1:${port}`, "--http", "127.0.0.1:0", ...SMALL];
   return spawnProgram([...always, ...flags], output, { environment });

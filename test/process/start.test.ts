@@ -9,7 +9,7 @@ import { API } from "@tidemq/client/apis.ts";
 import { buildBatch } from "@tidemq/protocol/record-batch-builder.ts";
 import { createTopic, newTopic, produce, storedRecords, type Topic } from "../clients/calls.ts";
 import { Wire } from "../clients/wire.ts";
-import { countsOf, pause, RefusedError, ServerProcess, temporaryFolder, tidemq, until, WITHOUT_PROC } from "./server-process.ts";
+import { countsOf, endStart, pause, RefusedError, ServerProcess, temporaryFolder, tidemq, until, WITHOUT_PROC } from "./server-process.ts";
 
 const START_MS_MAX = 5_000;
 const SETTLE_MS = 1_500;
@@ -155,6 +155,14 @@ describe("start and stop", () => {
       equal(await again.end(signal), 0);
     });
   }
+
+  test("SIGTERM while it starts ends it at once, with exit code 0, and the next start goes on", async () => {
+    const folder = temporaryFolder();
+    const { code, stderr } = await endStart({ folder }, /preparing the write-ahead log/);
+    match(stderr, /stopped before it had started\n$/);
+    equal(code, 0);
+    equal(await (await ServerProcess.start({ folder })).end(), 0);
+  });
 
   test("a connection that waits in a fetch does not hold up the end", async () => {
     const server = await ServerProcess.start({ folder: temporaryFolder() });

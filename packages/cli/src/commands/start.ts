@@ -16,6 +16,8 @@ const REFUSALS: ReadonlySet<string> = new Set([
   "ObjectStoreError",
 ]);
 
+const STOP_SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
 /** The commands that run a server. */
 export type ServerCommand = "start" | "broker" | "controller";
 
@@ -31,8 +33,17 @@ export async function runServer(command: ServerCommand, given: readonly string[]
   }
   const isChild = args.length < given.length;
   if (isChild) endWithParent();
+  // From the first moment: the first process of a container is not ended by a signal that it does not handle.
+  const endAtOnce = (): never => {
+    process.stderr.write("stopped before it had started\n");
+    process.exit(ExitCode.OK);
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, endAtOnce);
   try {
-    return await serve(await startServer(command, args), isChild);
+    const server = await startServer(command, args);
+    const told = stopSignal();
+    for (const signal of STOP_SIGNALS) process.off(signal, endAtOnce);
+    return await serve(server, told, isChild);
   } catch (error) {
     const { text, exitCode } = describeFailure(asRefusal(error), undefined);
     process.stderr.write(text);
@@ -68,15 +79,20 @@ function asRefusal(error: unknown): unknown {
   return error instanceof Error && REFUSALS.has(error.name) ? new CommandError(error.message, undefined, { cause: error }) : error;
 }
 
-/** Says what there is, then waits for Ctrl-C. */
-async function serve(server: RunningServer, isChild: boolean): Promise<number> {
-  process.stdout.write(bannerText(server));
-  await new Promise<void>((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+/** Resolves at the first. To be asked for before anybody is told that it serves. */
+function stopSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of STOP_SIGNALS) process.once(signal, resolve);
   });
+}
+
+/** Says what there is, then waits until it is `told` to stop. */
+async function serve(server: RunningServer, told: Promise<void>, isChild: boolean): Promise<number> {
+  process.stdout.write(bannerText(server));
+  await told;
   process.stderr.write(isChild ? "stopping\n" : "\nstopping; press Ctrl-C again to stop without waiting\n");
   // What was acknowledged is safe already: a hard end costs a longer next start at most.
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(ExitCode.INTERRUPTED));
+  for (const signal of STOP_SIGNALS) process.on(signal, () => process.exit(ExitCode.INTERRUPTED));
   await server.stop();
   process.stderr.write("stopped\n");
   return ExitCode.OK;
