@@ -180,6 +180,31 @@ test("an outage is waited for; appends are unknown meanwhile", async () => {
   equal(log.problem, undefined);
 });
 
+test("whoever waited through a long outage asks soon after the store has answered somebody", async () => {
+  const bucket = new Bucket();
+  const [writer, standby] = [bucket.open(), bucket.open()];
+  await bucket.append(writer, "a");
+  equal((await bucket.contents(standby)).length, 1);
+  let isWoken = false;
+  standby.watch(2, () => {
+    isWoken = true;
+  });
+  bucket.store.faults.outage = "fails";
+  await bucket.pass(60_000); // its wait has grown to the longest
+  bucket.store.faults.outage = "none";
+  await bucket.append(writer, "b");
+  await bucket.pass(200);
+  equal(isWoken, false, "it does not know yet");
+  equal((await bucket.run(standby.append(9, { nonce: NONCE, payload: bytes("x") }))).kind, "conflict");
+  isWoken = false;
+  standby.watch(3, () => {
+    isWoken = true;
+  });
+  await bucket.append(writer, "c");
+  await bucket.pass(600);
+  equal(isWoken, true);
+});
+
 test("a reader beyond the end whom the log overtakes is answered batches, not an end behind them", async () => {
   const bucket = new Bucket();
   const writer = bucket.open();

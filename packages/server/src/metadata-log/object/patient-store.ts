@@ -16,6 +16,8 @@ export type PatientStoreParts = Readonly<{ store: ObjectStore; clock: Clock; ran
  */
 export class PatientStore {
   readonly #parts: PatientStoreParts;
+  /** Those who wait before they ask again. */
+  readonly #resting = new Set<() => void>();
   #problem: string | undefined;
   #closed = false;
 
@@ -104,8 +106,23 @@ export class PatientStore {
       } catch (error) {
         if (!this.#note(error)) throw error;
       }
-      await sleep(this.#parts.clock, backoff.nextMs());
+      await this.#rest(backoff);
     }
+  }
+
+  /** Once the store answers somebody, nobody goes on with a wait that an outage has made long: a standby would be deaf for seconds more. */
+  async #rest(backoff: Backoff): Promise<void> {
+    const { clock } = this.#parts;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const answered = (): void => resolve(true);
+    const timer = clock.after(backoff.nextMs(), () => resolve(false));
+    this.#resting.add(answered);
+    const isCutShort = await promise;
+    this.#resting.delete(answered);
+    timer.cancel();
+    if (!isCutShort) return;
+    backoff.reset();
+    await sleep(clock, backoff.nextMs()); // not at once: others may be refused for asking too often
   }
 
   #inTime<T>(call: (store: ObjectStore) => Promise<T>): Promise<T> {
@@ -116,6 +133,7 @@ export class PatientStore {
   #answered(): void {
     if (this.#problem !== undefined) this.#parts.logger.info("the bucket of the metadata answers again");
     this.#problem = undefined;
+    for (const answered of this.#resting) answered();
   }
 
   /** Whether it is worth another try. */
