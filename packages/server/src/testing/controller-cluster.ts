@@ -153,10 +153,11 @@ export class ControllerCluster {
     const log = new ObjectMetadataLog({ store, clock, random, logger: new RecordingLog(), clusterId: CLUSTER_ID });
     const entries: LogEntry[] = [];
     for (;;) {
+      const known = this.history.newestIndex;
       const read = await log.readFrom(entries.length + 1);
-      // What came while the end was looked for is not missing.
-      if (read.kind !== "entries" && entries.length >= this.history.newestIndex) return entries;
       if (read.kind === "entries") entries.push(...read.entries);
+      // What came while the end was looked for is not missing; what was applied before is.
+      else if (entries.length < known || entries.length >= this.history.newestIndex) return entries;
     }
   }
 

@@ -4,6 +4,7 @@ import { must } from "../../base/assert.ts";
 import { QueueError } from "../../base/errors.ts";
 import { decodeBatch } from "../../cluster/command-codec.ts";
 import { stateHash } from "../../cluster/state-hash.ts";
+import { parseHeadKey } from "../../metadata-log/object/keys.ts";
 import { BrokerNode } from "../../testing/broker-node.ts";
 import { ControllerCluster } from "../../testing/controller-cluster.ts";
 import { HEALTHY_OBJECT_STORE } from "../../testing/sim-io/object-store.ts";
@@ -164,6 +165,28 @@ test("a controller that is behind does not end a broker that knows more", async 
   behind.isCut = false;
   for (const node of others) node.start();
   await world.settled();
+});
+
+test("a broker that missed a restart of all controllers and a snapshot goes on from the log", async () => {
+  const world = new World(12);
+  const { nodes, peers, bucket } = world.controllers;
+  await world.settled();
+  const broker = world.broker(3);
+  const ways = nodes.flatMap(({ name }) => both(name, broker.host));
+  for (const [from, to] of ways) peers.cut(from, to);
+  world.submitAlways();
+  await world.pass(1_000);
+  for (const node of nodes) {
+    node.kill();
+    node.start();
+  }
+  const applied = must(broker.state, "state").index;
+  ok(await world.controllers.until(60_000, () => bucket.keys().some((key) => (parseHeadKey(key)?.index ?? 0) > applied)));
+  await world.pass(1_000);
+  world.stopSubmitting();
+  for (const [from, to] of ways) peers.heal(from, to);
+  await world.settled();
+  equal(broker.endedBy, undefined);
 });
 
 test("a broker that stands still is fenced, and comes back ready when it goes on", async () => {

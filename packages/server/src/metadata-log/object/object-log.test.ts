@@ -161,8 +161,19 @@ test("nothing of the log is ever deleted", async () => {
   await bucket.append(log, "a", "b", "c");
   await bucket.run(log.putSnapshot(3, asyncOf([bytes("state")])));
   await bucket.run(log.trimBelow(4));
-  deepEqual(await bucket.run(log.readFrom(1)), { kind: "trimmed", snapshotIndex: 3 });
   equal(bucket.store.keys().filter((key) => key.startsWith("cluster-1/meta/log/")).length, 3);
+  deepEqual(await bucket.contents(log), ["a", "b", "c"], "whoever is behind is spared the snapshot");
+});
+
+test("what somebody deleted is in the snapshot behind it", async () => {
+  const bucket = new Bucket();
+  const log = bucket.open();
+  await bucket.append(log, "a", "b", "c", "d");
+  await bucket.run(log.putSnapshot(3, asyncOf([bytes("state")])));
+  for (const index of [2, 4]) bucket.store.hide(`cluster-1/meta/log/000000000000000${index}`);
+  deepEqual(await bucket.contents(log), ["a"]);
+  deepEqual(await bucket.run(log.readFrom(2)), { kind: "trimmed", snapshotIndex: 3 });
+  await rejects(bucket.run(log.readFrom(4)), { code: "CORRUPT_METADATA" });
 });
 
 test("an outage is waited for; appends are unknown meanwhile", async () => {

@@ -44,7 +44,7 @@ export class ObjectMetadataLog implements MetadataLog {
   #begun: Promise<void> | undefined;
   /** All batches below are known to exist, or are in the base. */
   #knownEnd = 1;
-  /** Whoever asks below takes the snapshot. */
+  /** What is below was never here: the snapshot that the log begins behind has it. */
   #firstIndex = 1;
   #isProbed = false;
   #poll: Timer | undefined;
@@ -71,7 +71,10 @@ export class ObjectMetadataLog implements MetadataLog {
     return this.#create(index, encodeEntry(this.#parts.clusterId, { index, ...batch }));
   }
 
-  /** @throws {MetadataMovedError} The log ends there, and goes on elsewhere. */
+  /**
+   * However old they are, and whatever was trimmed: a broker at work cannot go on from a snapshot.
+   * @throws {MetadataMovedError} The log ends there, and goes on elsewhere.
+   */
   async readFrom(index: number): Promise<ReadResult> {
     await this.#begin();
     if (index < this.#firstIndex) return { kind: "trimmed", snapshotIndex: this.#snapshots.newestIndex };
@@ -79,6 +82,8 @@ export class ObjectMetadataLog implements MetadataLog {
       const known = this.#knownEnd;
       const entries = await this.#entriesFrom(index);
       if (entries.length > 0) return { kind: "entries", entries };
+      const { newestIndex } = this.#snapshots;
+      if (index <= newestIndex) return { kind: "trimmed", snapshotIndex: newestIndex }; // somebody else deleted it
       if (index < known) throw damagedObject(this.#keys.entry(index), "a batch is missing");
       const endIndex = index === known ? index : await this.#end();
       if (endIndex <= index) return { kind: "end", endIndex };
@@ -105,7 +110,6 @@ export class ObjectMetadataLog implements MetadataLog {
   trimBelow(index: number): Promise<void> {
     const covered = this.#snapshots.newestIndex;
     if (index > covered + 1) return Promise.reject(new Error(`batches up to ${index - 1} are in no snapshot, the newest holds ${covered}`));
-    this.#firstIndex = Math.max(this.#firstIndex, index);
     return Promise.resolve();
   }
 
