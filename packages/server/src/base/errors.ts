@@ -117,6 +117,18 @@ export const ERROR_CODES = {
     http: 409,
     doc: "The replica that is to lead is not in sync, or its broker is not ready.",
   },
+  ELIGIBLE_LEADERS_NOT_AVAILABLE: {
+    kind: "retry",
+    kafka: Kafka.ELIGIBLE_LEADERS_NOT_AVAILABLE,
+    http: 409,
+    doc: "Nobody who has what was acknowledged can lead the partition.",
+  },
+  ELECTION_NOT_NEEDED: {
+    kind: "invalid",
+    kafka: Kafka.ELECTION_NOT_NEEDED,
+    http: 409,
+    doc: "The partition is led already as it was asked for.",
+  },
   LEADER_NOT_AVAILABLE: { kind: "retry", kafka: Kafka.LEADER_NOT_AVAILABLE, http: 503, doc: "The partition has no leader at the moment." },
   FENCED_LEADER_EPOCH: {
     kind: "moved",

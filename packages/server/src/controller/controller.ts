@@ -29,7 +29,7 @@ import {
   planConfigReplacement,
   TOPIC_TABLE,
 } from "./plan-configs.ts";
-import { checkFactor, internalFactor, planReassignment } from "./plan-replicas.ts";
+import { checkFactor, internalFactor, planPreferredElection, planReassignment } from "./plan-replicas.ts";
 import { type PlanParts, planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
 import type {
   ConfigEntry,
@@ -136,9 +136,14 @@ export class Controller {
     return answer.leaderEpoch;
   }
 
+  /** The first replica leads again. ELECTION_NOT_NEEDED: it does; PREFERRED_LEADER_NOT_AVAILABLE: it is not in sync, or not ready. */
+  async electPreferred(partitionId: number): Promise<void> {
+    await this.#replan(false, () => planPreferredElection(this.state, partitionId));
+  }
+
   /** Begins to exchange the replicas for these, or cancels that. Resolves with the replicas as they are then, those that will go included. */
-  async reassign(partitionId: number, replicas: readonly number[] | undefined): Promise<readonly number[]> {
-    const answer = await this.#ask(planReassignment(this.state, partitionId, replicas, this.#factorMax));
+  async reassign(partitionId: number, replicas: readonly number[] | undefined, mayChangeFactor = true): Promise<readonly number[]> {
+    const answer = await this.#ask(planReassignment(this.state, partitionId, replicas, { factorMax: this.#factorMax, mayChangeFactor }));
     return answer.replicas;
   }
 

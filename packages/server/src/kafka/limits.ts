@@ -74,3 +74,6 @@ export const DAMAGE_LINES_MAX = 1000;
 
 /** Partitions of one page of DescribeTopicPartitions, as with Kafka. */
 export const DESCRIBED_PARTITIONS_MAX = 2_000;
+
+/** Partitions of one request that are reassigned, or get another leader, at the same time: a broker may have 4,096 commands under way. */
+export const PARTITION_CHANGES_AT_ONCE = 256;
