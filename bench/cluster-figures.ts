@@ -13,6 +13,8 @@ const SMALL_TOPICS = 30;
 const LARGE_TOPICS = 3;
 const LARGE_PARTITIONS = 1_000;
 const AT_ONCE = 300;
+const CHANGERS = 100;
+const CHANGES_EACH = 10;
 const FAIL_OVERS = 3;
 const RESTARTS = 3;
 const SETTLE_MS = 3_000;
@@ -39,6 +41,7 @@ async function measure(bucket: (folder: string) => ClusterBucket): Promise<Figur
     await client.admin.createTopic({ name: "first", partitions: 3 });
     const small = await each(SMALL_TOPICS, (n) => client.admin.createTopic({ name: `small-${n}`, partitions: 1 }));
     const perSecond = await topicsPerSecond(client);
+    const changes = await changesPerSecond(cluster);
     const registered = await each(RESTARTS, (n) => restart(cluster, n));
     const failOvers = await each(FAIL_OVERS, (n) => failOver(cluster, client, n));
     const before = residentOf(cluster);
@@ -49,6 +52,8 @@ async function measure(bucket: (folder: string) => ClusterBucket): Promise<Figur
       "create a topic of 1 partition, ms": small,
       [`create a topic of ${LARGE_PARTITIONS} partitions, ms`]: large,
       [`topics created per second, ${AT_ONCE} at once`]: perSecond,
+      [`changes of options per second, ${CHANGERS} clients`]: changes.perSecond,
+      "changes that share a batch of the log": changes.perBatch,
       "broker: process start → serving, ms": registered,
       "controller killed → next change made, ms": failOvers,
       "resident memory per partition, all brokers and controllers, KiB": kibPerPartition,
@@ -74,6 +79,36 @@ async function topicsPerSecond(client: Client): Promise<number> {
   const startMs = performance.now();
   await Promise.all(Array.from({ length: AT_ONCE }, (_, n) => client.admin.createTopic({ name: `at-once-${n}`, partitions: 1 })));
   return AT_ONCE / ((performance.now() - startMs) / 1000);
+}
+
+/** Each client changes a topic of its own, one change after the other: what is asked for at the same time shares an append. */
+async function changesPerSecond(cluster: ClusterProcesses): Promise<Readonly<{ perSecond: number; perBatch: number }>> {
+  const clients = Array.from({ length: CHANGERS }, (_, n) =>
+    openClient({ bootstrap: [cluster.at(1 + (n % 3))], operationTimeoutMs: 60_000 }),
+  );
+  const change = async (client: Client, n: number, times: number): Promise<void> => {
+    for (let time = 0; time < times; time += 1) {
+      const value = `${1_000_000 + time}`;
+      await client.admin.alterConfigs({ type: "topic", name: `at-once-${n}` }, [{ name: "retention.ms", operation: "set", value }]);
+    }
+  };
+  try {
+    await Promise.all(clients.map((client, n) => change(client, n, 1))); // all are connected
+    const before = await indexOf(cluster);
+    const startMs = performance.now();
+    await Promise.all(clients.map((client, n) => change(client, n, CHANGES_EACH)));
+    const seconds = (performance.now() - startMs) / 1000;
+    const changes = CHANGERS * CHANGES_EACH;
+    return { perSecond: changes / seconds, perBatch: changes / ((await indexOf(cluster)) - before) };
+  } finally {
+    await Promise.all(clients.map((client) => client.close()));
+  }
+}
+
+/** Of the newest batch of the log. */
+async function indexOf(cluster: ClusterProcesses): Promise<number> {
+  const { controllers } = await cluster.view();
+  return Math.max(...controllers.map(({ description }) => description?.index ?? 0));
 }
 
 async function restart(cluster: ClusterProcesses, n: number): Promise<number> {

@@ -10,10 +10,11 @@ import type { ObjectRange } from "@tidemq/server/model/object-range.ts";
 import { asyncOf } from "@tidemq/server/testing/async-of.ts";
 
 // What a state of 100,000 partitions costs: one command, a snapshot in slices, loading it, memory.
-// node --expose-gc bench/cluster-state.ts [partitions] [ranges per partition]
+// node --expose-gc bench/cluster-state.ts [partitions] [ranges per partition] [brokers]
 
 const PARTITIONS = Number(process.argv[2] ?? 100_000);
 const RANGES = Number(process.argv[3] ?? 4);
+const BROKERS = Number(process.argv[4] ?? 100);
 const PER_TOPIC = 100;
 const PER_COMMIT = 1_000;
 
@@ -30,47 +31,50 @@ function topicId(number: number): string {
   return bytes.toString("base64url");
 }
 
-function rangeOf(partitionId: number, start: number, sequence: number): ObjectRange {
+function rangeOf(broker: number, partitionId: number, start: number, sequence: number): ObjectRange {
   const { leaderEpoch } = state.partitions.get(partitionId) ?? { leaderEpoch: 0 };
-  const object = { broker: 1, brokerEpoch: 1, sequence, random: sequence.toString(16).padStart(16, "0") };
+  const object = { broker, brokerEpoch: broker, sequence, random: sequence.toString(16).padStart(16, "0") };
   const place = { object, objectBytes: 1 << 26, position: 4096, dataBytes: 60_000, indexBytes: 100, indexCrc: 1 };
   return { partitionId, startOffset: start, endOffset: start + 100, leaderEpoch, maxTimestampMs: 1, kind: "data", ...place };
 }
 
-const commit = (partitionIds: readonly number[], start: number, sequence: number): Command => ({
+const commit = (broker: number, partitionIds: readonly number[], start: number, sequence: number): Command => ({
   kind: "commit-object",
-  broker: 1,
-  brokerEpoch: 1,
-  ranges: partitionIds.map((id) => rangeOf(id, start, sequence)),
+  broker,
+  brokerEpoch: broker,
+  ranges: partitionIds.map((id) => rangeOf(broker, id, start, sequence)),
 });
+
+function register(broker: number, incarnation: string): void {
+  const identity = { broker, incarnation, host: "h", rack: "", walId: `log-${broker}`, walIndex: state.index, walDamaged: false };
+  take({ kind: "register-broker", ...identity, listeners: [] });
+  take({ kind: "elect-leaders", broker, brokerEpoch: state.brokerEpochLast });
+}
+
+const ledBy = (partitionId: number): number => 1 + ((partitionId - 1) % BROKERS);
 
 measure("build", () => {
   take({ kind: "claim-controller", holder: "bench", controllerEpoch: 1 });
-  take({
-    kind: "register-broker",
-    broker: 1,
-    incarnation: "a",
-    host: "h",
-    rack: "",
-    walId: "log",
-    walIndex: state.index,
-    walDamaged: false,
-    listeners: [],
-  });
-  take({ kind: "elect-leaders", broker: 1, brokerEpoch: 1 });
-  const assignments = Array.from({ length: PER_TOPIC }, () => [1]);
-  for (let n = 0; n < PARTITIONS / PER_TOPIC; n += 1)
+  for (let broker = 1; broker <= BROKERS; broker += 1) register(broker, "a");
+  for (let n = 0; n < PARTITIONS / PER_TOPIC; n += 1) {
+    const assignments = Array.from({ length: PER_TOPIC }, (_, at) => [ledBy(1 + n * PER_TOPIC + at)]);
     take({ kind: "create-topic", topicId: topicId(n), name: `topic-${n}`, configs: new Map([["retention.ms", "1000"]]), assignments });
+  }
   const ids = [...state.partitions.keys()];
-  for (let round = 0; round < RANGES; round += 1)
-    for (let at = 0; at < ids.length; at += PER_COMMIT)
-      take(commit(ids.slice(at, at + PER_COMMIT), round * 100, 1 + round * 1000 + at / PER_COMMIT));
+  for (let broker = 1; broker <= BROKERS; broker += 1) {
+    const led = ids.filter((id) => ledBy(id) === broker);
+    for (let round = 0; round < RANGES; round += 1)
+      for (let at = 0; at < led.length; at += PER_COMMIT)
+        take(commit(broker, led.slice(at, at + PER_COMMIT), round * 100, 1 + round * 1000 + at / PER_COMMIT));
+  }
 });
-console.log(`state: ${state.partitions.size} partitions × ${RANGES} ranges, heap ${(heapMiB() - heapBefore).toFixed(0)} MiB`);
+console.log(`state: ${state.partitions.size} partitions × ${RANGES} ranges, ${BROKERS} brokers`);
+tellMemory("in memory", heapBefore);
 
 const COMMANDS = 2_000;
+const commitOne = (id: number, sequence: number): Command => commit(ledBy(id), [id], RANGES * 100, sequence);
 const encoded = Array.from({ length: COMMANDS }, (_, n) =>
-  encodeBatch([encodeCommand({ controllerEpoch: 1, command: commit([1 + ((n * 7919) % PARTITIONS)], RANGES * 100, 9_000_000 + n) })]),
+  encodeBatch([encodeCommand({ controllerEpoch: 1, command: commitOne(1 + ((n * 7919) % PARTITIONS), 9_000_000 + n) })]),
 );
 const decoded = encoded.map(decodeBatch);
 const singles: number[] = [];
@@ -97,38 +101,31 @@ report(
 );
 
 const slices: number[] = [];
-const chunks: Uint8Array[] = [];
-const begun = performance.now();
-const writer = new SnapshotWriter(state);
-slices.push(performance.now() - begun);
-for (;;) {
+/** What the thread itself worked: other processes of the machine do not count. */
+const worked: number[] = [];
+const slice = <T>(run: () => T): T => {
   const start = performance.now();
-  const chunk = writer.next();
+  const cpu = process.threadCpuUsage();
+  const result = run();
+  const { user, system } = process.threadCpuUsage(cpu);
   slices.push(performance.now() - start);
-  if (chunk === undefined) break;
-  chunks.push(chunk);
-}
+  worked.push((user + system) / 1000);
+  return result;
+};
+const chunks: Uint8Array[] = [];
+const writer = slice(() => new SnapshotWriter(state));
+for (let chunk = slice(() => writer.next()); chunk !== undefined; chunk = slice(() => writer.next())) chunks.push(chunk);
 const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
 report(`snapshot of ${(bytes / 2 ** 20).toFixed(1)} MiB, slices, ms`, slices);
+report("the same slices, ms of CPU", worked);
 
+const heapOfLoaded = heapMiB();
 const loadStart = performance.now();
 const loaded = await loadSnapshot(asyncOf(chunks), { clusterId: "bench", index: writer.index });
 console.log(`load: ${(performance.now() - loadStart).toFixed(0)} ms, ${loaded.partitions.size} partitions`);
+tellMemory("loaded", heapOfLoaded);
 
-measure("restart: register and elect all", () => {
-  take({
-    kind: "register-broker",
-    broker: 1,
-    incarnation: "b",
-    host: "h",
-    rack: "",
-    walId: "log",
-    walIndex: state.index,
-    walDamaged: false,
-    listeners: [],
-  });
-  take({ kind: "elect-leaders", broker: 1, brokerEpoch: 2 });
-});
+measure("restart: register and elect", () => register(1, "b"));
 const one = new ByteWriter();
 const [partition] = state.partitions.values();
 if (partition !== undefined) writePartition(one, partition);
@@ -145,6 +142,11 @@ function report(what: string, values: number[]): void {
   const at = (ratio: number): string => (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * ratio))] ?? 0).toFixed(2);
   const sum = values.reduce((total, value) => total + value, 0);
   console.log(`${what}: mean ${(sum / values.length).toFixed(2)}, p50 ${at(0.5)}, p99 ${at(0.99)}, max ${at(1)}, n ${values.length}`);
+}
+
+function tellMemory(what: string, before: number): void {
+  const MiB = heapMiB() - before;
+  console.log(`${what}: ${MiB.toFixed(0)} MiB, ${((MiB * 2 ** 20) / PARTITIONS).toFixed(0)} bytes per partition`);
 }
 
 function heapMiB(): number {
