@@ -1,7 +1,7 @@
 import { sameObjectId } from "../model/object-id.ts";
 import { type ManifestPointer, type ObjectRange, UNMERGED_RANGES_MAX } from "../model/object-range.ts";
 import { dropPassedLosses, isAcceptedLoss } from "./accepted-losses.ts";
-import type { ClusterState, PartitionState } from "./cluster-state.ts";
+import { type ClusterState, isKept, type PartitionState } from "./cluster-state.ts";
 import {
   type CommitManifest,
   type CommitObject,
@@ -14,7 +14,7 @@ import {
 } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { referObject, releaseObjects } from "./object-table.ts";
-import { leads, mayCommit, noSuchTopic } from "./rules.ts";
+import { leads, mayCommit, noSuchTopic, notKept } from "./rules.ts";
 
 /**
  * Judges each range alone, in order: the second range of a partition starts where the first ended. What was accepted
@@ -28,6 +28,7 @@ export function applyCommitObject(state: ClusterState, command: CommitObject, ef
 function commitRange(state: ClusterState, command: CommitObject, range: ObjectRange, effects: Effect[]): RangeVerdict {
   const partition = state.partitions.get(range.partitionId);
   if (partition === undefined) return verdict("unknown-partition", -1);
+  if (!isKept(partition)) return verdict("not-kept", -1);
   if (partition.ranges.has(range)) return verdict(undefined, partition.uploadedEnd);
   const refusal = judgeRange(state, command, partition, range);
   if (refusal === undefined) takeRange(state, partition, range, effects);
@@ -61,6 +62,7 @@ export function applyCommitManifest(state: ClusterState, command: CommitManifest
   const { pointer } = command;
   const partition = state.partitions.get(pointer.partitionId);
   if (partition === undefined) return noSuchTopic();
+  if (!isKept(partition)) return notKept(partition);
   const current = partition.manifest;
   if (current !== undefined && sameObjectId(current.object, pointer.object)) return { ranges: partition.ranges.count };
   if (!leads(state, partition, command, command.leaderEpoch)) return refuse("NOT_LEADER", "the partition has another leader by now");

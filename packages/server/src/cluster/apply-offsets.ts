@@ -1,10 +1,10 @@
 import { dropPassedLosses, withLoss } from "./accepted-losses.ts";
-import type { ClusterState, PartitionState } from "./cluster-state.ts";
+import { type ClusterState, isKept, type PartitionState } from "./cluster-state.ts";
 import { type AcceptLoss, type Outcome, type RaiseLogStart, refuse } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { ACCEPTED_LOSSES_MAX } from "./limits.ts";
 import { releaseObjects } from "./object-table.ts";
-import { noSuchTopic } from "./rules.ts";
+import { noSuchTopic, notKept } from "./rules.ts";
 
 /**
  * Above uploadedEnd it raises that to the first offset of the batch that holds logStart: an upload in flight from the
@@ -14,6 +14,7 @@ import { noSuchTopic } from "./rules.ts";
 export function applyRaiseLogStart(state: ClusterState, command: RaiseLogStart, effects: Effect[]): Outcome {
   const partition = state.partitions.get(command.partitionId);
   if (partition === undefined) return noSuchTopic();
+  if (!isKept(partition)) return notKept(partition);
   if (partition.leaderEpoch !== command.leaderEpoch) return refuse("NOT_LEADER", "the partition has another leader by now");
   const { logStart, batchOffset } = command;
   if (logStart <= partition.logStart) return { logStart: partition.logStart, uploadedEnd: partition.uploadedEnd };
@@ -44,6 +45,7 @@ function dropUnreadable(state: ClusterState, partition: PartitionState): void {
 export function applyAcceptLoss(state: ClusterState, command: AcceptLoss, effects: Effect[]): Outcome {
   const partition = state.partitions.get(command.partitionId);
   if (partition === undefined) return noSuchTopic();
+  if (!isKept(partition)) return notKept(partition);
   const { from, to } = command;
   const losses = withLoss(partition.acceptedLosses, { from, to });
   if (losses.length > ACCEPTED_LOSSES_MAX)

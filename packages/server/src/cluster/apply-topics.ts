@@ -83,15 +83,8 @@ export function judgeCount(state: ClusterState, before: number, more: number): R
 function addPartitions(state: ClusterState, topic: TopicState, assignments: CreateTopic["assignments"], effects: Effect[]): number[] {
   const ids: number[] = [];
   for (const replicas of assignments) {
-    const partition = newPartition({
-      id: state.partitionIdNext,
-      topicId: topic.id,
-      topic: topic.name,
-      index: topic.partitions.length,
-      replicas,
-      inSync: firstMembers(state, replicas),
-      savedIn: state.snapshotNumber,
-    });
+    const place = { topicId: topic.id, topic: topic.name, index: topic.partitions.length, replicas, inSync: firstMembers(state, replicas) };
+    const partition = newPartition({ id: state.partitionIdNext, ...place, savedIn: state.snapshotNumber }, state.keptBy);
     partition.leader = nextLeader(state, partition);
     state.partitionIdNext += 1;
     state.partitions.set(partition.id, partition);

@@ -1,17 +1,18 @@
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, throws } from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { must } from "../base/assert.ts";
 import { asyncOf } from "../testing/async-of.ts";
 import { ClusterStateSteps, checkClusterState } from "../testing/checkers/cluster-state.ts";
 import { type CommandStep, commandOf, commandSteps, OPENING } from "../testing/random-commands.ts";
 import { applyBatch } from "./apply.ts";
-import { ClusterState } from "./cluster-state.ts";
+import { ClusterState, isKept } from "./cluster-state.ts";
 import { decodeBatch, encodeBatch, encodeCommand } from "./command-codec.ts";
-import { isRefusal, type LoggedCommand, type Outcome } from "./commands.ts";
+import { isRefusal, type LoggedCommand, type Outcome, type RangeVerdict } from "./commands.ts";
 import type { Effect } from "./effects.ts";
 import { loadSnapshot } from "./snapshot-reader.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
-import { stateHash } from "./state-hash.ts";
+import { keptHash, stateHash } from "./state-hash.ts";
 
 const CLUSTER = "test-cluster";
 
@@ -111,6 +112,91 @@ test("a snapshot written while commands go on holds the state at its cut, and wi
     { numRuns: 60, seed: 13 },
   );
 });
+
+const BROKERS = [1, 2, 3];
+const OF_THE_INDEX: ReadonlySet<Effect["kind"]> = new Set(["uploaded-end-moved", "log-start-raised", "loss-accepted"]);
+
+test("the state of one broker knows all placement, and of what it keeps what the whole state knows", () => {
+  let [left, kept] = [0, 0];
+  fc.assert(
+    fc.property(commandSteps(120), (steps) => {
+      const history = begin();
+      const parts = BROKERS.map((broker) => replayOf(history, broker));
+      steps.forEach((step, sequence) => {
+        const effectsBefore = history.effects.length;
+        const outcome = take(history, commandOf(history.state, step, sequence));
+        for (const part of parts) {
+          const effects: Effect[] = [];
+          const isMine = (partitionId: number): boolean => must(part.partitions.get(partitionId), "partition").uploadedEnd >= 0;
+          const expected = history.effects.slice(effectsBefore).filter((effect) => {
+            return !(OF_THE_INDEX.has(effect.kind) && "partitionId" in effect) || isMine(effect.partitionId);
+          });
+          const [answer] = applyBatch(part, part.index + 1, decodeBatch(must(history.batches.at(-1), "batch")), effects);
+          equal(keptHash(part, must(part.keptBy, "broker")), keptHash(history.state, must(part.keptBy, "broker")));
+          deepEqual(effects, expected);
+          checkAnswer(history, part, answer, outcome);
+        }
+      });
+      for (const part of parts) {
+        const keeps = [...part.partitions.values()].filter(isKept).length;
+        kept += keeps;
+        left += part.partitions.size - keeps;
+      }
+      const objects = new Set(parts.flatMap((part) => [...part.objects.keys()]));
+      deepEqual(objects, new Set(history.state.objects.keys()), "all together they know all objects");
+    }),
+    { numRuns: 60, seed: 14 },
+  );
+  equal(left > 300 && kept > 300, true, `${left} partitions without an index, ${kept} with one`);
+});
+
+/** What a broker asks for itself is answered as by a whole state. */
+function checkAnswer(history: History, part: ClusterState, answer: Outcome | undefined, outcome: Outcome | undefined): void {
+  const [command] = decodeBatch(must(history.batches.at(-1), "batch"));
+  if (command === undefined || !("broker" in command.command) || command.command.broker !== part.keptBy) return;
+  if (answer !== undefined && isRefusal(answer) && outcome !== undefined && isRefusal(outcome))
+    return equal(answer.refused, outcome.refused);
+  if (command.command.kind !== "commit-object") return deepEqual(answer, outcome);
+  const [own, all] = [verdictsOf(answer), verdictsOf(outcome)];
+  all.forEach((verdict, at) => {
+    const isUnkept = own[at]?.refusal === "not-kept";
+    if (isUnkept)
+      equal(verdict.refusal === "not-leader" || verdict.accepted, true, "only what it does not lead, or a range asked for again");
+    else deepEqual(own[at], verdict);
+  });
+}
+
+test("a snapshot enters a state of one broker in part, and the log behind it leads where the whole state is", async () => {
+  await fc.assert(
+    fc.asyncProperty(commandSteps(80), commandSteps(60), async (before, after) => {
+      const history = begin();
+      before.forEach((step, at) => void take(history, commandOf(history.state, step, at)));
+      const chunks: Uint8Array[] = [];
+      const writer = new SnapshotWriter(history.state, 1);
+      pull(writer, chunks, Number.POSITIVE_INFINITY);
+      after.forEach((step, at) => void take(history, commandOf(history.state, step, 100 + at)));
+      for (const broker of BROKERS) {
+        const part = await loadSnapshot(asyncOf(chunks), { clusterId: CLUSTER, index: writer.index, keptBy: broker });
+        const tail = history.batches.slice(writer.index);
+        tail.forEach((batch) => void applyBatch(part, part.index + 1, decodeBatch(batch), []));
+        equal(keptHash(part, broker), keptHash(history.state, broker));
+        deepEqual(new Set(part.objects.keys()), new Set(replayOf(history, broker).objects.keys()));
+        throws(() => new SnapshotWriter(part), /all partitions/);
+      }
+    }),
+    { numRuns: 40, seed: 15 },
+  );
+});
+
+function replayOf(history: History, broker: number): ClusterState {
+  const part = new ClusterState(CLUSTER, broker);
+  history.batches.forEach((batch, at) => void applyBatch(part, at + 1, decodeBatch(batch), []));
+  return part;
+}
+
+function verdictsOf(outcome: Outcome | undefined): readonly RangeVerdict[] {
+  return outcome !== undefined && "verdicts" in outcome ? outcome.verdicts : [];
+}
 
 function pull(writer: SnapshotWriter, chunks: Uint8Array[], count: number): void {
   for (let left = count; left > 0; left -= 1) {

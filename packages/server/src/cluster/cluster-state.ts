@@ -2,10 +2,13 @@ import { must } from "../base/assert.ts";
 import type { BrokerListener } from "../model/broker-listener.ts";
 import { type ObjectId, objectKey } from "../model/object-id.ts";
 import type { ManifestPointer } from "../model/object-range.ts";
-import { type ObjectState, RangeList } from "./range-list.ts";
+import { NO_RANGES, type ObjectState, RangeList } from "./range-list.ts";
 
 /** No broker leads the partition. */
 export const NO_LEADER = -1;
+
+/** In the place of logStart and uploadedEnd: this state does not keep the partition's object index. */
+const NOT_KEPT = -1;
 
 /** Offsets [from, to). */
 export type OffsetSpan = Readonly<{ from: number; to: number }>;
@@ -49,6 +52,10 @@ export type TopicState = {
   savedIn: number;
 };
 
+/**
+ * Placement, and behind the leader epoch the object index. A state of one broker has no index of partitions that the broker does not serve:
+ * `isKept` tells, and nobody looks at it then.
+ */
 export type PartitionState = {
   /** Unique in the cluster, never reused: deleting and creating a topic gives new ones. */
   readonly id: number;
@@ -68,6 +75,7 @@ export type PartitionState = {
   leaderEpoch: number;
   /** +1 at every change of the replicas, of who of them is in sync or leads, and when one reports damage: what was wished before is void. */
   partitionEpoch: number;
+  /** −1, as uploadedEnd, when the index is not kept. */
   logStart: number;
   uploadedEnd: number;
   readonly ranges: RangeList;
@@ -89,6 +97,8 @@ export type OwnConfigs = { readonly configs: Map<string, string>; configVersion:
 /** The key of options that hold for every broker. */
 export const ALL_BROKERS = -1;
 
+const NO_LOSSES: readonly OffsetSpan[] = [];
+
 const NO_CONFIGS = { configs: new Map<string, string>(), configVersion: 0 } as const;
 
 /** Told before an entity changes or goes, so that a snapshot in progress keeps what it was at the cut. */
@@ -106,6 +116,8 @@ export interface StateObserver {
  */
 export class ClusterState {
   readonly clusterId: string;
+  /** The object index is kept of this broker's replicas only (docs/rfcs/0010-index-of-served-partitions.md); undefined: of all partitions. */
+  readonly keptBy: number | undefined;
   /** Of the newest batch applied; 0 = none. */
   index = 0;
   controllerEpoch = 0;
@@ -129,15 +141,16 @@ export class ClusterState {
   /** Names with `_` in the place of `.` → the topic: two such names collide in metrics. */
   readonly topicsByMetricName = new Map<string, TopicState>();
   readonly partitions = new Map<number, PartitionState>();
-  /** By key (without the kind's ending). Only objects that a range of `partitions` lies in. */
+  /** By key (without the kind's ending). Only objects that a kept range of `partitions` lies in. */
   readonly objects = new Map<string, ObjectState>();
 
   /** Number of the snapshot that was begun last. */
   snapshotNumber = 0;
   observer: StateObserver | undefined;
 
-  constructor(clusterId: string) {
+  constructor(clusterId: string, keptBy?: number) {
     this.clusterId = clusterId;
+    this.keptBy = keptBy;
   }
 
   topic(name: string): TopicState | undefined {
@@ -190,7 +203,12 @@ export function metricNameOf(topic: string): string {
   return topic.replaceAll(".", "_");
 }
 
-/** A partition without records. */
+/** Whether this state has the partition's object index: always, but for the state of a broker that does not serve it. */
+export function isKept({ uploadedEnd }: PartitionState): boolean {
+  return uploadedEnd !== NOT_KEPT;
+}
+
+/** A partition without records; without an index when `keptBy` has no replica. */
 export function newPartition(
   of: Readonly<{
     id: number;
@@ -201,7 +219,9 @@ export function newPartition(
     savedIn: number;
     inSync: readonly number[];
   }>,
+  keptBy?: number,
 ): PartitionState {
+  const keeps = keptBy === undefined || of.replicas.includes(keptBy);
   return {
     ...of,
     reassignment: undefined,
@@ -209,10 +229,10 @@ export function newPartition(
     leader: NO_LEADER,
     leaderEpoch: 0,
     partitionEpoch: 0,
-    logStart: 0,
-    uploadedEnd: 0,
-    ranges: new RangeList(of.id),
+    logStart: keeps ? 0 : NOT_KEPT,
+    uploadedEnd: keeps ? 0 : NOT_KEPT,
+    ranges: keeps ? new RangeList(of.id) : NO_RANGES,
     manifest: undefined,
-    acceptedLosses: [],
+    acceptedLosses: NO_LOSSES,
   };
 }

@@ -194,8 +194,11 @@ export type CommandKind = Command["kind"];
 /** A command as it stands in the log: of the controller in this epoch. For a claim it is the epoch claimed. */
 export type LoggedCommand = Readonly<{ controllerEpoch: number; command: Command }>;
 
-/** Why a range was not taken. `full`: its partition has 32 unmerged ranges, commit a manifest and ask again. */
-export type RangeRefusal = "unknown-partition" | "not-leader" | "start" | "bound" | "full";
+/**
+ * Why a range was not taken. `full`: its partition has 32 unmerged ranges, commit a manifest and ask again. `not-kept`: it is not
+ * judged in this state, of a broker that does not serve the partition.
+ */
+export type RangeRefusal = "unknown-partition" | "not-kept" | "not-leader" | "start" | "bound" | "full";
 
 /** `uploadedEnd`: of the partition after the judgement (-1 when unknown). */
 export type RangeVerdict = Readonly<{ accepted: boolean; refusal: RangeRefusal | undefined; uploadedEnd: number }>;

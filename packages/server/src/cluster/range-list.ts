@@ -26,13 +26,16 @@ const INDEX_BYTES = 7;
 const INDEX_CRC = 8;
 const COLUMNS = 9;
 
+/** Of every partition without ranges: an array of its own would take more than the rest of the list. */
+const NO_NUMBERS = new Float64Array(0);
+
 /**
  * The unmerged ranges of one partition, ascending and without overlap (there may be gaps). Nine numbers a range in one
  * array, since a cluster has millions of ranges; `ObjectRange` objects are made only when somebody asks.
  */
 export class RangeList {
   readonly partitionId: number;
-  #numbers = new Float64Array(0);
+  #numbers = NO_NUMBERS;
   #objects: (ObjectState | undefined)[] = [];
 
   constructor(partitionId: number) {
@@ -115,11 +118,17 @@ export class RangeList {
     return sameObjectId(id, range.object) && this.#number(at, POSITION) === range.position;
   }
 
+  /** Room for so many in all, when that is known before. */
+  reserve(count: number): void {
+    if (count * COLUMNS > this.#numbers.length) this.#resize(count);
+  }
+
   append(range: ObjectRange, object: ObjectState | undefined): void {
     const at = this.count;
+    assert(this !== NO_RANGES, "the index of the partition is kept");
     assert(at < UNMERGED_RANGES_MAX, "a partition's ranges are merged into a manifest before they are too many");
     assert(at === 0 || this.endOffset(at - 1) <= range.startOffset, "ranges are appended in order");
-    if ((at + 1) * COLUMNS > this.#numbers.length) this.#grow();
+    if ((at + 1) * COLUMNS > this.#numbers.length) this.#resize(Math.min(UNMERGED_RANGES_MAX, Math.max(2, at * 2)));
     this.#objects.push(object);
     const row = at * COLUMNS;
     this.#numbers[row + START] = range.startOffset;
@@ -155,9 +164,12 @@ export class RangeList {
     return this.#numbers[at * COLUMNS + column] as number;
   }
 
-  #grow(): void {
-    const larger = new Float64Array(Math.min(UNMERGED_RANGES_MAX, Math.max(2, this.count * 2)) * COLUMNS);
+  #resize(count: number): void {
+    const larger = new Float64Array(count * COLUMNS);
     larger.set(this.#numbers);
     this.#numbers = larger;
   }
 }
+
+/** Of partitions whose index is not kept: nothing is ever added to it. */
+export const NO_RANGES = new RangeList(0);

@@ -50,6 +50,11 @@ function defaultMinInSync(state: ClusterState): string {
   return state.brokerConfigsOf(ALL_BROKERS).configs.get(MIN_IN_SYNC_OPTION) ?? MIN_IN_SYNC_DEFAULT;
 }
 
+/** Said to nobody: a broker asks only for partitions that it leads, of which its state has the index. */
+export function notKept({ topic, index }: PartitionState): Refusal {
+  return refuse("NOT_LEADER", `this broker has no replica of ${topic}:${index}, and does not know its object index`);
+}
+
 export function noSuchTopic(): Refusal {
   return refuse("UNKNOWN_TOPIC_OR_PARTITION", "This server does not host this topic-partition.");
 }

@@ -5,16 +5,16 @@ import type { ClusterState, PartitionState, TopicState } from "./cluster-state.t
 import { readNatural } from "./field-codec.ts";
 import type { ObjectState } from "./range-list.ts";
 import { type Chunk, damagedSnapshot, readChunks } from "./snapshot-chunks.ts";
-import { readHead, readObject, readPartition, readTopic } from "./state-codec.ts";
+import { type PartitionContext, readHead, readObject, readPartition, readTopic } from "./state-codec.ts";
+
+/** What the snapshot has to be of, and whose replicas' object index is entered; absent: that of all partitions. */
+export type ExpectedSnapshot = Readonly<{ clusterId: string; index: number; keptBy?: number | undefined }>;
 
 /**
  * The state that a snapshot holds, whole or not at all.
  * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT.
  */
-export async function loadSnapshot(
-  pieces: AsyncIterable<Uint8Array>,
-  expected: Readonly<{ clusterId: string; index: number }>,
-): Promise<ClusterState> {
+export async function loadSnapshot(pieces: AsyncIterable<Uint8Array>, expected: ExpectedSnapshot): Promise<ClusterState> {
   const chunks: Chunk[] = [];
   for await (const chunk of readChunks(pieces)) chunks.push(chunk);
   try {
@@ -25,8 +25,9 @@ export async function loadSnapshot(
 }
 
 /** The order of writing means nothing, so objects and topics are read before the partitions that name them. */
-function assemble(chunks: readonly Chunk[], expected: Readonly<{ clusterId: string; index: number }>): ClusterState {
-  const [head] = entries(chunks, "head", readHead);
+function assemble(chunks: readonly Chunk[], expected: ExpectedSnapshot): ClusterState {
+  const { keptBy } = expected;
+  const [head] = entries(chunks, "head", (reader, version) => readHead(reader, version, keptBy));
   if (head === undefined || chunks[0]?.kind !== "head") throw damagedSnapshot("it has no head");
   if (head.clusterId !== expected.clusterId) throw damagedSnapshot(`it belongs to cluster ${head.clusterId}`);
   if (head.index !== expected.index) throw damagedSnapshot(`it holds batch ${head.index}, its name says ${expected.index}`);
@@ -34,14 +35,8 @@ function assemble(chunks: readonly Chunk[], expected: Readonly<{ clusterId: stri
   const topicsById = new Map(topics.map((topic) => [topic.id, topic]));
   const objects = entries(chunks, "objects", readObject);
   const objectsByNumber = new Map(objects.map((object) => [object.number, object]));
-  const partitions = entries(chunks, "partitions", (reader, version) =>
-    readPartition(
-      reader,
-      version,
-      (id) => topicsById.get(id)?.name,
-      (number) => objectsByNumber.get(number),
-    ),
-  );
+  const context: PartitionContext = { topicOf: (id) => topicsById.get(id), objectOf: (number) => objectsByNumber.get(number), keptBy };
+  const partitions = entries(chunks, "partitions", (reader, version) => readPartition(reader, version, context));
   checkCounts(chunks, [topics.length, objects.length, partitions.length]);
   enter(head, topics, objects, partitions);
   return head;
@@ -71,13 +66,14 @@ function enter(
 ): void {
   for (const partition of [...partitions].sort((a, b) => a.id - b.id)) state.partitions.set(partition.id, partition);
   for (const topic of [...topics].sort((a, b) => (a.partitions[0] ?? 0) - (b.partitions[0] ?? 0))) addTopic(state, topic);
-  for (const object of [...objects].sort((a, b) => a.number - b.number)) {
+  const kept = state.keptBy === undefined ? [...objects] : objects.filter(({ ranges }) => ranges > 0);
+  for (const object of kept.sort((a, b) => a.number - b.number)) {
     if (object.ranges === 0) throw damagedSnapshot(`no range lies in object ${object.number}`);
     state.objects.set(state.objectKeyOf(object.id), object);
   }
   const names = state.topicsByMetricName.size + state.internalTopics.size;
   const unique = state.partitions.size === partitions.length && names === topics.length;
-  if (!unique || state.topicsById.size !== topics.length || state.objects.size !== objects.length)
+  if (!unique || state.topicsById.size !== topics.length || state.objects.size !== kept.length)
     throw damagedSnapshot("an entry stands twice");
   checkTopics(state);
 }

@@ -31,6 +31,7 @@ export class SnapshotWriter implements StateObserver {
   /** @param chunkBytes What a chunk aims at. */
   constructor(state: ClusterState, chunkBytes: number = SNAPSHOT_CHUNK_BYTES) {
     assert(state.observer === undefined, "one snapshot at a time");
+    assert(state.keptBy === undefined, "a snapshot holds the object index of all partitions");
     state.snapshotNumber += 1;
     state.observer = this;
     this.#state = state;

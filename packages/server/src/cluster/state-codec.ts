@@ -1,11 +1,12 @@
 import type { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import type { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
-import { UNMERGED_RANGES_MAX } from "../model/object-range.ts";
+import { type ObjectRange, UNMERGED_RANGES_MAX } from "../model/object-range.ts";
 import {
   type BrokerConfigs,
   type BrokerState,
   ClusterState,
   type CommitBound,
+  isKept,
   type LogHolder,
   NO_LEADER,
   newPartition,
@@ -54,14 +55,14 @@ const HEAD_WITH_LISTENERS = 5;
 const PARTITIONS_WITH_REASSIGNMENT = 4;
 
 /** Everything but topics, objects and partitions: small, written whole at the cut. */
-export function writeHead(writer: ByteWriter, state: ClusterState): void {
+export function writeHead(writer: ByteWriter, state: ClusterState, objectNumberNext = state.objectNumberNext): void {
   writeText(writer, state.clusterId);
   writer.int64(state.index);
   writer.int64(state.controllerEpoch);
   writeText(writer, state.controllerHolder);
   writer.int64(state.brokerEpochLast);
   writer.int64(state.partitionIdNext);
-  writer.int64(state.objectNumberNext);
+  writer.int64(objectNumberNext);
   writer.int64(state.producerIdNext);
   writeList(writer, [...state.brokers.values()], writeBrokerState);
   writeList(writer, [...state.brokerConfigs], writeBrokerConfigs);
@@ -69,9 +70,9 @@ export function writeHead(writer: ByteWriter, state: ClusterState): void {
   writeList(writer, [...state.clientMetrics], writeClientMetrics);
 }
 
-/** @param version Of the chunk. */
-export function readHead(reader: ByteReader, version: number): ClusterState {
-  const state = new ClusterState(readText(reader));
+/** @param version Of the chunk. @param keptBy Of the state that comes of it. */
+export function readHead(reader: ByteReader, version: number, keptBy?: number): ClusterState {
+  const state = new ClusterState(readText(reader), keptBy);
   state.index = readNatural(reader);
   state.controllerEpoch = readNatural(reader);
   state.controllerHolder = readText(reader);
@@ -117,6 +118,14 @@ export function readObject(reader: ByteReader): ObjectState {
 }
 
 export function writePartition(writer: ByteWriter, partition: PartitionState): void {
+  writePlacement(writer, partition);
+  writeIndexHead(writer, partition);
+  const { ranges } = partition;
+  for (let at = 0; at < ranges.count; at += 1) writeRange(writer, ranges.at(at), ranges.objectAt(at)?.number ?? 0);
+}
+
+/** What of a partition every broker knows. */
+export function writePlacement(writer: ByteWriter, partition: PartitionState): void {
   writer.int64(partition.id);
   writer.uuid(partition.topicId);
   writer.uvarint(partition.index);
@@ -127,28 +136,32 @@ export function writePartition(writer: ByteWriter, partition: PartitionState): v
   writer.int32(partition.leader);
   writer.int32(partition.leaderEpoch);
   writer.int32(partition.partitionEpoch);
+}
+
+/** Its object index, up to the number of ranges. */
+export function writeIndexHead(writer: ByteWriter, partition: PartitionState): void {
   writer.int64(partition.logStart);
   writer.int64(partition.uploadedEnd);
   writeList(writer, partition.acceptedLosses, writeSpan);
   writeOptional(writer, partition.manifest, writeManifest);
-  const { ranges } = partition;
-  writer.uvarint(ranges.count);
-  for (let at = 0; at < ranges.count; at += 1) writeRange(writer, ranges.at(at), ranges.objectAt(at)?.number ?? 0);
+  writer.uvarint(partition.ranges.count);
 }
 
-/** @param version Of the chunk. @param topicName Of a topic id. @param objectOf By number; each range counts as one use. */
-export function readPartition(
-  reader: ByteReader,
-  version: number,
-  topicName: (topicId: string) => string | undefined,
-  objectOf: (number: number) => ObjectState | undefined,
-): PartitionState {
+/** What the entry of a partition refers to. `objectOf`: by number. */
+export type PartitionContext = Readonly<{
+  topicOf(topicId: string): TopicState | undefined;
+  objectOf(number: number): ObjectState | undefined;
+  /** Of the state that the partition is of. */
+  keptBy: number | undefined;
+}>;
+
+/** Each range that is kept counts as one use of its object. @param version Of the chunk. */
+export function readPartition(reader: ByteReader, version: number, { topicOf, objectOf, keptBy }: PartitionContext): PartitionState {
   const id = readNatural(reader);
-  const topicId = reader.uuid();
-  const topic = topicName(topicId);
+  const topic = topicOf(reader.uuid());
   if (topic === undefined) throw reader.malformed(`partition ${id} of an unknown topic`);
   const place = { index: reader.uvarint(), replicas: readBrokers(reader), inSync: readList(reader, REPLICAS_MAX, readBroker) };
-  const partition = newPartition({ id, topicId, topic, ...place, savedIn: 0 });
+  const partition = newPartition({ id, topicId: topic.id, topic: topic.name, ...place, savedIn: 0 }, keptBy);
   if (version >= 2) partition.lastInSync = readOptional(reader, (r) => readLogHolder(r, version));
   if (version >= PARTITIONS_WITH_REASSIGNMENT) partition.reassignment = readOptional(reader, readReassignment);
   partition.leader = reader.int32();
@@ -156,28 +169,35 @@ export function readPartition(
   if (version >= PARTITIONS_WITH_REASSIGNMENT) partition.partitionEpoch = reader.int32();
   if (partition.leader < NO_LEADER || partition.leaderEpoch < 0 || partition.partitionEpoch < 0)
     throw reader.malformed(`leader of partition ${id}`);
-  partition.logStart = readNatural(reader);
-  partition.uploadedEnd = readNatural(reader);
-  partition.acceptedLosses = readList(reader, ACCEPTED_LOSSES_MAX, readSpan);
-  partition.manifest = readOptional(reader, (r) => readManifest(r, id));
-  readRanges(reader, partition, objectOf);
+  const keeps = isKept(partition);
+  const [logStart, uploadedEnd] = [readNatural(reader), readNatural(reader)];
+  const acceptedLosses = readList(reader, ACCEPTED_LOSSES_MAX, readSpan);
+  const manifest = readOptional(reader, (r) => readManifest(r, id));
+  if (keeps) Object.assign(partition, { logStart, uploadedEnd, acceptedLosses, manifest });
+  const count = readCount(reader, UNMERGED_RANGES_MAX);
+  if (keeps) partition.ranges.reserve(count);
+  let endBefore = manifest?.endOffset ?? 0;
+  for (let left = count; left > 0; left -= 1) {
+    const { range, object } = readIndexedRange(reader, id, objectOf);
+    if (range.startOffset < endBefore || range.endOffset > uploadedEnd) throw reader.malformed(`ranges of partition ${id}`);
+    endBefore = range.endOffset;
+    if (keeps) keepRange(partition, range, object);
+  }
   return partition;
 }
 
-function readRanges(reader: ByteReader, partition: PartitionState, objectOf: (number: number) => ObjectState | undefined): void {
-  let endBefore = partition.manifest?.endOffset ?? 0;
-  for (let left = readCount(reader, UNMERGED_RANGES_MAX); left > 0; left -= 1) {
-    let object: ObjectState | undefined;
-    const range = readRange(reader, partition.id, (number) => {
-      object = objectOf(number);
-      return object;
-    });
-    if (range.startOffset < endBefore || range.endOffset > partition.uploadedEnd)
-      throw reader.malformed(`ranges of partition ${partition.id}`);
-    if (object !== undefined) object.ranges += 1;
-    partition.ranges.append(range, object);
-    endBefore = range.endOffset;
-  }
+function readIndexedRange(reader: ByteReader, partitionId: number, objectOf: PartitionContext["objectOf"]) {
+  let object: ObjectState | undefined;
+  const range = readRange(reader, partitionId, (number) => {
+    object = objectOf(number);
+    return object;
+  });
+  return { range, object };
+}
+
+function keepRange(partition: PartitionState, range: ObjectRange, object: ObjectState | undefined): void {
+  if (object !== undefined) object.ranges += 1;
+  partition.ranges.append(range, object);
 }
 
 function writeSpan(writer: ByteWriter, span: OffsetSpan): void {
