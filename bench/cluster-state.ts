@@ -119,11 +119,17 @@ const bytes = chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0);
 report(`snapshot of ${(bytes / 2 ** 20).toFixed(1)} MiB, slices, ms`, slices);
 report("the same slices, ms of CPU", worked);
 
-const heapOfLoaded = heapMiB();
-const loadStart = performance.now();
-const loaded = await loadSnapshot(asyncOf(chunks), { clusterId: "bench", index: writer.index });
-console.log(`load: ${(performance.now() - loadStart).toFixed(0)} ms, ${loaded.partitions.size} partitions`);
-tellMemory("loaded", heapOfLoaded);
+const loaded: ClusterState[] = [];
+for (const keptBy of [undefined, 1]) {
+  const before = heapMiB();
+  const cpu = process.threadCpuUsage();
+  const loadStart = performance.now();
+  loaded.push(await loadSnapshot(asyncOf(chunks), { clusterId: "bench", index: writer.index, keptBy }));
+  const { user, system } = process.threadCpuUsage(cpu);
+  const of = keptBy === undefined ? "all of it" : "by a broker";
+  console.log(`load ${of}: ${(performance.now() - loadStart).toFixed(0)} ms, ${((user + system) / 1000).toFixed(0)} ms of CPU`);
+  tellMemory(`loaded ${of}`, before);
+}
 
 measure("restart: register and elect", () => register(1, "b"));
 const one = new ByteWriter();
@@ -150,7 +156,7 @@ function tellMemory(what: string, before: number): void {
 }
 
 function heapMiB(): number {
-  (globalThis as { gc?: () => void }).gc?.();
+  for (let times = 0; times < 3; times += 1) (globalThis as { gc?: () => void }).gc?.();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return (heapUsed + arrayBuffers) / 2 ** 20;
 }

@@ -98,7 +98,7 @@ function addPartitions(state: ClusterState, topic: TopicState, assignments: Crea
 /** Who is fenced may hold nothing of it; where all are, nothing is written, and any of them may begin. */
 function firstMembers(state: ClusterState, replicas: readonly number[]): readonly number[] {
   const ready = replicas.filter((broker) => isReady(state, broker));
-  return ready.length === 0 ? replicas : ready;
+  return ready.length === 0 || ready.length === replicas.length ? replicas : ready; // one list where it can be: there are many partitions
 }
 
 function removePartition(state: ClusterState, partition: PartitionState): void {

@@ -81,7 +81,7 @@ export function writeBrokers(writer: ByteWriter, brokers: readonly number[]): vo
 export function readBrokers(reader: ByteReader): number[] {
   const brokers = readList(reader, REPLICAS_MAX, readBroker);
   if (brokers.length === 0 || new Set(brokers).size < brokers.length) throw reader.malformed(`replicas ${brokers.join()}`);
-  return brokers;
+  return brokers.slice(); // they stay: what a list that grew has room for would be most of a partition
 }
 
 export function readBroker(reader: ByteReader): number {

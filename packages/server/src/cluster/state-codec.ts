@@ -160,7 +160,9 @@ export function readPartition(reader: ByteReader, version: number, { topicOf, ob
   const id = readNatural(reader);
   const topic = topicOf(reader.uuid());
   if (topic === undefined) throw reader.malformed(`partition ${id} of an unknown topic`);
-  const place = { index: reader.uvarint(), replicas: readBrokers(reader), inSync: readList(reader, REPLICAS_MAX, readBroker) };
+  const index = reader.uvarint();
+  const replicas = readBrokers(reader);
+  const place = { index, replicas, inSync: readInSync(reader, replicas) };
   const partition = newPartition({ id, topicId: topic.id, topic: topic.name, ...place, savedIn: 0 }, keptBy);
   if (version >= 2) partition.lastInSync = readOptional(reader, (r) => readLogHolder(r, version));
   if (version >= PARTITIONS_WITH_REASSIGNMENT) partition.reassignment = readOptional(reader, readReassignment);
@@ -184,6 +186,12 @@ export function readPartition(reader: ByteReader, version: number, { topicOf, ob
     if (keeps) keepRange(partition, range, object);
   }
   return partition;
+}
+
+/** Mostly all replicas: then it is the same list, which nobody changes. */
+function readInSync(reader: ByteReader, replicas: readonly number[]): readonly number[] {
+  const inSync = readList(reader, REPLICAS_MAX, readBroker);
+  return inSync.length === replicas.length && inSync.every((broker, at) => broker === replicas[at]) ? replicas : inSync.slice();
 }
 
 function readIndexedRange(reader: ByteReader, partitionId: number, objectOf: PartitionContext["objectOf"]) {

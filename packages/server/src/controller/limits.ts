@@ -68,6 +68,13 @@ export const CONTROLLER_SILENT_MS = 3_000;
 /** A broker that starts waits so long for the next piece of the first state. */
 export const FIRST_STATE_SILENT_MS = 5_000;
 
+/** Entries of one page of what is named: about a millisecond to find and encode, and of manifests what is read from the bucket in seconds. */
+export const NAMED_OBJECTS_PAGE = 2_048;
+export const NAMED_MANIFESTS_PAGE = 256;
+
+/** A broker waits so long for a page, then asks the next controller. */
+export const NAMED_WAIT_MS = 5_000;
+
 /** A broker that stops waits so long for its last word to be heard. */
 export const GOODBYE_WAIT_MS = 500;
 

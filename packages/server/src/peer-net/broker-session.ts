@@ -4,6 +4,8 @@ export const BROKER_SESSION = {
   session: "/tidemq.controller.v1.BrokerSession/Session",
   /** A stream: one `SnapshotRequest`, then `SnapshotPiece`s. */
   readSnapshot: "/tidemq.controller.v1.BrokerSession/ReadSnapshot",
+  /** A call: `NamedRequest` → `NamedPage`. */
+  readNamed: "/tidemq.controller.v1.BrokerSession/ReadNamed",
   /** A call: `DescribeRequest` → `Description`. */
   describe: "/tidemq.controller.v1.BrokerSession/Describe",
 } as const;

@@ -7,13 +7,19 @@ import { MANIFEST_DEPTH_MAX, REFERENCES_PER_TURN } from "./limits.ts";
 import { decodeManifest } from "./manifest-codec.ts";
 import { ObjectMissingError, readStore, type StoreReadParts } from "./store-read.ts";
 
-/** What the metadata names at this moment. Iterated in pieces, between which the metadata changes: both go on where they were. */
+/**
+ * What the metadata names from this moment on. Iterated in pieces, between which the metadata changes: both go on where they were, never on
+ * an older state than this process has applied, nor than they have told of. What cannot be told rejects with QueueError.
+ */
 export interface NamedObjects {
   /** Objects that ranges in the state lie in, each once. */
-  records(): Iterable<Readonly<{ id: ObjectId; objectBytes: number }>>;
+  records(): Iterable<NamedObject> | AsyncIterable<NamedObject>;
   /** The manifests of all partitions. */
-  manifests(): Iterable<Readonly<{ pointer: ManifestPointer; logStart: number }>>;
+  manifests(): Iterable<NamedManifest> | AsyncIterable<NamedManifest>;
 }
+
+export type NamedObject = Readonly<{ id: ObjectId; objectBytes: number }>;
+export type NamedManifest = Readonly<{ pointer: ManifestPointer; logStart: number }>;
 
 export type ReferenceParts = StoreReadParts & Readonly<{ named: NamedObjects; clusterId: string; stopped: () => boolean }>;
 
@@ -46,8 +52,8 @@ export class ObjectReferences {
   /** @throws QueueError OBJECT_STORAGE_UNAVAILABLE: not all manifests could be read now. {@link WalkEnded} */
   async walk(): Promise<void> {
     const { named } = this.#parts;
-    for (const { id, objectBytes } of named.records()) if (this.#met(id, objectBytes, "records")) await this.#pause();
-    for (const { pointer, logStart } of named.manifests()) await this.#walkManifest(pointer, logStart, 1);
+    for await (const { id, objectBytes } of named.records()) if (this.#met(id, objectBytes, "records")) await this.#pause();
+    for await (const { pointer, logStart } of named.manifests()) await this.#walkManifest(pointer, logStart, 1);
   }
 
   /**

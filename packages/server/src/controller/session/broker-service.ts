@@ -1,13 +1,17 @@
+import { QueueError } from "../../base/errors.ts";
 import type { Clock } from "../../io/clock.ts";
-import type { PeerServices, StreamHandler } from "../../io/peer-transport.ts";
+import type { PeerMessage, PeerServices, StreamHandler } from "../../io/peer-transport.ts";
 import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
 import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
+import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
+import { NamedPage, NamedRequest } from "../../peer-net/proto/controller/broker.ts";
 import type { BrokerFencing } from "../broker-fencing.ts";
 import type { CommandLog } from "../command-log.ts";
 import type { Controller } from "../controller.ts";
 import type { Leadership } from "../leadership.ts";
 import { SESSION_MS, TAIL_BYTES_MAX } from "../limits.ts";
 import { EntryTail } from "./entry-tail.ts";
+import { pageOf } from "./named-page.ts";
 import { ServedSession } from "./served-session.ts";
 import { ServedSnapshot } from "./served-snapshot.ts";
 
@@ -32,7 +36,7 @@ export class BrokerService {
   constructor(parts: BrokerServiceParts) {
     this.parts = parts;
     this.services = {
-      calls: new Map(),
+      calls: new Map([[BROKER_SESSION.readNamed, (bytes) => this.#named(bytes)]]),
       streams: new Map<string, StreamHandler>([
         [BROKER_SESSION.session, (stream) => this.#begin(new ServedSession(this, stream))],
         [BROKER_SESSION.readSnapshot, (stream) => new ServedSnapshot(parts.log, parts.commands.applied.state.clusterId, stream)],
@@ -68,6 +72,16 @@ export class BrokerService {
   stop(): void {
     this.#stopListening();
     for (const session of [...this.#all]) session.goElsewhere();
+  }
+
+  /** Of a state that is as new as the asking broker's, at least: this controller may not have read so far. */
+  async #named(bytes: Uint8Array): Promise<PeerMessage> {
+    const { commands } = this.parts;
+    const { state } = commands.applied;
+    const { kind, after, indexMin } = decodeMessage(NamedRequest, bytes);
+    if (state.index < indexMin) await commands.follow();
+    if (state.index < indexMin) throw new QueueError("NOT_CONTROLLER", `the log ends at ${state.index} here, below ${indexMin}`);
+    return encodeMessage(NamedPage, pageOf(state, kind, after));
   }
 
   #begin(session: ServedSession): ServedSession {

@@ -22,17 +22,17 @@ export type FirstStateParts = Readonly<{
 }>;
 
 /**
- * The newest snapshot of the cluster's metadata, or an empty state, for a broker that starts: what follows comes by its session. Asks until a
- * controller answers.
+ * The newest snapshot of the cluster's metadata, or an empty state, for a broker that starts: what follows comes by its session. Of the object
+ * index it has what that broker serves. Asks until a controller answers.
  * @throws {QueueError} CORRUPT_METADATA, NEWER_FORMAT.
  */
-export async function readFirstState(parts: FirstStateParts): Promise<ClusterState> {
+export async function readFirstState(broker: number, parts: FirstStateParts): Promise<ClusterState> {
   const { controllers, clock, random, logger } = parts;
   let told = false;
   for (let at = random.uint32() % controllers.length; ; at += 1) {
     const peer = must(controllers[at % controllers.length], "a controller to ask");
     try {
-      return await new SnapshotReader(peer, clock).read();
+      return await new SnapshotReader(peer, broker, clock).read();
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
       if (!told) logger.info("waiting for a controller", { reason: error.message });
@@ -45,14 +45,16 @@ export async function readFirstState(parts: FirstStateParts): Promise<ClusterSta
 /** One attempt at one controller. */
 class SnapshotReader {
   readonly #peer: Peer;
+  readonly #broker: number;
   readonly #clock: Clock;
   readonly #pieces: SnapshotPiece[] = [];
   #error: Error | undefined;
   #isEnded = false;
   #wake: () => void = () => undefined;
 
-  constructor(peer: Peer, clock: Clock) {
+  constructor(peer: Peer, broker: number, clock: Clock) {
     this.#peer = peer;
+    this.#broker = broker;
     this.#clock = clock;
   }
 
@@ -74,8 +76,8 @@ class SnapshotReader {
       stream.end();
       const first = await this.#next();
       if (first === undefined) throw new PeerError("lost", "the controller sent no snapshot");
-      if (first.index === 0) return new ClusterState(first.clusterId);
-      return await loadSnapshot(this.#bytes(first), { clusterId: first.clusterId, index: first.index });
+      if (first.index === 0) return new ClusterState(first.clusterId, this.#broker);
+      return await loadSnapshot(this.#bytes(first), { clusterId: first.clusterId, index: first.index, keptBy: this.#broker });
     } finally {
       stream.cancel();
     }

@@ -200,7 +200,7 @@ export class Broker {
         fatal,
       },
     );
-    const named = new ClusterCollectionIndex(this.controller, ids);
+    const named = new ClusterCollectionIndex(this.controller, ids, this.control.named);
     this.collector = new Collector({ store, index: named, ids, clock, random, log, metrics, clusterId, failed, fatal });
     this.audits = new StorageAudits({ store, named, clock, random, metrics: new TierMetrics(), clusterId, failed }, this.collector, fatal);
     const { controller, partitions } = this;

@@ -1,21 +1,22 @@
 import type { ClusterState } from "../../cluster/cluster-state.ts";
 import type { Controller } from "../../controller/controller.ts";
-import type { ObjectId } from "../../model/object-id.ts";
-import type { ManifestPointer } from "../../model/object-range.ts";
 import type { CollectionIndex, CommitBounds } from "../../tier/collection-round.ts";
 import type { ObjectIds } from "../../tier/object-ids.ts";
+import type { NamedObjects } from "../../tier/object-references.ts";
 
-/** What collecting asks of the metadata, answered by the controller that runs in this process. */
+/** What collecting asks of the metadata: bounds are in the state of this process, what is named may be known elsewhere only. */
 export class ClusterCollectionIndex implements CollectionIndex {
   readonly #state: ClusterState;
   readonly #controller: Controller;
   readonly #ids: ObjectIds;
+  readonly #named: NamedObjects;
 
-  /** @param ids Of this process: it raises its own bound. */
-  constructor(controller: Controller, ids: ObjectIds) {
+  /** @param ids Of this process: it raises its own bound. @param named By no older state than this process has applied. */
+  constructor(controller: Controller, ids: ObjectIds, named: NamedObjects) {
     this.#state = controller.state;
     this.#controller = controller;
     this.#ids = ids;
+    this.#named = named;
   }
 
   raiseCommitBound(sequence: number): Promise<void> {
@@ -26,11 +27,11 @@ export class ClusterCollectionIndex implements CollectionIndex {
     return this.#state.commitBounds;
   }
 
-  records(): Iterable<Readonly<{ id: ObjectId; objectBytes: number }>> {
-    return this.#state.objects.values();
+  records(): ReturnType<NamedObjects["records"]> {
+    return this.#named.records();
   }
 
-  *manifests(): Generator<Readonly<{ pointer: ManifestPointer; logStart: number }>> {
-    for (const { manifest, logStart } of this.#state.partitions.values()) if (manifest !== undefined) yield { pointer: manifest, logStart };
+  manifests(): ReturnType<NamedObjects["manifests"]> {
+    return this.#named.manifests();
   }
 }

@@ -1,4 +1,5 @@
 import type { Controller } from "../../controller/controller.ts";
+import type { NamedObjects } from "../../tier/object-references.ts";
 
 /** A write-ahead log, as registration names it: docs/formats/metadata-log.md, register-broker. */
 export type RegisteredLog = Readonly<{ walId: string; walIndex: number; walDamaged: boolean }>;
@@ -8,6 +9,8 @@ export interface ControlPlane {
   readonly brokerId: number;
   /** On the state as of the newest batch applied here: everything that was in the log when this process started, at least. */
   readonly controller: Controller;
+  /** Everything that the metadata names, whichever broker serves it. */
+  readonly named: NamedObjects;
   /** Of the metadata log in this process's folder; 0 without one. */
   readonly logBytes: number;
   /** Why nothing of the metadata can change at the moment; undefined: nothing that is known stands in the way. */

@@ -1,6 +1,7 @@
 import type { ServingConfig } from "../../config/server-config.ts";
 import { CommandLog } from "../../controller/command-log.ts";
 import { Controller, type ControllerOptions } from "../../controller/controller.ts";
+import { StateNames } from "../../controller/state-names.ts";
 import { LocalMetadataLog } from "../../metadata-log/local/local-log.ts";
 import type { BrokerSizes } from "../broker/broker.ts";
 import type { World } from "../world.ts";
@@ -25,6 +26,7 @@ export function localControlOptions(config: ServingConfig, sizes: BrokerSizes): 
 export class LocalControl implements ControlPlane {
   readonly brokerId = NODE_ID;
   readonly controller: Controller;
+  readonly named: StateNames;
   readonly #log: LocalMetadataLog;
   readonly #commands: CommandLog;
 
@@ -42,6 +44,7 @@ export class LocalControl implements ControlPlane {
     this.#log = log;
     this.#commands = commands;
     this.controller = controller;
+    this.named = new StateNames(controller.state);
   }
 
   get logBytes(): number {

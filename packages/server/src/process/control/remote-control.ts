@@ -6,6 +6,7 @@ import type { BrokerLoad } from "../../controller/broker-sessions.ts";
 import { Controller, type ControllerOptions } from "../../controller/controller.ts";
 import { ControllerLink, LeftBehindError } from "../../controller/session/controller-link.ts";
 import { readFirstState } from "../../controller/session/first-state.ts";
+import { RemoteNames } from "../../controller/session/remote-names.ts";
 import { type Clock, sleep } from "../../io/clock.ts";
 import type { Random } from "../../io/random.ts";
 import type { Peer } from "../../peer-net/peer.ts";
@@ -36,6 +37,7 @@ export type RemoteControlParts = Readonly<{
 export class RemoteControl implements ControlPlane {
   readonly brokerId: number;
   readonly controller: Controller;
+  readonly named: RemoteNames;
   readonly logBytes = 0;
   readonly #options: RemoteControlOptions;
   readonly #parts: RemoteControlParts;
@@ -60,8 +62,8 @@ export class RemoteControl implements ControlPlane {
 
   static async #openOnce(options: RemoteControlOptions, parts: RemoteControlParts): Promise<RemoteControl> {
     const { controllers, clock, random, logger } = parts;
-    const state = await readFirstState({ controllers, clock, random, logger });
-    const { clusterId } = options;
+    const { broker, clusterId } = options;
+    const state = await readFirstState(broker.id, { controllers, clock, random, logger });
     if (clusterId !== undefined && clusterId !== state.clusterId)
       throw new QueueError(
         "START_REFUSED",
@@ -81,6 +83,7 @@ export class RemoteControl implements ControlPlane {
     const fenced = (): void => void this.#sayReady();
     this.#link = new ControllerLink({ applied, controllers, clock, random, logger, load, fenced, fatal });
     this.controller = new Controller(options.controller, { applied, commands: this.#link, random });
+    this.named = new RemoteNames(applied.state, controllers);
   }
 
   get problem(): string | undefined {

@@ -20,6 +20,7 @@ export type Health = Readonly<{
   wal: Readonly<{ usedBytes: number; capacityBytes: number; synced: boolean }>;
   objectStorage: Readonly<{
     location: string;
+    /** Objects that ranges of the partitions here lie in, beside those in manifests; an object that others share counts for each of them. */
     bytes: number;
     objects: number;
     state: "ok" | "failing";

@@ -68,6 +68,7 @@ export class BrokerWatch {
       check(ranges.count * RANGE_BYTES_MAX <= PARTITION_INDEX_BYTES_MAX, "budgets", () => `ranges of partition ${id} in bytes`);
       const partition = partitions.byId(id);
       if (partition === undefined) continue;
+      check(uploadedEnd >= 0, "numbers", () => `${partition.name} is served without its object index`);
       check(partition.uploadedEnd === uploadedEnd, "numbers", () => `${partition.name}: uploadedEnd apart from the metadata`);
       check(partition.logStart === logStart, "numbers", () => `${partition.name}: logStart apart from the metadata`);
       const last = ranges.count === 0 ? undefined : ranges.endOffset(ranges.count - 1);

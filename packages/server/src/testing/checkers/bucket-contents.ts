@@ -1,3 +1,4 @@
+import { assert } from "../../base/assert.ts";
 import type { ClusterState, PartitionState } from "../../cluster/cluster-state.ts";
 import { objectKey } from "../../model/object-id.ts";
 import type { ManifestPointer, ObjectRange } from "../../model/object-range.ts";
@@ -30,6 +31,7 @@ export function readableRanges(state: ClusterState, bucket: SimObjectStore, part
  * the state, manifests, and what manifests name at or above the log's start.
  */
 export function namedKeys(state: ClusterState, bucket: SimObjectStore): ReadonlySet<string> {
+  assert(state.keptBy === undefined, "a state of one broker does not name everything");
   const found: Found = { manifests: [], ranges: [] };
   for (const { ranges, manifest, logStart } of state.partitions.values()) {
     found.ranges.push(...ranges.all());

@@ -2,18 +2,21 @@ import { applyBatch } from "../../cluster/apply.ts";
 import { ClusterState } from "../../cluster/cluster-state.ts";
 import { decodeBatch } from "../../cluster/command-codec.ts";
 import { isRefusal, type Outcome } from "../../cluster/commands.ts";
-import { stateHash } from "../../cluster/state-hash.ts";
+import { keptHash, stateHash } from "../../cluster/state-hash.ts";
 import type { LogEntry } from "../../metadata-log/metadata-log.ts";
 import { check } from "./check-failure.ts";
 
 const HASHED_EVERY = 8;
 
+/** By broker: of what a state of its keeps; undefined: of whole states. */
+type Hashes = Map<number | undefined, string>;
+
 /**
- * One history of commands: everybody who applied the same index has the same state, nobody goes back, and what was
- * acknowledged stands in the log once, in the epoch of who acknowledged it.
+ * One history of commands: everybody who applied the same index has the same state, a broker as far as it keeps one, nobody goes back, and
+ * what was acknowledged stands in the log once, in the epoch of who acknowledged it.
  */
 export class CommandHistory {
-  readonly #hashes = new Map<number, string>();
+  readonly #hashes = new Map<number, Hashes>();
   readonly #indexes = new Map<string, number>();
   /** Name of a change → the epoch in which it was acknowledged; undefined: whoever was told does not know. */
   readonly #acknowledged = new Map<string, number | undefined>();
@@ -42,10 +45,12 @@ export class CommandHistory {
     this.#indexes.set(process, state.index);
     // A difference stays, so that not every index has to be looked at: hashing a state takes a while.
     if (state.index % HASHED_EVERY !== 0) return;
-    const hash = stateHash(state);
-    const known = this.#hashes.get(state.index);
+    const { keptBy } = state;
+    const hash = hashAs(keptBy, state);
+    const hashes: Hashes = this.#hashes.get(state.index) ?? new Map();
+    const known = hashes.get(keptBy);
     check(known === undefined || known === hash, "history", () => `${process} has another state at index ${state.index}`);
-    this.#hashes.set(state.index, hash);
+    this.#hashes.set(state.index, hashes.set(keptBy, hash));
   }
 
   answered(name: string, epoch: number | undefined, outcome: Outcome): void {
@@ -76,8 +81,10 @@ export class CommandHistory {
         check(!done.has(command.name), "history", () => `${command.name} was done twice`);
         done.set(command.name, controllerEpoch);
       });
-      const known = this.#hashes.get(entry.index);
-      check(known === undefined || known === stateHash(state), "history", () => `the log gives another state at index ${entry.index}`);
+      for (const [keptBy, known] of this.#hashes.get(entry.index) ?? []) {
+        const of = keptBy === undefined ? "" : ` of broker ${keptBy}`;
+        check(known === hashAs(keptBy, state), "history", () => `the log gives another state${of} at index ${entry.index}`);
+      }
     }
     for (const [name, epoch] of this.#acknowledged)
       check(
@@ -86,4 +93,9 @@ export class CommandHistory {
         () => `${name} was acknowledged in epoch ${epoch}, the log says ${done.get(name)}`,
       );
   }
+}
+
+/** Of the state, or of what a broker keeps of it. */
+function hashAs(keptBy: number | undefined, state: ClusterState): string {
+  return keptBy === undefined ? stateHash(state) : keptHash(state, keptBy);
 }

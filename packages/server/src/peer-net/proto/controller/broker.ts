@@ -152,6 +152,44 @@ export interface Answered {
 export interface SnapshotRequest {
 }
 
+/** The entries with the lowest numbers above `after`, of a state that is at least so new. */
+export interface NamedRequest {
+  readonly kind: NamedRequest_Kind;
+  readonly after: number;
+  /** Refused with NOT_CONTROLLER when this controller does not get there. */
+  readonly indexMin: number;
+}
+
+export const NamedRequest_Kind = {
+  KIND_UNSPECIFIED: 0,
+  /** KIND_OBJECTS - Those that ranges lie in, by their numbers. */
+  KIND_OBJECTS: 1,
+  /** KIND_MANIFESTS - Pointers of the manifests, by the ids of their partitions. */
+  KIND_MANIFESTS: 2,
+  UNRECOGNIZED: -1,
+} as const;
+
+export type NamedRequest_Kind = typeof NamedRequest_Kind[keyof typeof NamedRequest_Kind];
+
+export namespace NamedRequest_Kind {
+  export type KIND_UNSPECIFIED = typeof NamedRequest_Kind.KIND_UNSPECIFIED;
+  export type KIND_OBJECTS = typeof NamedRequest_Kind.KIND_OBJECTS;
+  export type KIND_MANIFESTS = typeof NamedRequest_Kind.KIND_MANIFESTS;
+  export type UNRECOGNIZED = typeof NamedRequest_Kind.UNRECOGNIZED;
+}
+
+/** One page of what is named. */
+export interface NamedPage {
+  /** Of the newest batch applied when it was made. */
+  readonly index: number;
+  /** Of objects as docs/formats/snapshot.md draws the entries of a chunk `objects`; of manifests each `i64 partition id, i64 logStart, manifest`. */
+  readonly entries: Uint8Array;
+  /** Nothing is named above them. */
+  readonly complete: boolean;
+  /** Whose metadata it is: on the word of another cluster nothing may be deleted. */
+  readonly clusterId: string;
+}
+
 /** There is nothing to choose. */
 export interface DescribeRequest {
 }
@@ -1361,6 +1399,153 @@ export const SnapshotRequest: MessageFns<SnapshotRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNamedRequest(): NamedRequest {
+  return { kind: 0, after: 0, indexMin: 0 };
+}
+
+export const NamedRequest: MessageFns<NamedRequest> = {
+  encode(message: NamedRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.kind !== 0) {
+      writer.uint32(8).int32(message.kind);
+    }
+    if (message.after !== 0) {
+      writer.uint32(16).int64(message.after);
+    }
+    if (message.indexMin !== 0) {
+      writer.uint32(24).int64(message.indexMin);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NamedRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNamedRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.after = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.indexMin = longToNumber(reader.int64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseNamedPage(): NamedPage {
+  return { index: 0, entries: new Uint8Array(0), complete: false, clusterId: "" };
+}
+
+export const NamedPage: MessageFns<NamedPage> = {
+  encode(message: NamedPage, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int64(message.index);
+    }
+    if (message.entries.length !== 0) {
+      writer.uint32(18).bytes(message.entries);
+    }
+    if (message.complete !== false) {
+      writer.uint32(24).bool(message.complete);
+    }
+    if (message.clusterId !== "") {
+      writer.uint32(34).string(message.clusterId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): NamedPage {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseNamedPage() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.entries = reader.bytes();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.complete = reader.bool();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
