@@ -105,4 +105,5 @@ function removePartition(state: ClusterState, partition: PartitionState): void {
   state.observer?.beforePartition(partition);
   releaseObjects(state, partition.ranges.removeFirst(partition.ranges.count));
   state.partitions.delete(partition.id);
+  state.wanted.delete(partition.id);
 }

@@ -10,6 +10,7 @@ import { ClusterState, isKept } from "./cluster-state.ts";
 import { decodeBatch, encodeBatch, encodeCommand } from "./command-codec.ts";
 import { isRefusal, type LoggedCommand, type Outcome, type RangeVerdict } from "./commands.ts";
 import type { Effect } from "./effects.ts";
+import { encodeIndexes, enterIndexes } from "./served-index.ts";
 import { loadSnapshot } from "./snapshot-reader.ts";
 import { SnapshotWriter } from "./snapshot-writer.ts";
 import { keptHash, stateHash } from "./state-hash.ts";
@@ -117,7 +118,7 @@ const BROKERS = [1, 2, 3];
 const OF_THE_INDEX: ReadonlySet<Effect["kind"]> = new Set(["uploaded-end-moved", "log-start-raised", "loss-accepted"]);
 
 test("the state of one broker knows all placement, and of what it keeps what the whole state knows", () => {
-  let [left, kept] = [0, 0];
+  let [left, kept, told, compared] = [0, 0, 0, 0];
   fc.assert(
     fc.property(commandSteps(120), (steps) => {
       const history = begin();
@@ -132,12 +133,16 @@ test("the state of one broker knows all placement, and of what it keeps what the
             return !(OF_THE_INDEX.has(effect.kind) && "partitionId" in effect) || isMine(effect.partitionId);
           });
           const [answer] = applyBatch(part, part.index + 1, decodeBatch(must(history.batches.at(-1), "batch")), effects);
-          equal(keptHash(part, must(part.keptBy, "broker")), keptHash(history.state, must(part.keptBy, "broker")));
           deepEqual(effects, expected);
           checkAnswer(history, part, answer, outcome);
+          if (step.b % 2 === 0) told += tell(history, part, step.c);
+          if (part.wanted.size > 0) continue;
+          compared += 1;
+          equal(keptHash(part, must(part.keptBy, "broker")), keptHash(history.state, must(part.keptBy, "broker")));
         }
       });
       for (const part of parts) {
+        tell(history, part, 0);
         const keeps = [...part.partitions.values()].filter(isKept).length;
         kept += keeps;
         left += part.partitions.size - keeps;
@@ -147,8 +152,18 @@ test("the state of one broker knows all placement, and of what it keeps what the
     }),
     { numRuns: 60, seed: 14 },
   );
-  equal(left > 300 && kept > 300, true, `${left} partitions without an index, ${kept} with one`);
+  equal(left > 200 && kept > 200, true, `${left} partitions without an index, ${kept} with one`);
+  equal(told > 40 && compared > 5_000, true, `${told} told later, compared ${compared} times`);
 });
+
+/** The index of what it wants, and of what it does not; to be told of one by one, or of all. How many it entered. */
+function tell(history: History, part: ClusterState, chance: number): number {
+  const ids = chance % 3 === 1 ? [...part.wanted].slice(0, 1) : [...history.state.partitions.keys(), 999_999];
+  const effects: Effect[] = [];
+  enterIndexes(part, encodeIndexes(history.state, ids), effects);
+  for (const { kind } of effects) equal(kind, "index-kept");
+  return effects.length;
+}
 
 /** What a broker asks for itself is answered as by a whole state. */
 function checkAnswer(history: History, part: ClusterState, answer: Outcome | undefined, outcome: Outcome | undefined): void {
@@ -179,8 +194,11 @@ test("a snapshot enters a state of one broker in part, and the log behind it lea
         const part = await loadSnapshot(asyncOf(chunks), { clusterId: CLUSTER, index: writer.index, keptBy: broker });
         const tail = history.batches.slice(writer.index);
         tail.forEach((batch) => void applyBatch(part, part.index + 1, decodeBatch(batch), []));
+        tell(history, part, 0);
         equal(keptHash(part, broker), keptHash(history.state, broker));
-        deepEqual(new Set(part.objects.keys()), new Set(replayOf(history, broker).objects.keys()));
+        const replayed = replayOf(history, broker);
+        tell(history, replayed, 0);
+        deepEqual(new Set(part.objects.keys()), new Set(replayed.objects.keys()));
         throws(() => new SnapshotWriter(part), /all partitions/);
       }
     }),

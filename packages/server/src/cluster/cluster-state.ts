@@ -78,7 +78,7 @@ export type PartitionState = {
   /** −1, as uploadedEnd, when the index is not kept. */
   logStart: number;
   uploadedEnd: number;
-  readonly ranges: RangeList;
+  ranges: RangeList;
   manifest: ManifestPointer | undefined;
   /** Lost spans above logStart that a person accepted, ascending. */
   acceptedLosses: readonly OffsetSpan[];
@@ -96,8 +96,6 @@ export type OwnConfigs = { readonly configs: Map<string, string>; configVersion:
 
 /** The key of options that hold for every broker. */
 export const ALL_BROKERS = -1;
-
-const NO_LOSSES: readonly OffsetSpan[] = [];
 
 const NO_CONFIGS = { configs: new Map<string, string>(), configVersion: 0 } as const;
 
@@ -141,6 +139,8 @@ export class ClusterState {
   /** Names with `_` in the place of `.` → the topic: two such names collide in metrics. */
   readonly topicsByMetricName = new Map<string, TopicState>();
   readonly partitions = new Map<number, PartitionState>();
+  /** Partitions of which `keptBy` has become a replica, and whose index this state has not been told yet. */
+  readonly wanted = new Set<number>();
   /** By key (without the kind's ending). Only objects that a kept range of `partitions` lies in. */
   readonly objects = new Map<string, ObjectState>();
 
@@ -208,6 +208,15 @@ export function isKept({ uploadedEnd }: PartitionState): boolean {
   return uploadedEnd !== NOT_KEPT;
 }
 
+/** The index of a partition that this state does not keep. */
+export const NO_INDEX: Readonly<Pick<PartitionState, "logStart" | "uploadedEnd" | "ranges" | "manifest" | "acceptedLosses">> = {
+  logStart: NOT_KEPT,
+  uploadedEnd: NOT_KEPT,
+  ranges: NO_RANGES,
+  manifest: undefined,
+  acceptedLosses: [],
+};
+
 /** A partition without records; without an index when `keptBy` has no replica. */
 export function newPartition(
   of: Readonly<{
@@ -229,10 +238,7 @@ export function newPartition(
     leader: NO_LEADER,
     leaderEpoch: 0,
     partitionEpoch: 0,
-    logStart: keeps ? 0 : NOT_KEPT,
-    uploadedEnd: keeps ? 0 : NOT_KEPT,
-    ranges: keeps ? new RangeList(of.id) : NO_RANGES,
-    manifest: undefined,
-    acceptedLosses: NO_LOSSES,
+    ...NO_INDEX,
+    ...(keeps ? { logStart: 0, uploadedEnd: 0, ranges: new RangeList(of.id) } : {}),
   };
 }

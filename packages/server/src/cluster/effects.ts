@@ -13,6 +13,8 @@ export type Effect =
   | Readonly<{ kind: "leader-changed"; partitionId: number; leader: number; leaderEpoch: number }>
   | Readonly<{ kind: "in-sync-changed"; partitionId: number; inSync: readonly number[] }>
   | Readonly<{ kind: "replicas-changed"; partitionId: number; replicas: readonly number[] }>
+  /** This broker, which has become a replica, knows the partition's object index from now on. In no batch: told when it comes. */
+  | Readonly<{ kind: "index-kept"; partitionId: number }>
   | Readonly<{ kind: "uploaded-end-moved"; partitionId: number; uploadedEnd: number }>
   | Readonly<{ kind: "log-start-raised"; partitionId: number; logStart: number }>
   | Readonly<{ kind: "loss-accepted"; partitionId: number; from: number; to: number }>

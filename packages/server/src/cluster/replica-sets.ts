@@ -1,6 +1,7 @@
 import type { ClusterState, PartitionState } from "./cluster-state.ts";
 import type { Effect } from "./effects.ts";
 import { isReady, nextLeader } from "./rules.ts";
+import { followReplicas } from "./served-index.ts";
 
 /** Another in-sync set. When it has all that a running reassignment wants, that is complete. */
 export function changeInSync(state: ClusterState, partition: PartitionState, inSync: readonly number[], effects: Effect[]): void {
@@ -33,6 +34,7 @@ export function changeReplicas(
   partition.replicas = replicas;
   partition.reassignment = reassignment;
   effects.push({ kind: "replicas-changed", partitionId: partition.id, replicas });
+  followReplicas(state, partition);
   const left = partition.inSync.filter((broker) => replicas.includes(broker));
   if (left.length < partition.inSync.length) changeInSync(state, partition, left, effects);
   if (partition.inSync.includes(partition.leader)) return;

@@ -72,6 +72,10 @@ export const FIRST_STATE_SILENT_MS = 5_000;
 export const NAMED_OBJECTS_PAGE = 2_048;
 export const NAMED_MANIFESTS_PAGE = 256;
 
+/** Partitions of one message of object indexes, at most 4 KiB each, and of one that asks for them. */
+export const INDEXES_TOLD_MAX = 128;
+export const INDEXES_ASKED_MAX = 10_000;
+
 /** A broker waits so long for a page, then asks the next controller. */
 export const NAMED_WAIT_MS = 5_000;
 

@@ -1,6 +1,6 @@
 import { must } from "../base/assert.ts";
 import { kafkaErrorOf } from "../base/errors.ts";
-import { ALL_BROKERS, type ClusterState, isInternalTopic, NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
+import { ALL_BROKERS, type ClusterState, isInternalTopic, isKept, NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
 import { topicDefaults } from "../config/dynamic-options.ts";
 import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
@@ -82,7 +82,7 @@ export class Hosting {
     const { state, wal } = this.#parts;
     for (const found of recovered) {
       this.#catchUp(found);
-      if (!isEmptyLog(found)) this.#toRestore.add(found.partition.id);
+      if (!found.partition.forgotten && !isEmptyLog(found)) this.#toRestore.add(found.partition.id);
     }
     const pause = paced(this.#parts.clock, RESTORE_TURN_MS);
     let forgotten = 0;
@@ -90,10 +90,10 @@ export class Hosting {
       await pause();
       const { id } = found.partition;
       const mine = this.#mine(id);
-      if (mine !== undefined && !isEmptyLog(found)) await this.#restoreOne(mine, found);
+      if (mine !== undefined && this.#toRestore.has(id)) await this.#restoreOne(mine, found);
       else if (!state.partitions.has(id))
         wal.forget(id); // deleted since the log was opened
-      else if (!isEmptyLog(found) && this.#isGivenUp(id)) {
+      else if (this.#toRestore.has(id) && this.#isGivenUp(id)) {
         wal.forget(id);
         forgotten += 1;
       }
@@ -112,6 +112,7 @@ export class Hosting {
   #catchUp({ partition }: RecoveredPartition): void {
     const state = this.#parts.state.partitions.get(partition.id);
     if (state === undefined) return;
+    if (!isKept(state)) return this.#parts.wal.forget(partition.id); // given to others since
     partition.setUploadedEnd(state.uploadedEnd);
     partition.setLogStart(state.logStart);
   }
@@ -150,6 +151,7 @@ export class Hosting {
       case "partition-created":
         return this.#created(effect.partitionId);
       case "leader-changed":
+      case "index-kept":
         return this.#leaderChanged(effect.partitionId);
       case "topic-deleted":
         for (const id of effect.partitionIds) this.#drop(id, "UNKNOWN_TOPIC_OR_PARTITION");
@@ -242,7 +244,7 @@ export class Hosting {
   #follow(partition: Partition, { id, replicas, leader, leaderEpoch }: PartitionState): void {
     const { replicator } = this.#parts;
     if (replicator === undefined || replicas.length === 1) return;
-    const followed = this.#followed.get(id) ?? new FollowedPartition(partition, this.#parts.wal, () => this.#followedState(id));
+    const followed = this.#followed.get(id) ?? new FollowedPartition(partition, this.#parts.wal, () => this.#followedState(partition));
     this.#followed.set(id, followed);
     partition.follows(() => this.#moveBase(followed));
     this.#moveBase(followed);
@@ -250,10 +252,12 @@ export class Hosting {
     else replicator.follow(followed, leader, leaderEpoch);
   }
 
-  #followedState(partitionId: number): FollowedState {
-    const { state, brokerId } = this.#parts;
-    const { uploadedEnd, inSync } = must(state.partitions.get(partitionId), "the state of a followed partition");
-    return { uploadedEnd, isInSync: inSync.includes(brokerId) };
+  /** Of one that is not here any more, nothing is uploaded that it has to follow. */
+  #followedState(partition: Partition): FollowedState {
+    const { id } = partition.identity;
+    const state = this.#here(id) === partition ? this.#mine(id) : undefined;
+    if (state === undefined) return { uploadedEnd: 0, isInSync: false };
+    return { uploadedEnd: state.uploadedEnd, isInSync: state.inSync.includes(this.#parts.brokerId) };
   }
 
   /** Those who follow it from this leader epoch on. */
@@ -327,8 +331,8 @@ export class Hosting {
 
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
     const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, state, found);
-    // Deleted meanwhile.
-    if (this.#mine(state.id) === undefined) return;
+    // Deleted meanwhile, or given to others.
+    if (this.#mine(state.id) === undefined || !this.#toRestore.has(state.id)) return;
     this.#open(state, found.partition, base, live, { mark: found.mark, oldestPendingMs });
   }
 
@@ -360,18 +364,18 @@ export class Hosting {
     return this.#parts.partitions.byId(partitionId) ?? this.#resting.get(partitionId);
   }
 
-  /** What this broker has a replica of: it leads the partition, follows its leader, or may be made its leader. */
+  /** What this broker has a replica of, and knows the object index of: it leads the partition, follows its leader, or may be made its leader. */
   #mine(partitionId: number): PartitionState | undefined {
     const { state, brokerId } = this.#parts;
     const partition = state.partitions.get(partitionId);
-    if (partition === undefined) return undefined;
+    if (partition === undefined || !isKept(partition)) return undefined;
     const isReplica = partition.replicas.length > 1 && partition.replicas.includes(brokerId) && !this.#isGivenUp(partitionId);
     return isReplica || partition.inSync.includes(brokerId) ? partition : undefined;
   }
 
   #led(partitionId: number): PartitionState | undefined {
     const state = this.#parts.state.partitions.get(partitionId);
-    return state?.leader === this.#parts.brokerId ? state : undefined;
+    return state?.leader === this.#parts.brokerId && isKept(state) ? state : undefined;
   }
 
   /**
@@ -464,7 +468,7 @@ export class Hosting {
 
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
     const partition = this.#parts.partitions.remove(partitionId);
-    const isHere = this.#resting.delete(partitionId) || partition !== undefined;
+    const isHere = this.#resting.delete(partitionId) || partition !== undefined || this.#isLeft(partitionId);
     this.#followed.delete(partitionId);
     this.#parts.replicator?.leave(partitionId);
     if (partition !== undefined) {
@@ -473,6 +477,15 @@ export class Hosting {
       partition.close(kafkaErrorOf(code));
     }
     if (isHere || code !== "NOT_LEADER") this.#parts.wal.forget(partitionId);
+  }
+
+  /** Given to others before it was opened here: what the log has of it is of no use, not even when it comes again. */
+  #isLeft(partitionId: number): boolean {
+    const { state, wal } = this.#parts;
+    const partition = state.partitions.get(partitionId);
+    if (partition === undefined || isKept(partition)) return false;
+    this.#toRestore.delete(partitionId);
+    return wal.partition(partitionId) !== undefined;
   }
 }
 

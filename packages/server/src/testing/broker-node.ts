@@ -73,7 +73,7 @@ export class BrokerNode {
     const { history } = this.#cluster;
     const run = `${this.host}/${history.nextRun()}`;
     history.applied(run, controller.state);
-    controller.onApplied(() => history.applied(run, controller.state));
+    controller.onApplied((_, entry) => (entry === undefined ? undefined : history.applied(run, controller.state)));
     this.brokerEpoch = await control.register({ walId: `log-${this.id}`, walIndex: 0, walDamaged: false });
     await control.lead();
   }

@@ -57,7 +57,7 @@ export class ClusterBroker extends SimBroker {
     const { controller } = control;
     const run = `${host}/${history.nextRun()}`;
     history.applied(run, controller.state);
-    controller.onApplied(() => history.applied(run, controller.state));
+    controller.onApplied((_, entry) => (entry === undefined ? undefined : history.applied(run, controller.state)));
     this.#others = new Peers({ transport, clock, random });
     return control;
   }

@@ -43,6 +43,7 @@ export class BrokerService {
       ]),
     };
     this.#stopListening = parts.commands.applied.onApplied((_, entry) => {
+      if (entry === undefined) return;
       this.tail.add(entry);
       for (const session of this.#registered.values()) session.tellLater();
     });

@@ -10,12 +10,26 @@ import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
 import { decodeMessage, encodeMessage } from "../../peer-net/messages.ts";
 import type { Peer } from "../../peer-net/peer.ts";
 import type { MetadataBatches } from "../../peer-net/proto/common/metadata.ts";
-import { type Answered, BrokerMessage, ControllerMessage, type Registered, type Welcome } from "../../peer-net/proto/controller/broker.ts";
+import {
+  type Answered,
+  BrokerMessage,
+  ControllerMessage,
+  type Indexes,
+  type Registered,
+  type Welcome,
+} from "../../peer-net/proto/controller/broker.ts";
 import type { Log } from "../../telemetry/log.ts";
 import type { AppliedState } from "../applied-state.ts";
 import type { BrokerLoad } from "../broker-sessions.ts";
 import type { Commands } from "../commands.ts";
-import { CONTROLLER_SILENT_MS, GOODBYE_WAIT_MS, HEARTBEAT_MS, SESSION_RETRY_MAX_MS, SESSION_RETRY_MIN_MS } from "../limits.ts";
+import {
+  CONTROLLER_SILENT_MS,
+  GOODBYE_WAIT_MS,
+  HEARTBEAT_MS,
+  INDEXES_ASKED_MAX,
+  SESSION_RETRY_MAX_MS,
+  SESSION_RETRY_MIN_MS,
+} from "../limits.ts";
 import { PendingCommands } from "./pending-commands.ts";
 
 export type ControllerLinkParts = Readonly<{
@@ -65,6 +79,8 @@ export class ControllerLink implements Commands {
   #controllerEpoch = 0;
   #heardMs = 0;
   #heartbeat: Timer | undefined;
+  /** Partitions whose object index was asked for in the present session, without an answer yet. */
+  readonly #asked = new Set<number>();
   #closed = false;
 
   constructor(parts: ControllerLinkParts) {
@@ -89,7 +105,10 @@ export class ControllerLink implements Commands {
     this.#run().catch((error: unknown) => this.#parts.fatal(error instanceof Error ? error : new Error(String(error))));
   }
 
-  /** Resolves when everything is applied here that was in the log when this process asked first. @throws {QueueError} START_REFUSED, NEWER_FORMAT */
+  /**
+   * Resolves when everything is applied here that was in the log when this process asked first, with the index of all that is served.
+   * @throws {QueueError} START_REFUSED, NEWER_FORMAT
+   */
   caughtUp(): Promise<void> {
     return this.#caughtUp.promise;
   }
@@ -183,6 +202,7 @@ export class ControllerLink implements Commands {
   #end(): void {
     this.#stream = undefined;
     this.#isOpen = false;
+    this.#asked.clear();
     this.#heartbeat?.cancel();
     this.#pending.lost();
   }
@@ -208,6 +228,8 @@ export class ControllerLink implements Commands {
         return this.#apply(kind.value);
       case "answered":
         return this.#answered(kind.value);
+      case "indexes":
+        return this.#entered(kind.value);
       case "refused":
         return this.#refused(refusalOf(kind.value.refusal));
       case "snapshotNeeded":
@@ -251,6 +273,7 @@ export class ControllerLink implements Commands {
     if (!this.#isCurrent(controllerEpoch)) return;
     this.#wasAccepted = true;
     this.#endIndex ??= endIndex;
+    this.#askForIndexes();
     this.#settle();
   }
 
@@ -260,6 +283,7 @@ export class ControllerLink implements Commands {
     this.#brokerEpoch = brokerEpoch;
     this.#isOpen = true;
     if (endIndex > 0) this.#pending.decidedBelow(endIndex);
+    this.#askForIndexes();
     this.#settle();
     this.#sendWaiting();
   }
@@ -279,8 +303,27 @@ export class ControllerLink implements Commands {
         fatal(error as Error);
       }
     });
+    this.#askForIndexes();
     this.#settle();
     this.#sendWaiting();
+  }
+
+  /** Of partitions that were given to this broker: each once in a session, unless it is wanted anew. */
+  #askForIndexes(): void {
+    if (!this.#wasAccepted) return;
+    const ids = [...this.#parts.applied.state.wanted].filter((id) => !this.#asked.has(id)).slice(0, INDEXES_ASKED_MAX);
+    if (ids.length === 0) return;
+    for (const id of ids) this.#asked.add(id);
+    this.#say({ $case: "keep", value: { partitionIds: ids } });
+  }
+
+  #entered({ index, partitionIds, ...indexes }: Indexes): void {
+    const { applied } = this.#parts;
+    if (index !== applied.state.index) return this.#stream?.cancel();
+    applied.enter(indexes);
+    for (const id of partitionIds) this.#asked.delete(id);
+    this.#askForIndexes();
+    this.#settle();
   }
 
   #answered({ token, index, position, refusal }: Answered): void {
@@ -298,7 +341,7 @@ export class ControllerLink implements Commands {
   #settle(): void {
     const { state } = this.#parts.applied;
     this.#pending.settle(state.index);
-    if (this.#endIndex !== undefined && state.index >= this.#endIndex - 1) this.#caughtUp.resolve();
+    if (this.#endIndex !== undefined && state.index >= this.#endIndex - 1 && state.wanted.size === 0) this.#caughtUp.resolve();
     if (this.#brokerEpoch > 0 && state.brokers.get(this.#identity?.id ?? -1)?.epoch === this.#brokerEpoch)
       this.#registered.resolve(this.#brokerEpoch);
   }

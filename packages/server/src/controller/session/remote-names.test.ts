@@ -2,18 +2,15 @@ import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import { ClusterState, isKept } from "../../cluster/cluster-state.ts";
-import { objectKey } from "../../model/object-id.ts";
-import type { ManifestPointer, ObjectRange } from "../../model/object-range.ts";
 import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
 import { encodeMessage } from "../../peer-net/messages.ts";
 import { Peers } from "../../peer-net/peers.ts";
 import { NamedPage, NamedRequest_Kind } from "../../peer-net/proto/controller/broker.ts";
-import { BrokerNode } from "../../testing/broker-node.ts";
 import { ClusterFixture } from "../../testing/cluster-fixture.ts";
-import { ControllerCluster, PEER_PORT } from "../../testing/controller-cluster.ts";
+import { PEER_PORT } from "../../testing/controller-cluster.ts";
+import { INDEXED_PARTITIONS, IndexedCluster } from "../../testing/indexed-cluster.ts";
 import { SimPeerNetwork } from "../../testing/sim-io/peer-transport.ts";
 import { SimWorld } from "../../testing/sim-io/sim-world.ts";
-import type { Controller } from "../controller.ts";
 import { NAMED_MANIFESTS_PAGE, NAMED_OBJECTS_PAGE } from "../limits.ts";
 import { manifestsOf, objectsOf, pageOf } from "./named-page.ts";
 import { RemoteNames } from "./remote-names.ts";
@@ -21,117 +18,22 @@ import { RemoteNames } from "./remote-names.ts";
 // Goal: what a broker collects by is everything that the cluster names, from a state that is not older than what it knows itself; what
 // cannot be had is an error, never less. Method: controllers and brokers under a seed, and pages by themselves.
 
-const PARTITIONS = 6;
-
-class World {
-  readonly controllers: ControllerCluster;
-  readonly brokers: readonly BrokerNode[];
-
-  constructor(seed: number) {
-    this.controllers = new ControllerCluster(seed, 3);
-    this.controllers.start();
-    this.controllers.stopSubmitting();
-    this.brokers = [1, 2].map((id) => new BrokerNode(this.controllers, id));
-    for (const broker of this.brokers) broker.start();
-  }
-
-  /** Every partition has one object, of its leader; the first of each leader has a manifest, too. */
-  async filled(): Promise<void> {
-    ok(await this.controllers.until(25_000, () => this.brokers.every(({ isReady }) => isReady)));
-    const request = { name: "orders", partitions: PARTITIONS, replicationFactor: 1, assignments: [], configs: [] };
-    await this.settle(this.controllerOf(1).createTopics([request], false));
-    ok(await this.controllers.until(5_000, () => this.brokers.every(({ state }) => state?.partitions.size === PARTITIONS)));
-    for (const { id } of this.brokers) for (const partitionId of this.ledBy(id)) await this.commit(id, partitionId, 0);
-    for (const { id } of this.brokers) await this.merge(id, must(this.ledBy(id)[0], "a partition"));
-  }
-
-  controllerOf(broker: number): Controller {
-    return must(this.brokers[broker - 1]?.controller, "controller of a broker");
-  }
-
-  get leader() {
-    return must(this.controllers.leaders[0], "a controller that leads");
-  }
-
-  ledBy(broker: number): number[] {
-    return [...this.controllerOf(broker).state.partitions.values()].flatMap(({ id, leader }) => (leader === broker ? id : []));
-  }
-
-  async commit(broker: number, partitionId: number, startOffset: number): Promise<void> {
-    const range = this.#range(broker, partitionId, startOffset);
-    const [verdict] = await this.settle(this.controllerOf(broker).commitObject(broker, [range]));
-    deepEqual(verdict, { accepted: true, refusal: undefined, uploadedEnd: startOffset + 10 });
-  }
-
-  /** The oldest range goes into a manifest. */
-  async merge(broker: number, partitionId: number): Promise<void> {
-    await this.commit(broker, partitionId, 10);
-    const { leaderEpoch } = this.#partition(broker, partitionId);
-    const place = { objectBytes: 100, objectCrc: 7, rangeCount: 1, dataBytes: 10 };
-    const object = this.#objectId(broker, partitionId * 100 + 99);
-    const manifest: ManifestPointer = { partitionId, startOffset: 0, endOffset: 10, maxTimestampMs: 1, object, ...place };
-    equal(await this.settle(this.controllerOf(broker).commitManifest(broker, { manifest, previous: undefined, leaderEpoch })), "accepted");
-  }
-
-  /** What a broker is told, by key. */
-  async named(broker: number): Promise<Readonly<{ objects: string[]; manifests: string[] }>> {
-    const { named } = must(this.brokers[broker - 1]?.control, "control plane");
-    const [objects, manifests]: [string[], string[]] = [[], []];
-    const walk = async (): Promise<void> => {
-      for await (const { id } of named.records()) objects.push(objectKey("c", id, "records"));
-      for await (const { pointer } of named.manifests()) manifests.push(objectKey("c", pointer.object, "manifest"));
-    };
-    await this.settle(walk());
-    return { objects: objects.sort(), manifests: manifests.sort() };
-  }
-
-  /** What the leading controller has. */
-  get expected(): Readonly<{ objects: string[]; manifests: string[] }> {
-    const { state } = must(this.leader.controller, "controller");
-    const objects = [...state.objects.values()].map(({ id }) => objectKey("c", id, "records"));
-    const manifests = [...state.partitions.values()].flatMap(({ manifest }) =>
-      manifest === undefined ? [] : objectKey("c", manifest.object, "manifest"),
-    );
-    return { objects: objects.sort(), manifests: manifests.sort() };
-  }
-
-  settle<T>(promise: Promise<T>): Promise<T> {
-    return this.controllers.world.settle(promise);
-  }
-
-  #partition(broker: number, partitionId: number) {
-    return must(this.controllerOf(broker).state.partitions.get(partitionId), "partition");
-  }
-
-  #objectId(broker: number, sequence: number) {
-    const { brokerEpoch } = must(this.brokers[broker - 1], "broker");
-    return { broker, brokerEpoch, sequence, random: sequence.toString(16).padStart(16, "0") };
-  }
-
-  #range(broker: number, partitionId: number, startOffset: number): ObjectRange {
-    const { leaderEpoch } = this.#partition(broker, partitionId);
-    const object = this.#objectId(broker, partitionId * 100 + startOffset);
-    const place = { object, objectBytes: 1_000, position: 0, dataBytes: 900, indexBytes: 100, indexCrc: 5 };
-    return { partitionId, startOffset, endOffset: startOffset + 10, leaderEpoch, maxTimestampMs: 1, kind: "data", ...place };
-  }
-}
-
 test("a broker has the index of what it serves, and is told everything that is named", async () => {
-  const world = new World(1);
+  const world = new IndexedCluster(1);
   await world.filled();
   const { expected } = world;
-  deepEqual([expected.objects.length, expected.manifests.length], [PARTITIONS, 2]);
+  deepEqual([expected.objects.length, expected.manifests.length], [INDEXED_PARTITIONS, 2]);
   for (const id of [1, 2]) {
     const { state } = world.controllerOf(id);
     const kept = [...state.partitions.values()].filter(isKept).map((partition) => partition.id);
     deepEqual(kept, world.ledBy(id));
-    ok(state.objects.size > 0 && state.objects.size < PARTITIONS, "those of its own partitions");
+    ok(state.objects.size > 0 && state.objects.size < INDEXED_PARTITIONS, "those of its own partitions");
     deepEqual(await world.named(id), expected);
   }
 });
 
 test("a controller that dies, or is silent, is passed over; without any there is no answer", async () => {
-  const world = new World(2);
+  const world = new IndexedCluster(2);
   await world.filled();
   const { expected } = world;
   world.controllers.nodes[0]?.kill();
@@ -144,7 +46,7 @@ test("a controller that dies, or is silent, is passed over; without any there is
 });
 
 test("a controller that is behind the broker does not answer", async () => {
-  const world = new World(3);
+  const world = new IndexedCluster(3);
   await world.filled();
   const standbys = world.controllers.nodes.filter((node) => !node.leads);
   for (const standby of standbys) Object.assign(standby, { isCut: true, cut: { ms: [100, 200], doneRatio: 0 } });

@@ -1,6 +1,7 @@
 import { QueueError } from "../../base/errors.ts";
 import { checkCommand } from "../../cluster/command-codec.ts";
 import type { Command } from "../../cluster/commands.ts";
+import { encodeIndexes } from "../../cluster/served-index.ts";
 import { nextTurn } from "../../io/clock.ts";
 import { PeerError } from "../../io/peer-error.ts";
 import type { PeerStream, PeerStreamReader } from "../../io/peer-transport.ts";
@@ -10,6 +11,7 @@ import { BrokerMessage, ControllerMessage, type Follow, type Register, type Subm
 import { BATCHES_BYTES_MAX, HEARTBEAT_MS, SESSION_MS, SESSION_WINDOW_BYTES, SUBMITS_MAX } from "../limits.ts";
 import type { BrokerService } from "./broker-service.ts";
 import { followProblem, registrationProblem } from "./registration-check.ts";
+import { WantedIndexes } from "./wanted-indexes.ts";
 
 type Word = NonNullable<ControllerMessage["kind"]>;
 
@@ -25,6 +27,7 @@ export class ServedSession implements PeerStreamReader {
   #brokerEpoch = 0;
   /** The newest batch that the broker was sent; undefined while it is to be sent none. */
   #sentIndex: number | undefined;
+  readonly #wanted = new WantedIndexes();
   #submits = 0;
   /** Registered: it lives, and may have commands put into the log. */
   #isOpen = false;
@@ -85,6 +88,9 @@ export class ServedSession implements PeerStreamReader {
     } else if (kind?.$case === "register" && this.#register === undefined) {
       this.#register = kind.value;
       void this.#begin(kind.value);
+    } else if (kind?.$case === "keep" && (this.#follows || this.#register !== undefined)) {
+      this.#wanted.add(kind.value.partitionIds);
+      this.tellLater();
     } else if (kind?.$case === "heartbeat" && this.#register !== undefined) {
       const { load, appliedIndex } = kind.value;
       if (this.#isOpen) this.#service.parts.fencing.heard(this.#register.brokerId, this.#brokerEpoch, appliedIndex, load);
@@ -177,8 +183,18 @@ export class ServedSession implements PeerStreamReader {
         if (this.#stream.pendingBytes >= SESSION_WINDOW_BYTES) return;
         this.#sendBatches(sent + 1, this.#service.tail.from(sent + 1, BATCHES_BYTES_MAX) ?? (await this.#fromLog(sent + 1)));
       }
+      this.#sendIndexes();
     } finally {
       this.#isTelling = false;
+    }
+  }
+
+  /** Between two batches: who hears it has applied exactly what the state here has. */
+  #sendIndexes(): void {
+    const { state } = this.#service.parts.commands.applied;
+    while (!this.#isOver && this.#sentIndex === state.index && this.#wanted.size > 0 && this.#stream.pendingBytes < SESSION_WINDOW_BYTES) {
+      const partitionIds = this.#wanted.take();
+      this.#say({ $case: "indexes", value: { index: state.index, partitionIds, ...encodeIndexes(state, partitionIds) } });
     }
   }
 

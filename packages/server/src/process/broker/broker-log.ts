@@ -1,4 +1,5 @@
 import { must } from "../../base/assert.ts";
+import { isKept } from "../../cluster/cluster-state.ts";
 import type { ServingConfig } from "../../config/server-config.ts";
 import type { Controller } from "../../controller/controller.ts";
 import { Partition } from "../../partition/partition.ts";
@@ -64,7 +65,7 @@ export function openLog(
   wiring: LogWiring,
 ): Promise<OpenedWal> {
   const { disk, clock, random, log } = world;
-  const hosted = [...controller.state.partitions.values()].filter((partition) => partition.replicas.includes(nodeId));
+  const hosted = [...controller.state.partitions.values()].filter((partition) => partition.replicas.includes(nodeId) && isKept(partition));
   const byId = new Map(hosted.map((partition) => [partition.id, partition]));
   const options = {
     folder: WAL_FOLDER,

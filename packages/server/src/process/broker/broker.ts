@@ -4,7 +4,7 @@ import { MiB } from "../../base/units.ts";
 import { ClientListener } from "../../client-net/client-listener.ts";
 import { FRAME_BYTES_MAX } from "../../client-net/limits.ts";
 import { ClientTelemetry } from "../../client-telemetry/client-telemetry.ts";
-import type { ClusterState } from "../../cluster/cluster-state.ts";
+import { type ClusterState, isKept } from "../../cluster/cluster-state.ts";
 import { brokerConfigEntries } from "../../config/broker-options.ts";
 import { dynamicProblem } from "../../config/dynamic-options.ts";
 import { UPLOAD_WAL_USED_RATIO } from "../../config/limits.ts";
@@ -276,8 +276,8 @@ export class Broker {
     this.#hosting = hosting;
     wal.setMetadataIndex(state.index);
     const dynamic = new DynamicConfigs(this.config, state, this.nodeId, this);
-    this.controller.onApplied((effects, { index }) => {
-      wal.setMetadataIndex(index);
+    this.controller.onApplied((effects) => {
+      wal.setMetadataIndex(state.index);
       hosting.applied(effects);
       this.groups.applied(effects);
       this.telemetry.applied(effects);
@@ -361,6 +361,7 @@ export class Broker {
   async acceptLoss(topic: string, index: number): Promise<AcceptedLoss> {
     const state = this.controller.state.partition(topic, index);
     if (state === undefined) throw new QueueError("UNKNOWN_TOPIC_OR_PARTITION", `no such partition: ${topic}:${index}`);
+    if (!isKept(state)) throw new QueueError("NOT_LEADER", `this broker does not know, or not yet, what of ${topic}:${index} is uploaded`);
     if (state.inSync.length === 0) return this.#acceptLogLoss(state.id);
     const ranges = this.damage.filter((each) => each.topic === topic && each.partition === index);
     const unreadable = this.partitions.byId(state.id)?.wal.unreadable;

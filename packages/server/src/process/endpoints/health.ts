@@ -1,5 +1,5 @@
 import { formatBytes } from "../../base/units.ts";
-import type { ClusterState } from "../../cluster/cluster-state.ts";
+import { type ClusterState, isKept } from "../../cluster/cluster-state.ts";
 import { formatObjectStorage } from "../../config/option-types.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Damage } from "../broker/damage.ts";
@@ -94,7 +94,9 @@ function storeErrorOf({ uploader, bucket }: Broker): string | undefined {
 /** Partitions whose log was lost, until it is back or somebody accepts the loss. */
 function lostLogsOf({ controller: { state }, nodeId }: Broker): LostLog[] {
   const lost: LostLog[] = [];
-  for (const { topic, index, inSync, replicas, uploadedEnd } of state.partitions.values())
-    if (inSync.length === 0 && replicas.includes(nodeId)) lost.push({ topic, partition: index, from: uploadedEnd });
+  for (const partition of state.partitions.values()) {
+    const { topic, index, inSync, replicas, uploadedEnd } = partition;
+    if (inSync.length === 0 && replicas.includes(nodeId) && isKept(partition)) lost.push({ topic, partition: index, from: uploadedEnd });
+  }
   return lost;
 }

@@ -44,7 +44,7 @@ export class CommandHistory {
     check(state.index > before, "history", () => `${process} goes from index ${before} to ${state.index}`);
     this.#indexes.set(process, state.index);
     // A difference stays, so that not every index has to be looked at: hashing a state takes a while.
-    if (state.index % HASHED_EVERY !== 0) return;
+    if (state.index % HASHED_EVERY !== 0 || state.wanted.size > 0) return;
     const { keptBy } = state;
     const hash = hashAs(keptBy, state);
     const hashes: Hashes = this.#hashes.get(state.index) ?? new Map();

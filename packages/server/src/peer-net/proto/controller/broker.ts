@@ -22,7 +22,13 @@ export interface BrokerMessage {
     | { readonly $case: "submit"; readonly value: Submit }
     | { readonly $case: "follow"; readonly value: Follow }
     | { readonly $case: "goodbye"; readonly value: Goodbye }
+    | { readonly $case: "keep"; readonly value: Keep }
     | undefined;
+}
+
+/** The broker has become a replica of these partitions, and is to be told their object index. Any number of times. */
+export interface Keep {
+  readonly partitionIds: readonly number[];
 }
 
 /** The broker wants to know what is in the log before it registers. */
@@ -93,7 +99,19 @@ export interface ControllerMessage {
     | { readonly $case: "welcome"; readonly value: Welcome }
     | { readonly $case: "notLeader"; readonly value: NotLeader }
     | { readonly $case: "answered"; readonly value: Answered }
+    | { readonly $case: "indexes"; readonly value: Indexes }
     | undefined;
+}
+
+/** Answers Keep, behind all batches up to `index` and before the next one: the broker has applied exactly that when it hears it. */
+export interface Indexes {
+  readonly index: number;
+  /** All that this answers. Those without an entry do not exist any more. */
+  readonly partitionIds: readonly number[];
+  /** Entries as docs/formats/snapshot.md draws them: of a chunk `objects`, and of a chunk `partitions` of this version. */
+  readonly version: number;
+  readonly objects: Uint8Array;
+  readonly partitions: Uint8Array;
 }
 
 /** Answers Follow. Whatever was in the log before the question has an index below end_index. */
@@ -254,6 +272,9 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
       case "goodbye":
         Goodbye.encode(message.kind.value, writer.uint32(42).fork()).join();
         break;
+      case "keep":
+        Keep.encode(message.kind.value, writer.uint32(50).fork()).join();
+        break;
     }
     return writer;
   },
@@ -310,6 +331,74 @@ export const BrokerMessage: MessageFns<BrokerMessage> = {
 
             message.kind = { $case: "goodbye", value: Goodbye.decode(reader, reader.uint32()) };
             continue;
+          }
+          case 6: {
+            if (tag !== 50) {
+              break;
+            }
+
+            message.kind = { $case: "keep", value: Keep.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseKeep(): Keep {
+  return { partitionIds: [] };
+}
+
+export const Keep: MessageFns<Keep> = {
+  encode(message: Keep, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partitionIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.partitionIds) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Keep {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseKeep() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.partitionIds.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.partitionIds.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
@@ -859,6 +948,9 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
       case "answered":
         Answered.encode(message.kind.value, writer.uint32(58).fork()).join();
         break;
+      case "indexes":
+        Indexes.encode(message.kind.value, writer.uint32(66).fork()).join();
+        break;
     }
     return writer;
   },
@@ -930,6 +1022,118 @@ export const ControllerMessage: MessageFns<ControllerMessage> = {
             }
 
             message.kind = { $case: "answered", value: Answered.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.kind = { $case: "indexes", value: Indexes.decode(reader, reader.uint32()) };
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseIndexes(): Indexes {
+  return { index: 0, partitionIds: [], version: 0, objects: new Uint8Array(0), partitions: new Uint8Array(0) };
+}
+
+export const Indexes: MessageFns<Indexes> = {
+  encode(message: Indexes, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.index !== 0) {
+      writer.uint32(8).int64(message.index);
+    }
+    if (message.partitionIds.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.partitionIds) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    if (message.version !== 0) {
+      writer.uint32(24).int32(message.version);
+    }
+    if (message.objects.length !== 0) {
+      writer.uint32(34).bytes(message.objects);
+    }
+    if (message.partitions.length !== 0) {
+      writer.uint32(42).bytes(message.partitions);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Indexes {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseIndexes() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.index = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.partitionIds.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.partitionIds.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.version = reader.int32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.objects = reader.bytes();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.partitions = reader.bytes();
             continue;
           }
         }
