@@ -33,7 +33,7 @@ export class ProducerActor {
     this.#load = load;
     this.#targets = targets;
     this.#random = sim.random.fork(name);
-    this.sender = sim.history.sender(name, load.idempotent);
+    this.sender = sim.history.sender(name, load.idempotent, (load.options.acks ?? "all") === "all");
     this.#producer = client.producer({ idempotence: load.idempotent, ...load.options });
   }
 

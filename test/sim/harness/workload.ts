@@ -18,6 +18,8 @@ export type WorkloadOptions = Readonly<{
   producers: number;
   /** Producers whose records may repeat. */
   plainProducers: number;
+  /** Producers that ask the leader alone: what it had may be lost with it. */
+  leaderProducers: number;
   /** From the end, and from the start. */
   tailers: number;
   scanners: number;
@@ -36,6 +38,7 @@ const USUAL: WorkloadOptions = {
   replicas: 1,
   producers: 3,
   plainProducers: 1,
+  leaderProducers: 0,
   tailers: 1,
   scanners: 1,
   bytes: [12, 3_000],
@@ -64,11 +67,12 @@ export class Workload {
   /** Makes the topics; the actors run from then on. */
   async begin(options: Partial<WorkloadOptions> = {}): Promise<void> {
     this.#options = { ...USUAL, ...options };
-    const { topics, partitions, producers, plainProducers, tailers, scanners } = this.#options;
+    const { topics, partitions, producers, plainProducers, leaderProducers, tailers, scanners } = this.#options;
     const client = this.client();
     for (let topic = 0; topic < topics; topic++) await this.createTopic(client, `topic-${topic}`, partitions);
     for (let number = 0; number < producers; number++) this.addProducer(`producer-${number}`, true);
     for (let number = 0; number < plainProducers; number++) this.addProducer(`plain-${number}`, false);
+    for (let number = 0; number < leaderProducers; number++) this.addProducer(`leader-${number}`, false, this.targets, 1);
     for (let number = 0; number < tailers; number++) this.addReader(`tailer-${number}`, "latest");
     for (let number = 0; number < scanners; number++) this.addReader(`scanner-${number}`, "earliest");
     const offsets = new OffsetActor(this.#sim, "offsets", this.client(), this.targets);
@@ -87,7 +91,7 @@ export class Workload {
     for (let partition = 0; partition < partitions; partition++) this.targets.push({ topic: name, partition });
   }
 
-  addProducer(name: string, idempotent: boolean, targets: readonly Target[] = this.targets): ProducerActor {
+  addProducer(name: string, idempotent: boolean, targets: readonly Target[] = this.targets, acks: "all" | 1 = "all"): ProducerActor {
     const random = this.#sim.random.fork(`load ${name}`);
     const load: ProducerLoad = {
       idempotent,
@@ -95,6 +99,7 @@ export class Workload {
       bytes: this.#options.bytes,
       pauseMs: this.#options.pauseMs,
       options: {
+        acks,
         lingerMs: random.pick([0, 1, 5]),
         batchBytesMax: random.pick([1, 4, 16]) * 1024,
         compression: this.#options.compression ?? random.pick(COMPRESSIONS),

@@ -50,6 +50,12 @@ export const ERROR_CODES = {
     http: 503,
     doc: "Too few replicas are in sync. Nothing was written.",
   },
+  NOT_ENOUGH_REPLICAS_AFTER_APPEND: {
+    kind: "retry",
+    kafka: Kafka.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
+    http: 503,
+    doc: "Written, but meanwhile fewer replicas are in sync than were asked for.",
+  },
   // Not KAFKA_STORAGE_ERROR, on which clients also refresh their metadata: more load on a broker that has enough.
   WAL_FULL: {
     kind: "retry",

@@ -138,8 +138,9 @@ export const TOPIC_OPTIONS: readonly TopicOption[] = [
     MIN_IN_SYNC_DEFAULT,
     atLeast(1),
     [MIN_IN_SYNC_OPTION],
-    false,
-    "No effect yet: the smaller of this and the replication factor counts, and that is 1 so far. The default is set for all brokers, not for one. (Kafka: 1.)",
+    true,
+    "With fewer replicas in sync acks=all is refused, or with fewer than there are replicas, when these are fewer. " +
+      "The default is set for all brokers, not for one. (Kafka: 1.)",
   ),
   row("preallocate", "boolean", "false", ANY, ["log.preallocate"], false, "No effect: the write-ahead log is always preallocated."),
   row("remote.log.copy.disable", "boolean", "false", ANY, [], false, ALWAYS_TIERED),

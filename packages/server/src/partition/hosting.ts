@@ -2,6 +2,7 @@ import { must } from "../base/assert.ts";
 import { kafkaErrorOf } from "../base/errors.ts";
 import { ALL_BROKERS, type ClusterState, isInternalTopic, isKept, NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
+import { minInSync } from "../cluster/rules.ts";
 import { topicDefaults } from "../config/dynamic-options.ts";
 import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
 import { nextTurn, paced } from "../io/clock.ts";
@@ -265,7 +266,12 @@ export class Hosting {
     const { replicator } = this.#parts;
     if (replicator === undefined || replicas.length === 1) return undefined;
     const set = replicator.lead(new PartitionLedLog(partition), { replicas, inSync });
-    return { set, grew: () => replicator.grew(id), markMoved: () => replicator.markMoved(id) };
+    return {
+      set,
+      minInSync: () => minInSync(this.#parts.state, must(this.#parts.state.partitions.get(id), "a partition that is led here")),
+      grew: () => replicator.grew(id),
+      markMoved: () => replicator.markMoved(id),
+    };
   }
 
   /** Nothing is lost: the log and the fold stay as they are for the next leader epoch. */

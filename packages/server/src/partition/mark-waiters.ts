@@ -29,14 +29,14 @@ export class MarkWaiters {
     this.#waiters.splice(at, 0, waiter);
   }
 
-  /** Tells everyone who waits for an end at or below the mark. */
-  reach(highWatermark: number): void {
+  /** Tells everyone who waits for an end at or below the mark; with a failure, 0 when there is none. */
+  reach(highWatermark: number, failure: number): void {
     while (this.#head < this.#ends.length) {
       const end = this.#ends[this.#head] ?? 0;
       if (end > highWatermark) break;
       const waiter = this.#waiters[this.#head];
       this.#head += 1;
-      waiter?.reached(end, 0);
+      waiter?.reached(end, failure);
     }
     this.#compact();
   }

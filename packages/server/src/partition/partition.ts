@@ -1,6 +1,6 @@
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { assert, must } from "../base/assert.ts";
-import { type ErrorCode, QueueError } from "../base/errors.ts";
+import { type ErrorCode, kafkaErrorOf, QueueError } from "../base/errors.ts";
 import type { TopicSettings } from "../config/topic-options.ts";
 import { type Clock, nextTurn } from "../io/clock.ts";
 import { assertLeaderNumbers } from "../model/partition-numbers.ts";
@@ -8,6 +8,7 @@ import { NO_RECORDS, type RecordSlices } from "../model/record-slices.ts";
 import type { ReplicaSet } from "../replication/replica-set.ts";
 import type { RemoteReader } from "../tier/remote-reader.ts";
 import type { Wal, WalPartition } from "../wal/wal.ts";
+import { ACKS_ALL, ACKS_LEADER, ACKS_MAJORITY, AckWaiters } from "./ack-waiters.ts";
 import { AppendTime } from "./append-time.ts";
 import { applyBehind, type HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
@@ -38,6 +39,8 @@ export type PartitionStart = Readonly<{
 /** The other replicas of a partition that is led here. */
 export type Followers = Readonly<{
   set: ReplicaSet;
+  /** As the metadata has it now: with fewer members of the set nothing is taken that is to be with all of them. */
+  minInSync: () => number;
   /** More is durable here. */
   grew: () => void;
   markMoved: () => void;
@@ -82,6 +85,7 @@ export class Partition {
   /** The end of the log when the present leader epoch began. */
   #epochStart: number;
   readonly #waiters = new MarkWaiters();
+  readonly #earlyWaiters = new AckWaiters();
   readonly #listeners = new Set<MarkListener>();
   readonly #result: AppendResult = { code: undefined, baseOffset: -1, throttleMs: 0 };
   /** By the offset at which they end; the newest last. */
@@ -124,19 +128,23 @@ export class Partition {
 
   /**
    * Appends one batch whose header, size and checksum have been checked. Writes base offset and leader epoch into the
-   * frame, which lie outside the checksum, then copies it into the WAL. The waiter is told when the mark reaches the
-   * end of the batch; not when the result carries a code.
+   * frame, which lie outside the checksum, then copies it into the WAL. The waiter is told when the batch is durable where `acks` asks
+   * for it (`ack-waiters.ts`): when the mark reaches its end, or earlier. Not when the result carries a code.
    */
-  append(bytes: Uint8Array, start: number, length: number, waiter: MarkWaiter | undefined): AppendResult {
+  append(bytes: Uint8Array, start: number, length: number, waiter: MarkWaiter | undefined, acks = ACKS_ALL): AppendResult {
     const result = this.#result;
     result.code = undefined;
     result.throttleMs = 0;
     result.baseOffset = -1;
     if (!this.#open) return this.#refuse("NOT_LEADER");
-    if (this.#waiters.count >= WAITERS_MAX) return this.#refuse("OVERLOADED");
+    if (this.#waiters.count + this.#earlyWaiters.count >= WAITERS_MAX) return this.#refuse("OVERLOADED");
+    if (this.#followers !== undefined) {
+      const refusal = this.#tooFew(this.#followers, acks);
+      if (refusal !== undefined) return this.#refuse(refusal);
+    } else if (acks > 1) return this.#refuse("INVALID_REQUIRED_ACKS");
     const producerId = batch.producerId(bytes, start);
     if (producerId >= 0 && !this.#mayFollow(bytes, start, producerId)) {
-      if (result.code === undefined) this.#awaitMark(result.baseOffset + batch.lastOffsetDelta(bytes, start) + 1, waiter);
+      if (result.code === undefined) this.#await(result.baseOffset + batch.lastOffsetDelta(bytes, start) + 1, waiter, acks);
       return result;
     }
     const throttleMs = this.#parts.wal.admit(this.wal, length);
@@ -151,8 +159,16 @@ export class Partition {
     if (this.recordFolds !== undefined) this.#applyRecords(bytes.subarray(start, start + length));
     result.baseOffset = baseOffset;
     result.throttleMs = throttleMs;
-    this.#awaitMark(this.wal.logEnd, waiter);
+    this.#await(this.wal.logEnd, waiter, acks);
     return result;
+  }
+
+  /** Why so many cannot have it: there are not so many replicas at all, or not in sync at the moment. */
+  #tooFew({ set, minInSync }: Followers, acks: number): ErrorCode | undefined {
+    const { replicas, inSync } = set.members;
+    if (acks === ACKS_ALL) return inSync.length < minInSync() ? "NOT_ENOUGH_REPLICAS" : undefined;
+    if (acks > replicas.length) return "INVALID_REQUIRED_ACKS";
+    return acks > inSync.length ? "NOT_ENOUGH_REPLICAS" : undefined;
   }
 
   #applyRecords(bytes: Uint8Array): void {
@@ -242,15 +258,31 @@ export class Partition {
     const { durableEnd } = this.wal;
     if (this.#followers !== undefined) this.#raiseMark(this.#followers.set.markOf(durableEnd));
     else if (!this.#isReplicated) this.#raiseMark(durableEnd);
+    this.#earlyWaiters.reach(this.highWatermark, this.#endOfLevel);
   }
+
+  /** How far the log is durable with so many. */
+  readonly #endOfLevel = (acks: number): number | undefined => {
+    const { durableEnd } = this.wal;
+    if (acks === ACKS_LEADER || this.#followers === undefined) return durableEnd;
+    const { set } = this.#followers;
+    return set.endWith(acks === ACKS_MAJORITY ? Math.floor(set.members.inSync.length / 2) + 1 : acks, durableEnd);
+  };
 
   /** Never back. */
   #raiseMark(highWatermark: number): void {
     if (highWatermark <= this.highWatermark) return;
     this.setMark(highWatermark);
-    this.#waiters.reach(highWatermark);
+    this.#waiters.reach(highWatermark, this.#failureOfAll());
     for (const listener of this.#listeners) listener.markMoved(this);
     this.#followers?.markMoved();
+  }
+
+  /** Of who asked for all of the set, when that has fewer members than it should have. */
+  #failureOfAll(): number {
+    if (this.#followers === undefined || this.#waiters.count === 0) return 0;
+    const refusal = this.#tooFew(this.#followers, ACKS_ALL);
+    return refusal === undefined ? 0 : kafkaErrorOf("NOT_ENOUGH_REPLICAS_AFTER_APPEND");
   }
 
   /** Goes into the log with what is appended next. */
@@ -278,7 +310,7 @@ export class Partition {
     for (;;) {
       const start = this.base.nextOffset;
       const fold = this.base.copy();
-      while (await this.#foldSome(fold, endOffset)) await this.#pause();
+      if (!(await this.#foldHeaders(fold, endOffset))) continue;
       if (!(await this.#foldRecords(fold, endOffset))) continue;
       // uploadedEnd moved meanwhile: some of the batches may have gone before they were read.
       if (start < this.base.nextOffset && this.base.nextOffset <= endOffset) continue;
@@ -286,6 +318,18 @@ export class Partition {
       fold.setLogStart(this.logStart);
       this.#keepAhead(fold);
       return fold;
+    }
+  }
+
+  /** Brings the headers' part of the fold up to `endOffset`; false when the base moved meanwhile, so that what lay below was gone. */
+  async #foldHeaders(fold: HeaderFold, endOffset: number): Promise<boolean> {
+    const { base } = this;
+    try {
+      while (await this.#foldSome(fold, endOffset)) await this.#pause();
+      return true;
+    } catch (error) {
+      if (base === this.base) throw error;
+      return false;
     }
   }
 
@@ -427,6 +471,7 @@ export class Partition {
     this.#open = false;
     this.#followers = undefined;
     this.#waiters.failAll(failure);
+    this.#earlyWaiters.failAll(failure);
     for (const listener of this.#listeners) listener.markMoved(this);
     this.#listeners.clear();
   }
@@ -460,10 +505,13 @@ export class Partition {
     }
   }
 
-  #awaitMark(endOffset: number, waiter: MarkWaiter | undefined): void {
+  /** A batch that was here before may be where it has to be. */
+  #await(endOffset: number, waiter: MarkWaiter | undefined, acks: number): void {
     if (waiter === undefined) return;
-    if (endOffset <= this.highWatermark) waiter.reached(endOffset, 0);
-    else this.#waiters.add(endOffset, waiter);
+    if (endOffset <= this.highWatermark) return waiter.reached(endOffset, 0);
+    if (acks === ACKS_ALL || !this.#isReplicated) return this.#waiters.add(endOffset, waiter);
+    if (endOffset <= (this.#endOfLevel(acks) ?? -1)) waiter.reached(endOffset, 0);
+    else this.#earlyWaiters.add(acks, endOffset, waiter);
   }
 
   #refuse(code: ErrorCode): AppendResult {

@@ -1,4 +1,5 @@
 import { LAG_MAX_MS } from "./limits.ts";
+import { kthLowest } from "./order-statistic.ts";
 
 /** Who has a partition, and who of them has everything that counts. */
 export type Members = Readonly<{ replicas: readonly number[]; inSync: readonly number[] }>;
@@ -38,6 +39,8 @@ export class ReplicaSet {
   #members: Members;
   /** Asked of the controllers, and not settled: both sets count. */
   #proposed: readonly number[] | undefined;
+  /** The leader's own end, while ends are compared. */
+  #ownEnd = 0;
   /** It was refused, but an earlier attempt had no answer and may still come into force: the set as it is is asked for in its place. */
   #isWithdrawn = false;
 
@@ -100,11 +103,20 @@ export class ReplicaSet {
     return this.#proposed === undefined ? mark : Math.min(mark, this.#lowest(this.#proposed, ownEnd));
   }
 
-  #lowest(brokers: readonly number[], ownEnd: number): number {
-    let lowest = ownEnd;
-    for (const broker of brokers) if (broker !== this.#self) lowest = Math.min(lowest, this.#followers.get(broker)?.end ?? -1);
-    return lowest;
+  /** Everything below is with so many members of the set; undefined: it has not so many. */
+  endWith(members: number, ownEnd: number): number | undefined {
+    const { inSync } = this.#members;
+    if (members > inSync.length) return undefined;
+    this.#ownEnd = ownEnd;
+    return kthLowest(inSync, this.#endOf, inSync.length - members + 1);
   }
+
+  #lowest(brokers: readonly number[], ownEnd: number): number {
+    this.#ownEnd = ownEnd;
+    return Math.min(ownEnd, kthLowest(brokers, this.#endOf, 1));
+  }
+
+  readonly #endOf = (broker: number): number => (broker === this.#self ? this.#ownEnd : (this.#followers.get(broker)?.end ?? -1));
 
   /** The set as it should be; undefined: as it is. */
   wanted(situation: SetSituation): readonly number[] | undefined {

@@ -24,7 +24,9 @@ import { OffsetLookup } from "../partition/offset-lookup.ts";
 import type { Partition } from "../partition/partition.ts";
 import { Partitions } from "../partition/partitions.ts";
 import { ProducerLimit } from "../partition/producer-limit.ts";
+import { ClusterReplicationState } from "../process/broker/replication-state.ts";
 import { TurnShare } from "../quota/turn-share.ts";
+import { Replicator } from "../replication/replicator.ts";
 import { COLD_TURN_MS } from "../tier/limits.ts";
 import type { RemoteReader } from "../tier/remote-reader.ts";
 import type { Uploader } from "../tier/upload.ts";
@@ -69,7 +71,15 @@ export class KafkaFixture {
   /** By port. */
   readonly #accepts = new Map<number, (connection: Connection) => void>();
 
-  static async open(options: Partial<KafkaParts["options"]> = {}, net: ClientListenerOptions = {}): Promise<KafkaFixture> {
+  /** Nobody else is really there. */
+  readonly replicator: Replicator | undefined;
+
+  /** @param isReplicated What has several replicas waits for them: a test says what others have. */
+  static async open(
+    options: Partial<KafkaParts["options"]> = {},
+    net: ClientListenerOptions = {},
+    isReplicated = false,
+  ): Promise<KafkaFixture> {
     const clock = new ManualClock();
     const random = new SimRandom(1);
     const logger = new RecordingLog();
@@ -83,7 +93,7 @@ export class KafkaFixture {
     await run(clock, commands.claim());
     await run(clock, controller.registerBroker({ id: 1, host: HOST, rack: "", walId: "log", walIndex: 0, walDamaged: false }));
     await run(clock, controller.electLeaders(1));
-    return new KafkaFixture(clock, controller, random, options, net);
+    return new KafkaFixture(clock, controller, random, options, net, isReplicated);
   }
 
   private constructor(
@@ -92,6 +102,7 @@ export class KafkaFixture {
     random: SimRandom,
     options: Partial<KafkaParts["options"]>,
     net: ClientListenerOptions,
+    isReplicated: boolean,
   ) {
     this.clock = clock;
     this.controller = controller;
@@ -99,6 +110,7 @@ export class KafkaFixture {
     const { state } = controller;
     const remote = { batchAtTimestamp: () => Promise.resolve(undefined) } as unknown as RemoteReader;
     const uploader = { add: () => {}, remove: () => {} } as unknown as Uploader;
+    this.replicator = isReplicated ? this.#replicate(random) : undefined;
     const groups = new GroupCoordinator({
       brokerId: 1,
       clock,
@@ -121,7 +133,7 @@ export class KafkaFixture {
       state,
       log,
       recordFolds: new Map([[GROUPS_TOPIC, groupsFolds]]),
-      replicator: undefined,
+      replicator: this.replicator,
       internal: groups,
       fatal: (error) => this.fatal.push(error),
     });
@@ -159,6 +171,20 @@ export class KafkaFixture {
     void this.listener.listen("10.0.0.1", EXTERNAL_PORT, EXTERNAL);
   }
 
+  #replicate(random: SimRandom): Replicator {
+    return new Replicator({
+      brokerId: 1,
+      brokerEpoch: 1,
+      state: new ClusterReplicationState(this.controller, 1),
+      clock: this.clock,
+      random,
+      logger: this.log,
+      peer: () => undefined,
+      settled: () => this.listener.flush(),
+      fatal: (error) => this.fatal.push(error),
+    });
+  }
+
   connect(): KafkaClient {
     return this.#connect(9092);
   }
@@ -189,6 +215,15 @@ export class KafkaFixture {
   /** Everything that is under way, but for timers that wait for long. */
   settle<T>(promise: Promise<T>): Promise<T> {
     return run(this.clock, promise);
+  }
+
+  /** A follower has everything below `end`, durably. */
+  acknowledge(topic: string, broker: number, end: number): void {
+    const { identity, logEnd } = this.partition(topic);
+    const replicator = must(this.replicator, "replication");
+    const led = must(replicator.led(identity.id), "a partition that is led here");
+    led.set.acknowledged(broker, end, logEnd, this.clock.monotonicMs());
+    replicator.acknowledged([led]);
   }
 
   /** A group becomes durable. */

@@ -115,7 +115,7 @@ test("an empty request, an empty topic", () => {
 
 describe("refused with Kafka's error and offset −1", () => {
   test("acks that do not exist", () => {
-    for (const acks of [2, -2, 32_767]) equal(refusal(batchOf(["a"]), { acks }), ErrorCode.INVALID_REQUIRED_ACKS);
+    for (const acks of [2, -3, 32_767]) equal(refusal(batchOf(["a"]), { acks }), ErrorCode.INVALID_REQUIRED_ACKS);
   });
 
   test("no records, no batch, two batches", () => {

@@ -4,6 +4,7 @@ import { produceRequest } from "@tidemq/protocol/messages/00-produce.ts";
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { kafkaErrorOf } from "../../base/errors.ts";
 import type { ClientConnection } from "../../client-net/client-connection.ts";
+import { ACKS_MAJORITY, ACKS_NONE } from "../../partition/ack-waiters.ts";
 import type { Partition } from "../../partition/partition.ts";
 import type { ApiHandler } from "../api-handler.ts";
 import { batchMessage, checkBatch } from "../batch-check.ts";
@@ -20,8 +21,12 @@ import { ProduceScanner } from "../produce-scanner.ts";
  * - The whole request is checked for form before anything of it is appended. Then batch by batch, in order: everything
  *   that can refuse refuses here (partition, acks, form, size, checksum, timestamps, sequence), and is answered with
  *   offset −1; what is accepted is copied into the log from where it lies in the frame.
- * - The answer is written at once, with the offsets, and sent when all its batches are safe. acks 1 and −1 both wait for
- *   that: with one replica the leader is all there is, and "written by the leader" means on its disk.
+ * - The answer is written at once, with the offsets, and sent when all its batches are durable: acks 1 with the leader, −1 with every
+ *   member of the in-sync set, which is what lies below the high watermark. Kafka has no others; here −2 is the majority of the set and
+ *   n ≥ 2 any n of its members. Only −1 outlives an election for certain. n beyond the number of replicas is INVALID_REQUIRED_ACKS.
+ * - NOT_ENOUGH_REPLICAS while the set is smaller than `min.insync.replicas` (acks −1; the number of replicas when that is less) or than n;
+ *   NOT_ENOUGH_REPLICAS_AFTER_APPEND when it has become so until the batch is with all members.
+ * - A retry of a batch that is here already waits like the batch itself.
  * - acks 0 is answered with nothing, and an error with the end of the connection, as Kafka does.
  * - A batch that is not safe within `timeoutMs` is answered with REQUEST_TIMED_OUT; it may still become so.
  * - A log that runs full slows its producers: throttle time in the answer, and the connection is not read for so long.
@@ -87,7 +92,7 @@ class ProduceHandler implements PendingOwner {
     this.#nowMs = this.#parts.clock.wallMs();
     this.#throttleMs = 0;
     this.#hasError = false;
-    if (scanner.acks === 0) this.#startUnanswered(connection);
+    if (scanner.acks === ACKS_NONE) this.#startUnanswered(connection);
     else this.#startAnswered(connection, correlationId);
     if (this.#throttleMs > 0) connection.mute(this.#throttleMs);
   }
@@ -160,7 +165,7 @@ class ProduceHandler implements PendingOwner {
     const code = checkBatch(this.#bytes, recordsStart, recordsEnd, this.#version, settings, this.#nowMs);
     if (code !== 0) return code;
     const records = batch.recordCount(this.#bytes, recordsStart);
-    const result = partition.append(this.#bytes, recordsStart, recordsEnd - recordsStart, pending?.waiterFor(errorAt));
+    const result = partition.append(this.#bytes, recordsStart, recordsEnd - recordsStart, pending?.waiterFor(errorAt), this.#scanner.acks);
     if (result.code !== undefined) {
       pending?.takeBack();
       return kafkaErrorOf(result.code);
@@ -247,6 +252,6 @@ class ProduceHandler implements PendingOwner {
 }
 
 function requestCode(scanner: ProduceScanner): number {
-  if (scanner.acks < -1 || scanner.acks > 1) return ErrorCode.INVALID_REQUIRED_ACKS;
+  if (scanner.acks < ACKS_MAJORITY) return ErrorCode.INVALID_REQUIRED_ACKS;
   return scanner.isTransactional ? ErrorCode.UNSUPPORTED_VERSION : 0;
 }

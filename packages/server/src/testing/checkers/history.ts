@@ -19,6 +19,8 @@ export type Sender = Readonly<{
   name: string;
   /** Its records are stored once and in order; else they may repeat. */
   idempotent: boolean;
+  /** Its records outlive a broker once they are acknowledged: it asks for all of the in-sync set. */
+  durable: boolean;
   /** By sequence. */
   sent: Sent[];
 }>;
@@ -46,8 +48,8 @@ export class History {
   readonly #marks = new Map<string, { mark: number; logStart: number }>();
   observations = 0;
 
-  sender(name: string, idempotent: boolean): Sender {
-    const sender = { number: this.senders.length, name, idempotent, sent: [] };
+  sender(name: string, idempotent: boolean, durable = true): Sender {
+    const sender = { number: this.senders.length, name, idempotent, durable, sent: [] };
     this.senders.push(sender);
     return sender;
   }

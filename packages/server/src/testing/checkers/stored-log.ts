@@ -82,7 +82,7 @@ function checkOrder(history: History, log: StoredLog): void {
 
 function checkAcknowledged(history: History, log: StoredLog, places: ReadonlyMap<RecordId, number>, allowances: Allowances): void {
   for (const sent of history.sentTo(log.partition)) {
-    if (sent.state !== "acked") continue;
+    if (sent.state !== "acked" || history.senders[producerOf(sent.id)]?.durable === false) continue;
     const place = places.get(sent.id);
     if (place === undefined && isInHole(log, sent.offset)) {
       const allowed = allowances.mayBeDamaged?.(log.partition, sent.offset) === true;
