@@ -16,6 +16,14 @@ import { describeConfigsRequest, describeConfigsResponse } from "@tidemq/protoco
 import { createPartitionsRequest, createPartitionsResponse } from "@tidemq/protocol/messages/37-create-partitions.ts";
 import { deleteGroupsRequest, deleteGroupsResponse } from "@tidemq/protocol/messages/42-delete-groups.ts";
 import { incrementalAlterConfigsRequest, incrementalAlterConfigsResponse } from "@tidemq/protocol/messages/44-incremental-alter-configs.ts";
+import {
+  alterPartitionReassignmentsRequest,
+  alterPartitionReassignmentsResponse,
+} from "@tidemq/protocol/messages/45-alter-partition-reassignments.ts";
+import {
+  listPartitionReassignmentsRequest,
+  listPartitionReassignmentsResponse,
+} from "@tidemq/protocol/messages/46-list-partition-reassignments.ts";
 import { offsetDeleteRequest, offsetDeleteResponse } from "@tidemq/protocol/messages/47-offset-delete.ts";
 import { describeClusterRequest, describeClusterResponse } from "@tidemq/protocol/messages/60-describe-cluster.ts";
 import { consumerGroupHeartbeatRequest, consumerGroupHeartbeatResponse } from "@tidemq/protocol/messages/68-consumer-group-heartbeat.ts";
@@ -56,6 +64,8 @@ export const API = {
   createPartitions: api(createPartitionsRequest, createPartitionsResponse),
   deleteGroups: api(deleteGroupsRequest, deleteGroupsResponse),
   incrementalAlterConfigs: api(incrementalAlterConfigsRequest, incrementalAlterConfigsResponse),
+  alterPartitionReassignments: api(alterPartitionReassignmentsRequest, alterPartitionReassignmentsResponse),
+  listPartitionReassignments: api(listPartitionReassignmentsRequest, listPartitionReassignmentsResponse),
   offsetDelete: api(offsetDeleteRequest, offsetDeleteResponse),
   describeCluster: api(describeClusterRequest, describeClusterResponse),
   consumerGroupHeartbeat: api(consumerGroupHeartbeatRequest, consumerGroupHeartbeatResponse),

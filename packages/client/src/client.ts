@@ -8,6 +8,7 @@ import { GroupConsumer } from "./group-consumer.ts";
 import { type GroupConsumerOptions, groupOptions } from "./group-consumer-options.ts";
 import { Producer } from "./producer.ts";
 import type { ProducerOptions } from "./producer-options.ts";
+import { ReplicaAdmin } from "./replica-admin.ts";
 import type { Address } from "./transport.ts";
 
 /** Told to brokers in ApiVersions. */
@@ -31,6 +32,7 @@ const DEFAULTS: Omit<ClusterOptions, "bootstrap"> = {
 export class Client {
   readonly cluster: Cluster;
   readonly admin: Admin;
+  readonly replicas: ReplicaAdmin;
   readonly groups: GroupAdmin;
   readonly #coordinators: Coordinators;
   readonly #producers = new Set<Producer>();
@@ -42,6 +44,7 @@ export class Client {
   constructor(options: ClientOptions, parts: ClusterParts) {
     this.cluster = new Cluster({ ...DEFAULTS, ...options }, parts);
     this.admin = new Admin(this.cluster);
+    this.replicas = new ReplicaAdmin(this.cluster);
     this.#coordinators = new Coordinators(this.cluster);
     this.groups = new GroupAdmin(this.cluster, this.#coordinators);
   }

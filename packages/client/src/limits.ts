@@ -36,3 +36,6 @@ export const HEARTBEAT_MS_MIN = 100;
 
 /** A heartbeat that takes longer to be answered is sent again, well before the member's session ends (Kafka: 45 s). */
 export const HEARTBEAT_ANSWER_MS_MAX = 10_000;
+
+/** Partitions whose replicas are moved by one request. */
+export const REASSIGNED_AT_ONCE = 500;
