@@ -16,7 +16,7 @@ import { WantedIndexes } from "./wanted-indexes.ts";
 type Word = NonNullable<ControllerMessage["kind"]>;
 
 /** What only a controller may decide, on what it knows itself. */
-const NOT_FOR_BROKERS: ReadonlySet<Command["kind"]> = new Set(["claim-controller", "register-broker", "fence-broker"]);
+const NOT_FOR_BROKERS: ReadonlySet<Command["kind"]> = new Set(["claim-controller", "register-broker"]);
 
 /** The controller's end of one broker's stream. */
 export class ServedSession implements PeerStreamReader {

@@ -88,7 +88,7 @@ export type AcceptedLoss =
  * the simulator runs exactly this.
  *
  * Order of a start: metadata (before) → write-ahead log → register, lead → folds → listen.
- * Order of a stop: stop listening, answer what is under way → retention, collection, uploads → write-ahead log → metadata.
+ * Order of a stop: others lead → stop listening, answer what is under way → retention, collection, uploads → write-ahead log → metadata.
  */
 export class Broker {
   readonly config: ServingConfig;
@@ -241,6 +241,7 @@ export class Broker {
 
   /** Clean end: everything acknowledged is on the disk, and the next start has nothing to repair. */
   async close(): Promise<void> {
+    await this.control.handOver();
     this.groups.stop();
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();

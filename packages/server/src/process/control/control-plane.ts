@@ -25,6 +25,12 @@ export interface ControlPlane {
   /** The broker is ready: it leads what it may, now and whenever it comes back after it was fenced. Resolves when that is applied here. */
   lead(): Promise<void>;
 
+  /**
+   * The broker is about to stop: others lead, from now on, what they can. Resolves when that is applied here, and at once where nobody else
+   * has anything; without a controller it gives up after a moment.
+   */
+  handOver(): Promise<void>;
+
   /** Ends what is under way. */
   close(): Promise<void>;
 }

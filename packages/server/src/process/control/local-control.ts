@@ -70,6 +70,11 @@ export class LocalControl implements ControlPlane {
     await this.controller.electLeaders(NODE_ID);
   }
 
+  /** There is nobody else. */
+  handOver(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async close(): Promise<void> {
     await this.controller.close();
     await this.#log.close();

@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { must } from "../../base/assert.ts";
 import { QueueError } from "../../base/errors.ts";
 import type { BrokerIdentity } from "../../cluster/commands.ts";
 import { AppliedState } from "../../controller/applied-state.ts";
@@ -15,6 +16,8 @@ import type { ControlPlane, RegisteredLog } from "./control-plane.ts";
 
 /** Before it is said again that the broker is ready. */
 const READY_RETRY_MS = 200;
+/** A broker that stops waits so long for others to lead: without a controller its clients find out by themselves. */
+const HAND_OVER_WAIT_MS = 1_000;
 const NO_CONTROLLER = "no controller is heard: topics, options and uploads wait; produce and fetch go on";
 
 export type RemoteControlOptions = Readonly<{
@@ -100,6 +103,18 @@ export class RemoteControl implements ControlPlane {
     await this.#sayReady();
   }
 
+  async handOver(): Promise<void> {
+    this.#isReady = false; // it is fenced by its own wish
+    if (!this.#othersCanLead) return;
+    const { controller, brokerId } = this;
+    const { epoch } = must(controller.state.brokers.get(brokerId), "a broker that is registered");
+    const handed = controller.fenceBroker(brokerId, epoch).then(
+      () => undefined,
+      () => undefined, // the session ends soon, and that says the same
+    );
+    await Promise.race([handed, sleep(this.#parts.clock, HAND_OVER_WAIT_MS)]);
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.controller.close();
@@ -112,6 +127,13 @@ export class RemoteControl implements ControlPlane {
 
   get #isFenced(): boolean {
     return this.controller.state.brokers.get(this.brokerId)?.fenced !== false;
+  }
+
+  /** Of anything that this broker leads. */
+  get #othersCanLead(): boolean {
+    for (const { leader, inSync } of this.controller.state.partitions.values())
+      if (leader === this.brokerId && inSync.length > 1) return true;
+    return false;
   }
 
   /** Until it is so. */
