@@ -22,6 +22,9 @@ export class NumberedStream {
   readonly #read: number[];
   readonly #writing: Promise<void>;
   readonly #reading: Promise<void>;
+  /** When the last record of each partition was acknowledged. */
+  readonly #acknowledgedMs: number[];
+  #gapMs = 0;
   #isStopped = false;
 
   private constructor(client: Client, topic: string, partitions: number) {
@@ -31,6 +34,7 @@ export class NumberedStream {
     this.#producer = client.producer({ deliveryTimeoutMs: DELIVERY_MS_MAX, lingerMs: 0, batchBytesMax: 1 });
     this.#acknowledged = Array.from({ length: partitions }, () => 0);
     this.#read = Array.from({ length: partitions }, () => 0);
+    this.#acknowledgedMs = Array.from({ length: partitions }, () => performance.now());
     this.#writing = this.#write();
     this.#writing.catch((error: unknown) => this.failures.push(String(error)));
     this.#reading = this.#follow();
@@ -39,6 +43,11 @@ export class NumberedStream {
 
   static async start(client: Client, topic: string, partitions: number): Promise<NumberedStream> {
     await client.admin.createTopic({ name: topic, partitions });
+    return NumberedStream.onTopic(client, topic, partitions);
+  }
+
+  /** On a topic that is there, and empty. */
+  static async onTopic(client: Client, topic: string, partitions: number): Promise<NumberedStream> {
     const stream = new NumberedStream(client, topic, partitions);
     await until("the first records are read", () => stream.#read.every((count) => count > 0), READ_MS_MAX);
     return stream;
@@ -52,6 +61,15 @@ export class NumberedStream {
   /** Records read. */
   get read(): number {
     return sum(this.#read);
+  }
+
+  /** The longest time since `forgetGaps` in which no record of some partition was acknowledged. */
+  get longestGapMs(): number {
+    return Math.max(this.#gapMs, ...this.#acknowledgedMs.map((ms) => performance.now() - ms));
+  }
+
+  forgetGaps(): void {
+    this.#gapMs = 0;
   }
 
   /** Waits until each partition has accepted and handed out more. */
@@ -86,6 +104,8 @@ export class NumberedStream {
       const { offset } = await this.#producer.send({ topic: this.topic, partition, value: String(n) });
       equal(offset, n, `the offset of record ${n} of partition ${partition}`);
       this.#acknowledged[partition] = (this.#acknowledged[partition] ?? 0) + 1;
+      this.#gapMs = Math.max(this.#gapMs, performance.now() - (this.#acknowledgedMs[partition] ?? 0));
+      this.#acknowledgedMs[partition] = performance.now();
     } catch (error) {
       this.failures.push(`partition ${partition}, record ${n}: ${String(error)}`);
     }

@@ -24,6 +24,8 @@ export type ClusterOptions = Readonly<{
   brokers?: number;
   /** A folder of the cluster's own when absent. */
   objectStorage?: string;
+  /** Replicas of a partition; each broker is a host of its own then. */
+  factorMax?: number;
   /** For every process, last. */
   flags?: readonly string[];
   environment?: Readonly<Record<string, string>>;
@@ -122,7 +124,7 @@ export class RealCluster {
   async newController(id: number, extra: readonly string[] = []): Promise<ClusterNode> {
     const plan = await this.#plan("controller", id);
     const args = ["controller", ...this.#always(plan), ...extra];
-    return new ClusterNode(plan, args, this.#options.environment ?? {});
+    return new ClusterNode(plan, args, this.#environment);
   }
 
   /** One that does not run yet. `extra`: flags, which win. */
@@ -130,15 +132,15 @@ export class RealCluster {
     const plan = await this.#plan("broker", id);
     const controllers = this.controllers.map(({ peer }) => addressText(peer)).join(",");
     const own = ["--data", plan.folder, "--listen", addressText(plan.kafka), "--controllers", controllers, ...SMALL, ...UPLOADING];
-    return new ClusterNode(plan, ["broker", ...this.#always(plan), ...own, ...extra], this.#options.environment ?? {});
+    const host = this.#options.factorMax === undefined ? [] : ["--host-name", `host-${id}`];
+    return new ClusterNode(plan, ["broker", ...this.#always(plan), ...own, ...host, ...extra], this.#environment);
   }
 
   /** Other controllers at the addresses of those that were there, all of one other number; they do not run yet. */
   replaceControllers(): void {
-    const { environment = {} } = this.#options;
     this.controllers = this.controllers.map(({ role, folder, kafka, peer, http }) => {
       const plan = { id: SAME_NUMBER, role, folder, kafka, peer, http };
-      return new ClusterNode(plan, ["controller", ...this.#always(plan)], environment);
+      return new ClusterNode(plan, ["controller", ...this.#always(plan)], this.#environment);
     });
   }
 
@@ -197,6 +199,11 @@ export class RealCluster {
   async close(): Promise<void> {
     for (const client of this.#clients) client.abort();
     await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+
+  get #environment(): Readonly<Record<string, string>> {
+    const { factorMax, environment = {} } = this.#options;
+    return factorMax === undefined ? environment : { ...environment, TIDEMQ_TEST_REPLICATION_FACTOR_MAX: String(factorMax) };
   }
 
   async #plan(role: ClusterNode["role"], id: number): Promise<NodePlan> {
