@@ -20,6 +20,7 @@ import { ORDERS_HELP } from "./local-cluster/order.ts";
 import { addMetadata } from "./metadata-commands.ts";
 import { addNodes, nodeCommand } from "./node-commands.ts";
 import { endWhenReaderLeaves } from "./output.ts";
+import { addPartition } from "./partition-commands.ts";
 import { VERSION } from "./version.ts";
 
 const EXAMPLES_ROOT = [
@@ -198,22 +199,6 @@ const FORMAT_HELP = `
 Format:
   %v value  %V its length, -1 for null   %k key  %K its length, -1 for null   %h headers, name=value,…
   %o offset  %p partition  %t topic  %T timestamp in ms   %% a percent sign   \\n \\r \\t \\0 \\xHH \\\\`;
-
-function addPartition(program: Command): void {
-  const partition = group(program, "partition", "single partitions");
-  const recover = partition
-    .command("recover")
-    .description("bring a partition back that has lost records, and accept the loss")
-    .argument("<name:n>", "topic and partition, such as orders:0")
-    .option("--accept-loss", "yes: what is damaged, or was in a lost log, is gone for good", false)
-    .option("--http <host:port>", "the server's HTTP address", DEFAULT_HTTP)
-    .addOption(outputOption())
-    .action(async (partitionText: string, options) => {
-      const { recoverPartition } = await import("./commands/partition-recover.ts");
-      await recoverPartition(partitionText, options);
-    });
-  examples(recover, ["tidemq partition recover orders:0 --accept-loss"]);
-}
 
 function addCluster(program: Command): void {
   const cluster = group(program, "cluster", "the cluster as a whole: try one on this machine, health");

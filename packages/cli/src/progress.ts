@@ -78,3 +78,21 @@ export function startCount(what: string): Readonly<{ update(count: number): void
     end: () => process.stderr.write("\r\u001b[K"),
   };
 }
+
+/** So many of `total` are done. `what`: as in `3 of 12 partitions moved`. */
+export async function startSteps(total: number, what: string): Promise<Readonly<{ update(done: number): void; end(): void }>> {
+  if (!process.stderr.isTTY) return { update: () => undefined, end: () => undefined };
+  const { SingleBar: Bar } = await import("cli-progress");
+  const bar = new Bar({
+    stream: process.stderr,
+    format: `  {bar} {value} of {total} ${what}`,
+    barsize: 30,
+    barCompleteChar: "█",
+    barIncompleteChar: "░",
+    hideCursor: true,
+    clearOnComplete: true,
+    fps: 1000 / REDRAW_MS,
+  });
+  bar.start(total, 0);
+  return { update: (done) => bar.update(done), end: () => bar.stop() };
+}
