@@ -42,7 +42,11 @@ suite("commands that move replicas", undefined, () => {
     match(planned.stdout, /^moved +0 +\d,\d +\d,\d,\d +\+/m);
     deepEqual(await replicas(), before);
     await reassign(...args, "--execute");
-    for (const each of await replicas()) deepEqual(each.toSorted((a, b) => a - b), [1, 2, 3]);
+    for (const each of await replicas())
+      deepEqual(
+        each.toSorted((a, b) => a - b),
+        [1, 2, 3],
+      );
     match((await reassign(...args)).stdout, /nothing is to be moved/);
     match((await reassign("--status")).stdout, /nothing is being moved/);
     await stream.goesOn();
