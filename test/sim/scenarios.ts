@@ -10,6 +10,7 @@ import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as cluster } from "./scenarios/cluster.ts";
 import { scenario as clusterGroups } from "./scenarios/cluster-groups.ts";
 import { scenario as clusterReplicas } from "./scenarios/cluster-replicas.ts";
+import { scenario as clusterReplicasGroups } from "./scenarios/cluster-replicas-groups.ts";
 import { scenario as clusterSilence } from "./scenarios/cluster-silence.ts";
 import { scenario as clusterTwins } from "./scenarios/cluster-twins.ts";
 import { scenario as copies } from "./scenarios/copies.ts";
@@ -63,6 +64,7 @@ export const SCENARIOS: readonly Scenario[] = [
   cluster,
   clusterGroups,
   clusterReplicas,
+  clusterReplicasGroups,
   clusterSilence,
   clusterTwins,
   copies,

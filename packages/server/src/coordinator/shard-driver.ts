@@ -133,11 +133,12 @@ export class ShardDriver {
 
   /**
    * Looks at the groups as they are now; resolves when everything that was seen is durable. Looking only then would see what was appended
-   * meanwhile. @throws QueueError COORDINATOR_NOT_AVAILABLE
+   * meanwhile; and when nobody else could have led then, whose commits are not known here. @throws QueueError COORDINATOR_NOT_AVAILABLE
    */
   async read<T>(groupId: string, run: (shard: GroupShard) => T): Promise<T> {
     if (!this.#hasBegun) await new Promise<void>((resolve) => this.#whenBegun(resolve));
     const { seen, logEnd } = await this.#look(groupId, run);
+    await this.partition.stillLed();
     if (logEnd > this.partition.highWatermark) await new Promise<void>((resolve) => this.#whenDurable(logEnd, resolve));
     if (!this.#isOpen) throw notAvailable();
     return seen;

@@ -3,6 +3,7 @@ import { QueueError } from "../base/errors.ts";
 import type { LogHistory } from "../replication/log-history.ts";
 import type { FollowedLog } from "../replication/logs.ts";
 import type { Wal } from "../wal/wal.ts";
+import { FollowedRecords, isWhole, type RecordSource } from "./followed-records.ts";
 import { applyBehind } from "./header-fold.ts";
 import { decodeHeaderFold, encodeHeaderFold } from "./header-fold-codec.ts";
 import { historyOf } from "./led-log.ts";
@@ -11,23 +12,43 @@ import type { Partition } from "./partition.ts";
 /** What the metadata says of the partition now. */
 export type FollowedState = Readonly<{ uploadedEnd: number; isInSync: boolean }>;
 
-/** A partition here that follows a leader elsewhere: its log grows by what that sends, and is cut where the two part. */
+export type FollowedParts = Readonly<{
+  wal: Wal;
+  /** As of the newest metadata that was applied here. */
+  state: () => FollowedState;
+  records: RecordSource;
+  /** What keeps the folds behind is to be tried again after a while. */
+  later: (run: () => void) => void;
+  fatal: (error: Error) => void;
+}>;
+
+/**
+ * A partition here that follows a leader elsewhere: its log grows by what that sends, and is cut where the two part. Its folds keep up behind
+ * that, one step after the other.
+ */
 export class FollowedPartition implements FollowedLog {
   readonly partition: Partition;
-  readonly #wal: Wal;
-  readonly #state: () => FollowedState;
-  /** The base is being brought to uploadedEnd. */
+  readonly #parts: FollowedParts;
+  /** Undefined: its records are not folded. */
+  readonly #records: FollowedRecords | undefined;
+  /** The folds are being brought forward; asked for again since, when `#isWanted`. */
   #moving: Promise<void> | undefined;
+  #isWanted = false;
   /** The live fold is being made again. */
   #truncating: Promise<void> | undefined;
   /** It could not be made again: what the log has cannot be read. */
   #isBroken = false;
+  #isHollow: boolean;
+  /** To be led here: who is elected has everything that is committed, whether it has heard so or not. */
+  #isElected = false;
+  #isOver = false;
 
-  /** @param state As of the newest metadata that was applied here. */
-  constructor(partition: Partition, wal: Wal, state: () => FollowedState) {
+  /** @param isHollow Its log has nothing that is of use. */
+  constructor(partition: Partition, isHollow: boolean, parts: FollowedParts) {
     this.partition = partition;
-    this.#wal = wal;
-    this.#state = state;
+    this.#parts = parts;
+    this.#isHollow = isHollow;
+    this.#records = partition.recordFolds && new FollowedRecords(partition, parts.records);
   }
 
   get id(): number {
@@ -47,11 +68,16 @@ export class FollowedPartition implements FollowedLog {
   }
 
   get isBehind(): boolean {
-    return this.logEnd < this.#state().uploadedEnd;
+    return this.logEnd < this.#parts.state().uploadedEnd;
   }
 
   get isDamaged(): boolean {
-    return this.#isBroken || this.partition.wal.holes.length > 0;
+    return this.#isHollow || this.#isBroken || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
+  }
+
+  /** It has nothing, and waits for the leader's base: whoever leads it begins with the object that ends at uploadedEnd. */
+  get isHollow(): boolean {
+    return this.#isHollow;
   }
 
   history(): LogHistory {
@@ -71,19 +97,21 @@ export class FollowedPartition implements FollowedLog {
     if (offset < Math.max(partition.highWatermark, wal.uploadedEnd))
       throw new QueueError("CORRUPT_RECORD", `the leader would take back what is committed. partition=${this.name} from=${offset}`);
     wal.truncate(offset, leaderEpoch);
-    partition.records = undefined;
     // A fold does not go back: it is made again from the base.
+    this.#records?.forget();
     this.#isBroken = true;
+    if (wal.durableEnd < offset) await this.#parts.wal.synced();
     const live = base.copy();
     await wal.scanHeaders(live.nextOffset, offset, (header, _address, appendTimeMs) => applyBehind(live, header, appendTimeMs));
     if (live.nextOffset < offset) live.skipTo(offset);
     partition.live = live;
     this.#isBroken = false;
+    this.catchUp();
   }
 
   /** A member of the in-sync set never gives up what is committed: it leaves the set first. */
   mayBeginAt(offset: number): boolean {
-    const { uploadedEnd, isInSync } = this.#state();
+    const { uploadedEnd, isInSync } = this.#parts.state();
     return offset === uploadedEnd && (!isInSync || this.partition.highWatermark <= offset);
   }
 
@@ -92,20 +120,23 @@ export class FollowedPartition implements FollowedLog {
     const { wal } = partition;
     const fold = decodeHeaderFold(base);
     if (fold.nextOffset !== offset) throw new QueueError("CORRUPT_RECORD", `the base belongs to another offset. partition=${this.name}`);
+    if (this.#records !== undefined && !isWhole(fold))
+      throw new QueueError("CORRUPT_RECORD", `the base lacks what its records made. partition=${this.name}`);
     fold.limit = partition.base.limit;
     fold.keepToLimit();
     wal.setUploadedEnd(offset);
     wal.installBase(offset, encodeHeaderFold(fold));
-    partition.records = undefined;
     partition.base = fold;
     partition.live = fold.copy();
     partition.setMark(offset);
-    this.#isBroken = false;
+    this.#records?.forget();
+    this.#isBroken = this.#isHollow = false;
+    this.catchUp();
   }
 
   appendReplica(bytes: Uint8Array, start: number, length: number, appendTimeMs: number): boolean {
     const { partition } = this;
-    if (!this.#wal.admitReplica(partition.wal, length)) return false;
+    if (!this.#parts.wal.admitReplica(partition.wal, length)) return false;
     partition.wal.append(bytes, start, length, partition.logEnd, batch.leaderEpoch(bytes, start), appendTimeMs);
     partition.live.apply(bytes, start, appendTimeMs);
     return true;
@@ -113,43 +144,85 @@ export class FollowedPartition implements FollowedLog {
 
   learnMark(highWatermark: number): void {
     const mark = Math.min(highWatermark, this.logEnd);
-    if (mark > this.partition.highWatermark) this.partition.setMark(mark);
+    if (mark <= this.partition.highWatermark) return;
+    this.partition.setMark(mark);
+    if (this.#reachedEnd() !== undefined) this.catchUp();
   }
 
   /**
-   * uploadedEnd was moved by an applied command, or more became durable since: brings the base there from the log, which then
-   * lets go of what lies below. Not when the log does not reach it: then it begins anew.
+   * More became durable, or uploadedEnd was moved by an applied command, or more is known to be committed: brings the folds there from the
+   * log, which then lets go of what lies below. Not when the log does not reach it: then it begins anew.
    */
-  followUploadedEnd(): Promise<void> {
-    this.#moving ??= this.#moveBase().finally(() => {
-      this.#moving = undefined;
-    });
+  catchUp(): void {
+    this.#catchUp().catch((error: unknown) => this.#parts.fatal(error as Error));
+  }
+
+  #catchUp(): Promise<void> {
+    if (this.#isOver || this.#isHollow) return Promise.resolve();
+    this.#isWanted = true;
+    this.#moving ??= this.#moveAll();
     return this.#moving;
   }
 
-  async #moveBase(): Promise<void> {
-    const { partition } = this;
-    for (let end = this.#reachedEnd(); end !== undefined; end = this.#reachedEnd()) {
-      await partition.foldAt(end);
-      if (this.#reachedEnd() === end) partition.uploadedMoved(end);
+  async #moveAll(): Promise<void> {
+    while (this.#isWanted && !this.#isOver) {
+      this.#isWanted = false;
+      await this.#truncating?.catch(() => undefined);
+      if (!(await this.#move())) break;
     }
+    this.#moving = undefined;
   }
 
-  /** Where uploads have come to, when the base is to move there. */
+  /** False: there is no going on now. */
+  async #move(): Promise<boolean> {
+    const { partition } = this;
+    if (this.#records !== undefined && !(await this.#records.advance())) {
+      if (!this.#records.isLost) this.#parts.later(() => this.catchUp());
+      return false;
+    }
+    const end = this.#reachedEnd();
+    if (end === undefined || this.#isBroken) return true;
+    this.#isWanted = true;
+    await partition.foldAt(end);
+    if (!this.#isOver && this.#reachedEnd() === end) partition.uploadedMoved(end);
+    return true;
+  }
+
+  /**
+   * Where uploads have come to, when the base is to move there. What lies below the mark is the leader's; anything else may be of one
+   * that was replaced, and will be cut.
+   */
   #reachedEnd(): number | undefined {
-    const { wal } = this.partition;
-    const { uploadedEnd } = this.#state();
-    return uploadedEnd > wal.uploadedEnd && uploadedEnd <= wal.durableEnd ? uploadedEnd : undefined;
+    const { wal, highWatermark } = this.partition;
+    const { uploadedEnd } = this.#parts.state();
+    const known = this.#isElected ? wal.durableEnd : Math.min(wal.durableEnd, highWatermark);
+    return uploadedEnd > wal.uploadedEnd && uploadedEnd <= known ? uploadedEnd : undefined;
   }
 
   /** Both folds are where they should be: it can be led. */
   get isSettled(): boolean {
-    return this.#truncating === undefined && !this.#isBroken && this.partition.uploadedEnd >= this.#state().uploadedEnd;
+    const isReached = this.partition.uploadedEnd >= this.#parts.state().uploadedEnd;
+    return this.#truncating === undefined && !this.#isBroken && isReached && this.#records?.isSettled !== false;
   }
 
-  /** What it is waited for has been done, or could not be. */
+  /** It is to be led here: what it is waited for has been done, or could not be. Nothing is appended meanwhile. */
   async settled(): Promise<void> {
+    this.#isElected = true;
     await this.#truncating?.catch(() => undefined);
-    await this.followUploadedEnd();
+    const { wal } = this.partition;
+    if (wal.durableEnd < wal.logEnd) await this.#parts.wal.synced();
+    await this.#catchUp();
+  }
+
+  /** Somebody else leads it after all. */
+  followed(): void {
+    this.#isElected = false;
+  }
+
+  /** It follows no more: it is led here, or was here once. */
+  end(): void {
+    this.#isOver = true;
+    if (!this.isDamaged) this.partition.records = this.#records?.take();
+    this.#records?.forget();
   }
 }

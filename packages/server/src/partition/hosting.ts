@@ -16,12 +16,12 @@ import { HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { LateOpenings } from "./late-openings.ts";
 import { PartitionLedLog } from "./led-log.ts";
-import { OPENING_WAIT_MS, OPENINGS_TURN_MS, RESTORE_TURN_MS } from "./limits.ts";
+import { OPENING_RETRY_MS, OPENING_WAIT_MS, OPENINGS_TURN_MS, RESTORE_TURN_MS } from "./limits.ts";
 import { type Followers, Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
 import type { RecordFolds } from "./record-fold.ts";
 import { foldOfObject, foldsOfLog, isEmptyLog } from "./restored-folds.ts";
-import { restoreRecords } from "./restored-records.ts";
+import { type BaseRecords, baseRecords, restoreRecords } from "./restored-records.ts";
 import { PartitionUploadSource } from "./upload-source.ts";
 
 export type HostingParts = PartitionParts &
@@ -53,6 +53,8 @@ type Found = Readonly<{
   mark: number;
   /** Append time of the oldest batch that is not uploaded. */
   oldestPendingMs?: number | undefined;
+  /** The log has nothing that is of use. */
+  isHollow?: boolean;
 }>;
 
 /** Keeps the partitions here what the metadata says: opens at the start what has a replica here, then leads or follows as every applied change wants it. */
@@ -83,7 +85,7 @@ export class Hosting {
     const { state, wal } = this.#parts;
     for (const found of recovered) {
       this.#catchUp(found);
-      if (!found.partition.forgotten && !isEmptyLog(found)) this.#toRestore.add(found.partition.id);
+      if (this.#isOfUse(found)) this.#toRestore.add(found.partition.id);
     }
     const pause = paced(this.#parts.clock, RESTORE_TURN_MS);
     let forgotten = 0;
@@ -107,6 +109,17 @@ export class Hosting {
     // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
     if (forgotten > 0) await wal.synced();
     await this.#late.settled(OPENING_WAIT_MS);
+  }
+
+  /**
+   * What a replaced leader wrote and nobody else had may lie where others' records have been uploaded since. A member of the in-sync set has no
+   * such thing there, nor has a log below the mark that it heard of.
+   */
+  #isOfUse(found: RecoveredPartition): boolean {
+    if (found.partition.forgotten || isEmptyLog(found)) return false;
+    const state = this.#parts.state.partitions.get(found.partition.id);
+    if (state === undefined || state.replicas.length === 1) return true;
+    return state.inSync.includes(this.#parts.brokerId) || found.markNoted >= state.uploadedEnd;
   }
 
   /** Since the log was opened, what this broker's earlier process uploaded may have been committed. */
@@ -195,13 +208,9 @@ export class Hosting {
   /** Who leads has made the fold there before; who follows makes it now. */
   #uploadedEndMoved(partitionId: number, uploadedEnd: number): void {
     const followed = this.#followed.get(partitionId);
-    if (followed !== undefined) this.#moveBase(followed);
+    if (followed !== undefined) followed.catchUp();
     else this.#here(partitionId)?.uploadedMoved(uploadedEnd);
   }
-
-  readonly #moveBase = (followed: FollowedPartition): void => {
-    followed.followUploadedEnd().catch((error: unknown) => this.#parts.fatal(error as Error));
-  };
 
   #lossAccepted(partitionId: number, from: number, to: number): void {
     const partition = this.#here(partitionId);
@@ -242,15 +251,28 @@ export class Hosting {
   }
 
   /** Whoever leads it now, if anybody does. */
-  #follow(partition: Partition, { id, replicas, leader, leaderEpoch }: PartitionState): void {
+  #follow(partition: Partition, { id, replicas, leader, leaderEpoch }: PartitionState, isHollow = false): void {
     const { replicator } = this.#parts;
     if (replicator === undefined || replicas.length === 1) return;
-    const followed = this.#followed.get(id) ?? new FollowedPartition(partition, this.#parts.wal, () => this.#followedState(partition));
+    const followed = this.#followed.get(id) ?? this.#followedOf(partition, isHollow);
     this.#followed.set(id, followed);
-    partition.follows(() => this.#moveBase(followed));
-    this.#moveBase(followed);
+    followed.followed();
+    partition.follows(() => followed.catchUp());
+    followed.catchUp();
     if (leader === NO_LEADER) replicator.leave(id);
     else replicator.follow(followed, leader, leaderEpoch);
+  }
+
+  #followedOf(partition: Partition, isHollow: boolean): FollowedPartition {
+    const { wal, clock, fatal } = this.#parts;
+    const pause = (): Promise<void> => nextTurn(clock);
+    const base = async (): Promise<BaseRecords | undefined> => {
+      const state = this.#parts.state.partitions.get(partition.identity.id);
+      return state && baseRecords(this.#parts, state, partition, pause);
+    };
+    const later = (run: () => void): void => void clock.after(OPENING_RETRY_MS, run);
+    const state = (): FollowedState => this.#followedState(partition);
+    return new FollowedPartition(partition, isHollow, { wal, records: { pause, base }, state, later, fatal });
   }
 
   /** Of one that is not here any more, nothing is uploaded that it has to follow. */
@@ -271,6 +293,7 @@ export class Hosting {
       minInSync: () => minInSync(this.#parts.state, must(this.#parts.state.partitions.get(id), "a partition that is led here")),
       grew: () => replicator.grew(id),
       markMoved: () => replicator.markMoved(id),
+      ask: () => replicator.ask(id),
     };
   }
 
@@ -288,9 +311,11 @@ export class Hosting {
   #resume(partition: Partition, state: PartitionState): void {
     const { id, topic, leaderEpoch } = state;
     const followed = this.#followed.get(id);
+    if (followed?.isHollow === true) return this.#resumeEmpty(followed);
     if (followed?.isSettled === false) return this.#resumeLater(followed);
     this.#resting.delete(id);
     this.#followed.delete(id);
+    followed?.end();
     partition.resume(leaderEpoch);
     partition.ledWith(this.#followersOf(partition, state));
     partition.settings = this.#settings(partition.identity.topicId);
@@ -299,13 +324,23 @@ export class Hosting {
     else this.#serve(partition, undefined);
   }
 
+  /** The log has nothing of it, and needs nothing: everything is uploaded. */
+  #resumeEmpty(followed: FollowedPartition): void {
+    const { id } = followed;
+    followed.end();
+    this.#followed.delete(id);
+    this.#resting.delete(id);
+    this.#parts.replicator?.leave(id);
+    this.#late.add(id);
+  }
+
   /** When its folds are where they should be. */
   #resumeLater(followed: FollowedPartition): void {
     const { replicator, log, fatal } = this.#parts;
     replicator?.leave(followed.id);
     followed.settled().then(
       () => {
-        if (this.#followed.get(followed.id) !== followed) return;
+        if (this.#followed.get(followed.id) !== followed || this.#led(followed.id) === undefined) return;
         if (followed.isSettled) this.#leaderChanged(followed.id);
         else log.error("a partition cannot be led: its log cannot be read here", { partition: followed.name });
       },
@@ -332,7 +367,7 @@ export class Hosting {
   #openWithout(state: PartitionState): void {
     const base = new HeaderFold(state.uploadedEnd);
     base.incomplete = true;
-    this.#open(state, this.#walOf(state), base, base.copy(), { mark: state.uploadedEnd });
+    this.#open(state, this.#walOf(state), base, base.copy(), { mark: state.uploadedEnd, isHollow: true });
   }
 
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
@@ -355,6 +390,8 @@ export class Hosting {
     const { id } = partition.identity;
     const state = this.#led(id);
     if (state === undefined) return;
+    // Nothing is appended before the fold is there.
+    if (partition.wal.durableEnd < partition.logEnd) await this.#parts.wal.synced();
     const isRestored = await restoreRecords(this.#parts, state, partition, () => nextTurn(clock));
     if (this.#late.isStopped || partitions.byId(id) !== partition) return;
     partition.recordsLost = !isRestored;
@@ -430,17 +467,17 @@ export class Hosting {
     const mark = replicas.length > 1 ? found.mark : undefined;
     const start = { wal, base, live, leaderEpoch, logStart, settings, recordFolds, mark };
     const partition = new Partition({ id, topic, topicId, index }, start, this.#parts);
-    if (this.#led(id) === undefined) return this.#openResting(partition, state);
+    if (this.#led(id) === undefined) return this.#openResting(partition, state, found.isHollow);
     this.#parts.partitions.add(partition);
     partition.ledWith(this.#followersOf(partition, state));
     if (recordFolds === undefined) this.#serve(partition, found.oldestPendingMs);
     else this.#openRecordsLater(state);
   }
 
-  #openResting(partition: Partition, state: PartitionState): void {
+  #openResting(partition: Partition, state: PartitionState, isHollow?: boolean): void {
     partition.close(kafkaErrorOf("NOT_LEADER"));
     this.#resting.set(state.id, partition);
-    this.#follow(partition, state);
+    this.#follow(partition, state, isHollow);
   }
 
   /** Those of topics without options of their own are one object: a change of the defaults makes it anew, not thousands. */
@@ -475,6 +512,7 @@ export class Hosting {
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
     const partition = this.#parts.partitions.remove(partitionId);
     const isHere = this.#resting.delete(partitionId) || partition !== undefined || this.#isLeft(partitionId);
+    this.#followed.get(partitionId)?.end();
     this.#followed.delete(partitionId);
     this.#parts.replicator?.leave(partitionId);
     if (partition !== undefined) {

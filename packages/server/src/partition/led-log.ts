@@ -1,5 +1,6 @@
 import type { LogHistory } from "../replication/log-history.ts";
 import type { LedLog, ReplicaRead } from "../replication/logs.ts";
+import { isWhole } from "./followed-records.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import type { Partition } from "./partition.ts";
 
@@ -43,8 +44,9 @@ export class PartitionLedLog implements LedLog {
     return historyOf(this.#partition);
   }
 
-  baseForReplica(): Uint8Array {
-    return encodeHeaderFold(this.#partition.base);
+  baseForReplica(): Uint8Array | undefined {
+    const isKnown = this.#partition.recordFolds === undefined || isWhole(this.#partition.base);
+    return isKnown ? encodeHeaderFold(this.#partition.base) : undefined;
   }
 
   readForReplica(offset: number, bytesMax: number): ReplicaRead | Promise<ReplicaRead> {

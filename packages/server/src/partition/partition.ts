@@ -44,6 +44,8 @@ export type Followers = Readonly<{
   /** More is durable here. */
   grew: () => void;
   markMoved: () => void;
+  /** They are to say whether they still follow. */
+  ask: () => void;
 }>;
 
 /** Filled by `append`; valid until the next call. `code` undefined = accepted, or a duplicate of what was accepted. */
@@ -86,6 +88,8 @@ export class Partition {
   #epochStart: number;
   readonly #waiters = new MarkWaiters();
   readonly #earlyWaiters = new AckWaiters();
+  /** Who waits until the followers have said that they still follow, in the order of the questions. */
+  readonly #questions: { readonly asked: number; readonly resolve: () => void }[] = [];
   readonly #listeners = new Set<MarkListener>();
   readonly #result: AppendResult = { code: undefined, baseOffset: -1, throttleMs: 0 };
   /** By the offset at which they end; the newest last. */
@@ -256,9 +260,30 @@ export class Partition {
   /** To where the in-sync set has everything. The only replica is its own set. */
   moveMark(): void {
     const { durableEnd } = this.wal;
-    if (this.#followers !== undefined) this.#raiseMark(this.#followers.set.markOf(durableEnd));
-    else if (!this.#isReplicated) this.#raiseMark(durableEnd);
+    if (this.#followers !== undefined) {
+      this.#raiseMark(this.#followers.set.markOf(durableEnd));
+      this.#answerQuestions(this.#followers);
+    } else if (!this.#isReplicated) this.#raiseMark(durableEnd);
     this.#earlyWaiters.reach(this.highWatermark, this.#endOfLevel);
+  }
+
+  /**
+   * Undefined: nobody else can lead it. Else resolves when the whole in-sync set has said, since this was called, that it follows: what was known here
+   * then was the newest. Also when it is led here no more.
+   */
+  stillLed(): Promise<void> | undefined {
+    const followers = this.#followers;
+    if (followers === undefined) return undefined;
+    const asked = followers.set.ask();
+    if (followers.set.isFollowed(asked)) return undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#questions.push({ asked, resolve });
+    followers.ask();
+    return promise;
+  }
+
+  #answerQuestions({ set }: Followers): void {
+    while (this.#questions[0] !== undefined && set.isFollowed(this.#questions[0].asked)) this.#questions.shift()?.resolve();
   }
 
   /** How far the log is durable with so many. */
@@ -454,6 +479,8 @@ export class Partition {
   ledWith(followers: Followers | undefined): void {
     this.#followers = followers;
     this.#follower = undefined;
+    // Asked of those who no longer matter: there was no leader in between.
+    for (const { resolve } of this.#questions.splice(0)) resolve();
     this.#isReplicated = followers !== undefined;
     if (this.highWatermark < this.uploadedEnd) this.setMark(this.uploadedEnd);
     this.moveMark();
@@ -472,6 +499,7 @@ export class Partition {
     this.#followers = undefined;
     this.#waiters.failAll(failure);
     this.#earlyWaiters.failAll(failure);
+    for (const { resolve } of this.#questions.splice(0)) resolve();
     for (const listener of this.#listeners) listener.markMoved(this);
     this.#listeners.clear();
   }

@@ -19,6 +19,8 @@ export type RestoredFolds = Readonly<{
 /** Where folds come from when the log does not have them. */
 export type FoldSource = Readonly<{ remote: RemoteReader; log: Log }>;
 
+type WhereUploaded = Pick<PartitionState, "id" | "topic" | "index" | "uploadedEnd">;
+
 /** Whether a recovered log has nothing of the partition that is of any use: nothing at all, or its end is lost, and was uploaded. */
 export function isEmptyLog({ base, partition }: RecoveredPartition): boolean {
   if (partition.logEnd < partition.uploadedEnd) return true;
@@ -57,7 +59,7 @@ export async function foldOfObject(source: FoldSource, state: PartitionState): P
 }
 
 /** The newest base that an object carries; undefined when there is none that can be used. Throws when asking again may help. */
-export async function baseOfObject({ remote, log }: FoldSource, state: PartitionState): Promise<HeaderFold | undefined> {
+export async function baseOfObject({ remote, log }: FoldSource, state: WhereUploaded): Promise<HeaderFold | undefined> {
   const { id, topic, index, uploadedEnd } = state;
   let reason = "no object has it";
   try {

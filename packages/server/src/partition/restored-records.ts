@@ -1,4 +1,4 @@
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
 import type { PartitionState } from "../cluster/cluster-state.ts";
@@ -9,25 +9,43 @@ import { baseOfObject, type FoldSource } from "./restored-folds.ts";
 
 type Pause = () => Promise<void>;
 
+/** The fold of the records at uploadedEnd, and its bytes as a base keeps them. */
+export type BaseRecords = Readonly<{ fold: RecordFold; bytes: Uint8Array }>;
+
 /**
- * Makes the fold of an internal partition's records after a start, at the end of its log, and completes its base: from the base
- * that the log has, else from the object's that ends at uploadedEnd, and the batches behind it. Nothing is appended or uploaded
- * meanwhile. False when a part of it is lost: then the partition stays as it is until a person gives that part up.
+ * Makes the fold of an internal partition's records after a start, at the end of its log, which is durable, and completes its base. Nothing
+ * is appended or uploaded meanwhile. False when a part of it is lost: then the partition stays as it is until a person gives that part up.
  * @throws QueueError OBJECT_STORAGE_UNAVAILABLE: try again.
  */
 export async function restoreRecords(source: FoldSource, state: PartitionState, partition: Partition, pause: Pause): Promise<boolean> {
   const { base, wal, recordFolds } = partition;
   assert(recordFolds !== undefined && partition.records === undefined, `the records of ${partition.name} are folded once`);
+  assert(wal.durableEnd === wal.logEnd, `what ${partition.name} has not synced cannot be read`);
   const { uploadedEnd } = partition;
-  const fold = (await ofLog(source, partition, recordFolds, pause)) ?? (await ofObject(source, state, partition, recordFolds, pause));
-  if (fold === undefined) return false;
-  const bytes = await fold.encode(pause);
+  const found = await baseRecords(source, state, partition, pause);
+  if (found === undefined) return false;
+  const { fold, bytes } = found;
   if (!(await unlessDamaged(source, partition, () => replayRecords(fold, wal, uploadedEnd, wal.logEnd, pause)))) return false;
   assert(base === partition.base && uploadedEnd === partition.uploadedEnd, "uploadedEnd stands while records are restored");
   base.records = bytes;
   base.recordsEnd = uploadedEnd;
   partition.records = fold;
   return true;
+}
+
+/**
+ * From the base that the log has and what follows it, else from the object that ends at uploadedEnd. Undefined: a part of it is lost.
+ * @throws QueueError OBJECT_STORAGE_UNAVAILABLE: try again.
+ */
+export async function baseRecords(
+  source: FoldSource,
+  state: PartitionState,
+  partition: Partition,
+  pause: Pause,
+): Promise<BaseRecords | undefined> {
+  const folds = must(partition.recordFolds, "how records are folded");
+  const fold = (await ofLog(source, partition, folds, pause)) ?? (await ofObject(source, state, partition, folds, pause));
+  return fold && { fold, bytes: await fold.encode(pause) };
 }
 
 /** The fold at uploadedEnd from the base in the log; undefined when that has none, or not all that follows it. */
@@ -51,7 +69,7 @@ async function ofObject(
   pause: Pause,
 ): Promise<RecordFold | undefined> {
   const { uploadedEnd } = partition;
-  const base = await baseOfObject(source, state);
+  const base = await baseOfObject(source, { ...state, uploadedEnd });
   const end = base?.nextOffset ?? 0;
   const isJoined = end === uploadedEnd || isAcceptedLoss(state, Math.max(end, state.logStart), uploadedEnd);
   if (!isJoined || (end > 0 && base?.records === undefined)) return undefined;

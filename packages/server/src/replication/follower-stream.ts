@@ -55,7 +55,7 @@ type Progress = {
 type Sent = Readonly<{
   number: number;
   bytes: number;
-  ends: readonly Readonly<{ progress: Progress; end: number }>[];
+  ends: readonly Readonly<{ progress: Progress; end: number; asked: number }>[];
   holds: readonly Hold[];
 }>;
 
@@ -104,6 +104,14 @@ export class FollowerStream implements PeerStreamReader {
       for (const marked of this.#marked) this.#dirty.add(marked);
       this.flush();
     });
+  }
+
+  /** The follower is to say whether it still follows. */
+  ask(partitionId: number): void {
+    const progress = this.#progress.get(partitionId);
+    if (progress === undefined) return;
+    progress.isNew = true;
+    this.#dirty.add(progress);
   }
 
   /** Not led here any more, or in another epoch: the follower will ask whoever leads. */
@@ -192,12 +200,13 @@ export class FollowerStream implements PeerStreamReader {
   #begin(led: Led, history: LogHistory, isDamaged: boolean): void {
     const { log } = led;
     const from = isDamaged ? undefined : fromWhere(log, history);
+    const base = from === undefined ? log.baseForReplica() : NO_BASE;
+    if (base === undefined) return this.#sayDrop(log.id, log.leaderEpoch, "its base is not known yet");
     const progress = { led, next: from ?? log.uploadedEnd, mark: -1, isNew: true, isReading: false, loaded: undefined };
     this.#progress.set(log.id, progress);
     this.#dirty.add(progress);
     const begin = { partitionId: log.id, leaderEpoch: log.leaderEpoch, from: progress.next };
     if (from !== undefined) return this.#say(encodeBegin({ ...begin, baseBytes: undefined }));
-    const base = log.baseForReplica();
     this.#say(encodeBegin({ ...begin, baseBytes: base.byteLength }));
     for (let at = 0; at < base.byteLength; at += BASE_PIECE_BYTES) this.#say(encodeBasePiece(base.subarray(at, at + BASE_PIECE_BYTES)));
   }
@@ -206,7 +215,7 @@ export class FollowerStream implements PeerStreamReader {
   #sendNext(): boolean {
     const parts: Part[] = [];
     const payload: Uint8Array[] = [];
-    const ends: { progress: Progress; end: number }[] = [];
+    const ends: { progress: Progress; end: number; asked: number }[] = [];
     const holds: Hold[] = [];
     let bytes = 0;
     for (const progress of this.#dirty) {
@@ -219,7 +228,7 @@ export class FollowerStream implements PeerStreamReader {
       if (read.hold !== undefined) holds.push(read.hold);
       bytes += read.bytes;
       progress.next = read.nextOffset;
-      ends.push({ progress, end: read.nextOffset });
+      ends.push({ progress, end: read.nextOffset, asked: progress.led.set.asked });
       // The others first.
       if (progress.next < progress.led.log.durableEnd) this.#dirty.add(progress);
     }
@@ -319,13 +328,14 @@ export class FollowerStream implements PeerStreamReader {
       const sent = this.#inFlight.shift() as Sent;
       this.#inFlightBytes -= sent.bytes;
       release(sent.holds);
-      for (const { progress, end } of sent.ends) if (this.#isCurrent(progress)) this.#has(progress.led, end, more);
+      for (const { progress, end, asked } of sent.ends) if (this.#isCurrent(progress)) this.#has(progress.led, end, asked, more);
     }
     if (more.size > 0) this.#side.acknowledged([...more]);
     this.flush();
   }
 
-  #has(led: Led, end: number, more: Set<Led>): void {
+  #has(led: Led, end: number, asked: number, more: Set<Led>): void {
+    led.set.answered(this.broker, asked);
     led.set.acknowledged(this.broker, end, led.log.logEnd, this.#side.clock.monotonicMs());
     more.add(led);
   }
@@ -366,6 +376,7 @@ export class FollowerStream implements PeerStreamReader {
   }
 }
 
+const NO_BASE = new Uint8Array(0);
 const NO_HISTORY: LogHistory = { epochs: [], starts: [], end: 0 };
 
 /** Where the follower's log goes on; undefined: it has to begin anew. */

@@ -341,6 +341,7 @@ const NOTHING = new Uint8Array(0);
 
 /** Appends what a message has of one partition; why that cannot be, when it cannot. Some of it may have been appended. */
 function appendPart(log: FollowedLog, part: Part, payload: Uint8Array, start: number): string | undefined {
+  if (log.isDamaged) return "something of it is lost here";
   if (part.baseOffset !== log.logEnd) return `it goes on at ${part.baseOffset}, the log ends at ${log.logEnd}`;
   const end = start + part.bytes;
   let timeMs = part.appendTimeMs;

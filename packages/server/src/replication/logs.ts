@@ -14,8 +14,8 @@ export interface LedLog {
   readonly uploadedEnd: number;
   readonly highWatermark: number;
   history(): LogHistory;
-  /** The fold at uploadedEnd, encoded. */
-  baseForReplica(): Uint8Array;
+  /** The fold at uploadedEnd, encoded; undefined: what its records made is not known yet. */
+  baseForReplica(): Uint8Array | undefined;
   /**
    * Durable batches from `offset` on, one at least; none at the end. May hold memory of the log until it is released.
    * @throws {QueueError} CORRUPT_RECORD, OFFSET_OUT_OF_RANGE, WAL_UNREADABLE; as a rejection when it has to be read.

@@ -83,3 +83,18 @@ test("who is at no time at the end for ten seconds leaves, but not below the min
   silent.acknowledged(2, 20, 20, 0);
   deepEqual(silent.wanted(situation(late)), [1, 2], "nor who never said a word");
 });
+
+test("a leader is followed still when every member has acknowledged what was sent since it asked", () => {
+  const set = setOf([1, 2, 3]);
+  const first = set.ask();
+  set.answered(2, first);
+  equal(set.isFollowed(first), false, "broker 3 may lead by now");
+  set.answered(3, first);
+  equal(set.isFollowed(first), true);
+  equal(set.isFollowed(set.ask()), false, "that was before");
+  set.members = { replicas: REPLICAS, inSync: [1, 2] };
+  set.answered(2, set.asked);
+  equal(set.isFollowed(set.asked), true);
+  set.propose([1, 2, 3]);
+  equal(set.isFollowed(set.asked), false, "a member that is wished for counts");
+});

@@ -36,6 +36,8 @@ export class ReplicaSet {
   readonly #startEnd: number;
   readonly #startMs: number;
   readonly #followers = new Map<number, Progress>();
+  #asked = 0;
+  readonly #answers = new Map<number, number>();
   #members: Members;
   /** Asked of the controllers, and not settled: both sets count. */
   #proposed: readonly number[] | undefined;
@@ -95,6 +97,29 @@ export class ReplicaSet {
   /** Another process of the broker has come: what the one before had is not known any more. */
   forget(broker: number): void {
     this.#followers.delete(broker);
+    this.#answers.delete(broker);
+  }
+
+  /** The leader wants to know whether it is still followed. Resolved by what is acknowledged of messages that were sent since. */
+  ask(): number {
+    this.#asked += 1;
+    return this.#asked;
+  }
+
+  /** What was asked last: goes with every message. */
+  get asked(): number {
+    return this.#asked;
+  }
+
+  /** The follower has acknowledged a message that was sent when this had been asked. */
+  answered(broker: number, asked: number): void {
+    this.#answers.set(broker, Math.max(asked, this.#answers.get(broker) ?? 0));
+  }
+
+  /** Whether all members, of whom the next leader is one, still followed when this was asked: then nobody else had committed anything. */
+  isFollowed(asked: number): boolean {
+    const members = [...this.#members.inSync, ...(this.#proposed ?? [])];
+    return members.every((broker) => broker === this.#self || (this.#answers.get(broker) ?? 0) >= asked);
   }
 
   /** The lowest end in the set, and in the proposed one; −1 while a member has said nothing. */

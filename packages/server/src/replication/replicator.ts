@@ -124,6 +124,14 @@ export class Replicator implements LeadingSide, FollowingSide {
     for (const stream of this.#streams) stream.grew(partitionId);
   }
 
+  /** Whoever follows the partition is to say that it does. */
+  ask(partitionId: number): void {
+    for (const stream of this.#streams) {
+      stream.ask(partitionId);
+      stream.flush();
+    }
+  }
+
   /** The mark of a partition that is led here moved. */
   markMoved(partitionId: number): void {
     for (const stream of this.#streams) stream.markMoved(partitionId);

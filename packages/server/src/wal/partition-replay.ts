@@ -37,6 +37,7 @@ export type ReplayOutcome = Readonly<{
   foldIncomplete: boolean;
   behind: boolean;
   mark: number;
+  markNoted: number;
   /** The log resumes behind a loss that nothing in the log shows yet: an epoch entry has to. */
   resumed: boolean;
 }>;
@@ -182,7 +183,15 @@ export class PartitionReplay {
     p.setHoles(this.#gaps);
     p.liveBytes = end > uploadedEnd && p.index.length > 0 ? p.index.bytesFrom(uploadedEnd) : 0;
     p.mark = Math.min(end, Math.max(uploadedEnd, this.#mark));
-    return { base, holes: p.holes, foldIncomplete, behind, mark: p.mark, resumed };
+    return {
+      base,
+      holes: p.holes,
+      foldIncomplete,
+      behind,
+      mark: p.mark,
+      markNoted: Math.max(this.#mark, this.#base?.offset ?? 0),
+      resumed,
+    };
   }
 
   /** Nothing here is of use: the log goes on where uploads ended. */

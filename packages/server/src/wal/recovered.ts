@@ -17,6 +17,8 @@ export type RecoveredPartition = Readonly<{
   behind: boolean;
   /** High watermark: the highest one noted, at least `uploadedEnd`. */
   mark: number;
+  /** The same as the log alone has it: what lies above may be of a leader that was replaced. */
+  markNoted: number;
   holes: readonly OffsetRange[];
   /** Visits the headers of all batches at or above the base's offset, ascending. */
   replay(visit: HeaderVisitor): Promise<void>;

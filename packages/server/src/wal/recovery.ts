@@ -200,6 +200,7 @@ class Recoverer {
       foldIncomplete: outcome.foldIncomplete || baseDamaged,
       behind: outcome.behind,
       mark: outcome.mark,
+      markNoted: outcome.markNoted,
       holes: outcome.holes,
       replay: (visit) => this.#replayPartition(partition, base?.offset ?? 0, visit),
     };
