@@ -1,5 +1,6 @@
 import { must } from "@tidemq/server/base/assert.ts";
 import { keptHash } from "@tidemq/server/cluster/state-hash.ts";
+import { HEARTBEAT_MS } from "@tidemq/server/controller/limits.ts";
 import { MetadataKeys, parseHeadKey } from "@tidemq/server/metadata-log/object/keys.ts";
 import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
 import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
@@ -36,6 +37,8 @@ const QUIET_MS = 20_000;
 const LONG_QUIET_MS = 70_000;
 const LONG_QUIET_RATIO = 0.1;
 const LOOK_MS = 100;
+/** What a heartbeat may take. */
+const HEARD_SLACK_MS = 400;
 const COLLECT_MS = 2_000;
 
 /** The end of every run of a cluster. @throws {CheckFailure} */
@@ -103,6 +106,18 @@ export async function allReady(sim: ClusterSim): Promise<void> {
   }
 }
 
+/** By whoever leads: a broker may have gone to one that only believes so, and is not heard meanwhile. */
+export async function allHeard(sim: ClusterSim): Promise<void> {
+  const isHeard = (): boolean => {
+    const [leader, other] = sim.control.leaders;
+    if (leader?.node === undefined || leader.process === undefined || other !== undefined) return false;
+    const { fencing } = leader.node;
+    const sinceMs = leader.process.clock.monotonicMs() - HEARTBEAT_MS - HEARD_SLACK_MS;
+    return sim.machines.every(({ node }) => (fencing.session(node.id)?.heardMs ?? Number.NEGATIVE_INFINITY) > sinceMs);
+  };
+  while (!isHeard()) await sim.sleep(10);
+}
+
 async function uploaded(sim: ClusterSim): Promise<void> {
   const isPending = (): boolean =>
     sim.brokers.some(({ partitions }) => [...partitions.all()].some(({ uploadedEnd, highWatermark }) => uploadedEnd < highWatermark));
@@ -119,6 +134,8 @@ async function restart(sim: ClusterSim, how: NonNullable<ClusterFinishOptions["r
   if (how === "brokers" || how === "everything")
     for (const { node } of sim.machines) sim.random.pick([() => node.kill(), () => node.losePower()])();
   await within(sim, READY_WITHIN_MS, "every broker is ready again", allReady(sim));
+  // Until a new controller has heard from it, what a broker says of itself is as it was before.
+  await within(sim, READY_WITHIN_MS, "one controller hears everybody", allHeard(sim));
 }
 
 async function readAll(sim: ClusterSim): Promise<StoredLog[]> {

@@ -132,7 +132,7 @@ export class ClusterSim extends SimRun {
 
   #died(node: ClusterBroker, { error }: Death): void {
     this.note(`${node.address.host} ended itself: ${error.message}`);
-    this.fail("process", `${node.address.host} ended itself: ${error.stack ?? error.message}`);
+    this.failAtOnce("process", `${node.address.host} ended itself: ${error.stack ?? error.message}`);
   }
 }
 

@@ -80,6 +80,11 @@ export abstract class SimRun {
     );
   }
 
+  /** By an event of its own: what is noticed in a call of the product could be caught there. */
+  failAtOnce(checker: string, message: string): void {
+    this.world.after(0, () => this.fail(checker, message));
+  }
+
   fail(checker: string, message: string): never {
     throw new CheckFailure(checker, message);
   }

@@ -1,7 +1,7 @@
 import type { StartConfig } from "@tidemq/server/config/server-config.ts";
 import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
-import { CheckFailure, check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { BROKER_ADDRESS, type Death, SIM_SIZES, SimBroker } from "@tidemq/server/testing/sim-broker.ts";
 import { type FinishOptions, finish } from "./finish.ts";
 import { randomConfig } from "./shape.ts";
@@ -71,6 +71,6 @@ export class Sim extends SimRun {
 
   #died({ error }: Death): void {
     this.note(`the process ended itself: ${error.message}`);
-    if (!this.mayDie(error)) throw new CheckFailure("process", `the process ended itself: ${error.stack ?? error.message}`);
+    if (!this.mayDie(error)) this.failAtOnce("process", `the process ended itself: ${error.stack ?? error.message}`);
   }
 }

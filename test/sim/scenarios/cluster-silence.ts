@@ -1,6 +1,6 @@
 import { HEARTBEAT_MS, LEASE_MAX_MS, LEASE_READ_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
-import { allReady } from "../harness/cluster-finish.ts";
+import { allHeard, allReady } from "../harness/cluster-finish.ts";
 import type { ClusterSim, Machine } from "../harness/cluster-sim.ts";
 import { within } from "../harness/liveness.ts";
 import type { ClusterScenario } from "../scenario.ts";
@@ -130,18 +130,6 @@ async function bucketIsAway(sim: ClusterSim): Promise<void> {
   await sim.sleep(LEASE_MAX_MS + SLACK_MS);
   const { controllerEpoch: now } = leaderOf(sim).state;
   check(now === controllerEpoch, "lease", () => "another controller claimed while the log was away for all");
-}
-
-/** By whoever leads: a broker may have gone to one that only believes so, and is not heard meanwhile. */
-async function allHeard(sim: ClusterSim): Promise<void> {
-  const isHeard = (): boolean => {
-    const [leader, other] = sim.control.leaders;
-    if (leader?.node === undefined || leader.process === undefined || other !== undefined) return false;
-    const { fencing } = leader.node;
-    const sinceMs = leader.process.clock.monotonicMs() - HEARTBEAT_MS - SLACK_MS / 2;
-    return sim.machines.every(({ node }) => (fencing.session(node.id)?.heardMs ?? Number.NEGATIVE_INFINITY) > sinceMs);
-  };
-  while (!isHeard()) await sim.sleep(10);
 }
 
 /** No packet comes through any more, and nobody is told: both sides have to find out. */
