@@ -1,4 +1,4 @@
-// Goal: `tidemq partition reassign` moves replicas of a cluster as a person uses it, while records come.
+// Goal: `tidemq partition reassign` and `tidemq broker drain` move replicas of a cluster as a person uses them, while records come.
 // Method: four brokers; each command as a process; a stream of numbered records runs through all of it.
 import { deepEqual, equal, match } from "node:assert/strict";
 import { writeFileSync } from "node:fs";
@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { suite } from "../clients/suite.ts";
 import { tidemq, until } from "../process/server-process.ts";
 import { NumberedStream } from "./numbered-stream.ts";
-import { type ClusterNode, RealCluster } from "./real-cluster.ts";
+import { addressText, type ClusterNode, RealCluster } from "./real-cluster.ts";
 
 const TOPIC = "moved";
 const PARTITIONS = 6;
@@ -78,6 +78,39 @@ suite("commands that move replicas", undefined, () => {
     equal(code, 1, stdout);
     match(stderr, /broker 9, but no such broker is registered/);
     deepEqual((await replicas())[1], [4, 1, 2]);
+  });
+
+  const drain = (...args: readonly string[]) => tidemq(["broker", "drain", ...args, "--http", addressText(broker(1).http)]);
+  const drained = async (...args: readonly string[]) => {
+    const { code, stdout, stderr } = await drain(...args);
+    equal(code, 0, stderr);
+    return stdout;
+  };
+
+  test("a broker is drained: what it has goes to the others, groups included; it gets nothing new until that is taken back", async () => {
+    const client = cluster.client();
+    await client.groups.commit("readers", [{ topic: TOPIC, partition: 0, offset: 1 }]);
+    match(await drained("3", "--dry-run"), /^moved +\d +\S+ +\S+$/m);
+    match(await drained("3", "--dry-run"), /^@groups +\d+ +\S+ +\S+$/m);
+    match(await drained("3"), /^broker 3 has nothing; it gets nothing new$/m);
+    for (const each of await replicas()) equal(each.includes(3), false);
+    await client.admin.createTopic({ name: "later", partitions: 8, replicationFactor: 3 });
+    for (const { replicas: each } of (await client.admin.describeTopic("later")).partitions) equal(each.includes(3), false);
+    deepEqual(
+      (await client.groups.offsets("readers")).map(({ offset }) => offset),
+      [1],
+    );
+    await stream.goesOn();
+  });
+
+  test("a second one is refused, since nobody is left; taken back, the first may take it", async () => {
+    const { code, stderr } = await drain("2");
+    equal(code, 1);
+    match(stderr, /nobody can take \d+ of the partitions of broker 2, such as \S+ on [\d,]+/);
+    match(await drained("3", "--cancel"), /^broker 3 has nothing; it gets new replicas$/m);
+    match(await drained("2"), /^broker 2 has nothing; it gets nothing new$/m);
+    match(await drained("2", "--undo"), /it gets new replicas$/m);
+    await stream.goesOn();
   });
 
   test("nothing was lost, and nothing is there twice", async (t) => {

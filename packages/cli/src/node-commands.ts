@@ -7,10 +7,11 @@ import { DEFAULT_HTTP } from "./http-request.ts";
  * main.ts does that without this, which is for the list of commands and for help.
  */
 export function addNodes(program: Command): void {
-  const broker = program.command("broker").description("run a broker of a cluster until Ctrl-C; or list, describe: show those that run");
+  const broker = program.command("broker").description("run a broker of a cluster until Ctrl-C; or list, describe, drain those that run");
   broker.usage("[options of a server]\n       tidemq broker [command]");
   addBrokerList(broker);
   addBrokerDescribe(broker);
+  addBrokerDrain(broker);
   const controller = program.command("controller").description("run a controller of a cluster until Ctrl-C; or list: show those that run");
   controller.usage("[options of a server]\n       tidemq controller [command]");
   addControllerList(controller);
@@ -51,6 +52,27 @@ function addBrokerDescribe(broker: Command): void {
     });
   examples(describe, ["tidemq broker describe 2", "tidemq broker describe 2 --json"]);
 }
+
+function addBrokerDrain(broker: Command): void {
+  const drain = nodeCommand(broker.command("drain"))
+    .description("move everything off a broker: its replicas go to others, and who leads with them; it gets nothing new")
+    .argument("<id>", "its number, as in broker list", positiveInteger)
+    .option("--dry-run", "only show what would go where", false)
+    .option("--no-wait", "end when it has begun; only so much moves at once, so ask again")
+    .option("--status", "show how far it is", false)
+    .option("--cancel", "take back what moves, and let it get new replicas again; what has moved stays", false)
+    .option("--undo", "the same as --cancel")
+    .action(async (id: number, options) => {
+      const { drainBroker } = await import("./commands/broker-drain.ts");
+      await drainBroker(id, { ...options, cancel: options.cancel || options.undo === true });
+    });
+  drain.addHelpText("after", DRAIN_HELP);
+  examples(drain, ["tidemq broker drain 3 --dry-run", "tidemq broker drain 3", "tidemq broker drain 3 --cancel"]);
+}
+
+const DRAIN_HELP = `
+Nothing begins when somebody is missing who could take all of it. Only what object storage does not hold is copied. The mark that a broker gets
+nothing new stays when it is drained, and while it is away: --cancel removes it.`;
 
 function addControllerList(controller: Command): void {
   const list = nodeCommand(controller.command("list"))

@@ -1,3 +1,4 @@
+import { CORDONED_ALL, CORDONED_OPTION } from "../config/dynamic-options.ts";
 import { MIN_IN_SYNC_DEFAULT, MIN_IN_SYNC_OPTION } from "../config/topic-options.ts";
 import { compareObjectIds, type ObjectId } from "../model/object-id.ts";
 import { ALL_BROKERS, type ClusterState, NO_LEADER, type PartitionState } from "./cluster-state.ts";
@@ -30,6 +31,12 @@ export function mayCommit(state: ClusterState, life: BrokerLife, id: ObjectId): 
 /** Registered, and heard of. */
 export function isReady(state: ClusterState, broker: number): boolean {
   return state.brokers.get(broker)?.fenced === false;
+}
+
+/** It gets no new replicas. */
+export function isCordoned(state: ClusterState, broker: number): boolean {
+  const own = state.brokerConfigsOf(broker).configs.get(CORDONED_OPTION);
+  return (own ?? state.brokerConfigsOf(ALL_BROKERS).configs.get(CORDONED_OPTION)) === CORDONED_ALL;
 }
 
 /** The first replica, in the order of preference, that has what was committed and is ready. */

@@ -7,6 +7,10 @@ import { TOPIC_OPTIONS, type TopicDefaults, type TopicOption } from "./topic-opt
 /** Of a byte rate: no limit. */
 const NO_RATE = -1;
 
+/** Whether a broker gets new replicas: as in Kafka, but for all of a broker's disk only. */
+export const CORDONED_OPTION = "cordoned.log.dirs";
+export const CORDONED_ALL = "*";
+
 /** An option of a broker that changes while it runs: for one broker or for all, by `kafka-configs` or any admin client. */
 export type DynamicOption = KafkaOption & Readonly<{ doc: string }>;
 
@@ -21,6 +25,13 @@ const BROKER_OPTIONS: readonly DynamicOption[] = [
     default: "600000",
     valid: { kind: "range", min: 1_000, max: 7 * DAY_MS },
     doc: "A connection without a request for so long is closed.",
+  },
+  {
+    name: CORDONED_OPTION,
+    type: "list",
+    default: "",
+    valid: { kind: "one-of", values: [CORDONED_ALL] },
+    doc: "`*`: this broker gets no new replicas, but for those that somebody places by hand. `tidemq broker drain` sets it.",
   },
   {
     name: "log.retention.check.interval.ms",

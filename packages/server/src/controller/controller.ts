@@ -141,6 +141,11 @@ export class Controller {
     await this.#replan(false, () => planPreferredElection(this.state, partitionId));
   }
 
+  /** As `reassign`, and nothing is changed. */
+  judgeReassignment(partitionId: number, replicas: readonly number[]): void {
+    planReassignment(this.state, partitionId, replicas, { factorMax: this.#factorMax, mayChangeFactor: true });
+  }
+
   /** Begins to exchange the replicas for these, or cancels that. Resolves with the replicas as they are then, those that will go included. */
   async reassign(partitionId: number, replicas: readonly number[] | undefined, mayChangeFactor = true): Promise<readonly number[]> {
     const answer = await this.#ask(planReassignment(this.state, partitionId, replicas, { factorMax: this.#factorMax, mayChangeFactor }));

@@ -107,3 +107,6 @@ export const PLACEMENT_SHARES_MAX = 1.5;
 
 /** Of a turn of the loop, to read the log at a start; a batch is not cut. */
 export const REPLAY_TURN_MS = 4;
+
+/** Replicas that leave one broker at the same time when it is drained. */
+export const DRAIN_MOVING_MAX = 256;

@@ -1,4 +1,5 @@
 import type { BrokerState, ClusterState } from "../cluster/cluster-state.ts";
+import { isCordoned } from "../cluster/rules.ts";
 
 /** What one topic may put on a broker while others have room. */
 export type Caps = Readonly<{ replicas: number; leads: number }>;
@@ -79,11 +80,11 @@ export class Rack {
   }
 }
 
-/** Brokers that are ready, by number. */
+/** Brokers that are ready and not cordoned, by number. */
 export function candidatesOf(state: ClusterState): Map<number, Candidate> {
   const hosts = new Map<string, Host>();
   const racks = new Map<string, Rack>();
-  const ready = [...state.brokers.values()].filter(({ fenced }) => !fenced).sort((a, b) => a.id - b.id);
+  const ready = [...state.brokers.values()].filter(({ id, fenced }) => !fenced && !isCordoned(state, id)).sort((a, b) => a.id - b.id);
   return new Map(ready.map((broker) => [broker.id, candidateOf(broker, hosts, racks)]));
 }
 

@@ -2,7 +2,7 @@ import { must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { ElectLeader, ReassignPartition } from "../cluster/commands.ts";
-import { noSuchTopic } from "../cluster/rules.ts";
+import { isCordoned, noSuchTopic } from "../cluster/rules.ts";
 import { INTERNAL_REPLICATION_FACTOR } from "./limits.ts";
 import { checkReplicaList } from "./manual-placement.ts";
 import { type PlanParts, refusalError } from "./plan-topics.ts";
@@ -19,7 +19,8 @@ export function checkFactor({ placement }: PlanParts, assignments: readonly (rea
  * topic waits for them.
  */
 export function internalFactor(state: ClusterState, max: number): number {
-  const hosts = new Set([...state.brokers.values()].map(({ host }) => host)).size;
+  const open = [...state.brokers.values()].filter(({ id }) => !isCordoned(state, id));
+  const hosts = new Set(open.map(({ host }) => host)).size;
   return Math.max(1, Math.min(INTERNAL_REPLICATION_FACTOR, hosts, max));
 }
 

@@ -6,6 +6,7 @@ import type { BrokerLife } from "../cluster/commands.ts";
 import { MemoryMetadataLog, SharedLog } from "../testing/memory-metadata-log.ts";
 import { RecordingLog } from "../testing/recording-log.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
+import { BrokerDrain } from "./broker-drain.ts";
 import { CommandLog } from "./command-log.ts";
 import { Controller, type ControllerOptions } from "./controller.ts";
 import type { CreateTopicRequest } from "./requests.ts";
@@ -113,6 +114,12 @@ test("what nobody would copy cannot be asked for", async () => {
     cluster.run((controller) => controller.reassign(id, [2])),
     { code: "NOT_IMPLEMENTED" },
   );
+  const [leader = 0] = cluster.partition("one").replicas;
+  await rejects(
+    cluster.run((controller) => new BrokerDrain(controller).begin(leader)),
+    { code: "NOT_IMPLEMENTED" },
+  );
+  equal(await cluster.run((controller) => Promise.resolve(new BrokerDrain(controller).status(leader).isCordoned)), false);
 });
 
 test("in-sync sets, damage, leaders and replicas are changed through the controller, and refused with what to do", async () => {

@@ -1,4 +1,5 @@
 import { httpStatusOf, QueueError } from "../../base/errors.ts";
+import { BrokerDrain } from "../../controller/broker-drain.ts";
 import type { HttpReply, HttpRequest } from "../../io/real/http-server.ts";
 import { METRICS_CONTENT_TYPE, type Metrics } from "../../telemetry/metrics.ts";
 import type { AcceptedLoss, Broker } from "../broker/broker.ts";
@@ -11,6 +12,9 @@ import { healthOf } from "./health.ts";
 const ACCEPT_LOSS_HEADER = "x-tidemq-accept-loss";
 /** Likewise: an audit asks much of the bucket. */
 const AUDIT_HEADER = "x-tidemq-audit";
+/** Likewise, and what is to be done: `plan`, `begin` or `cancel`. */
+const DRAIN_HEADER = "x-tidemq-drain";
+const DRAIN = /^\/brokers\/(\d{1,9})\/drain$/;
 /** Internal topics have their `@` as it is or encoded. */
 const RECOVER = /^\/partitions\/((?:@|%40)?[A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
 
@@ -30,6 +34,8 @@ export class HttpEndpoints {
     const recover = RECOVER.exec(request.path);
     if (recover !== null) return this.#recover(request, decodeURIComponent(recover[1] ?? ""), Number(recover[2]));
     if (request.path === "/storage/audit" && request.method === "POST") return this.#beginAudit(request);
+    const drain = DRAIN.exec(request.path);
+    if (drain !== null) return this.#drain(request, Number(drain[1]));
     if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET is served here\n");
     switch (request.path) {
       case "/metrics":
@@ -55,6 +61,26 @@ export class HttpEndpoints {
   #audit(): HttpReply {
     const { last } = this.#broker.audits;
     return last === undefined ? failure(404, "no audit has run since the server started: POST /storage/audit begins one") : json(200, last);
+  }
+
+  async #drain(request: HttpRequest, id: number): Promise<HttpReply> {
+    const drain = new BrokerDrain(this.#broker.controller);
+    try {
+      if (request.method !== "POST") return json(200, drain.status(id));
+      switch (request.header(DRAIN_HEADER)) {
+        case "plan":
+          return json(200, { ...drain.status(id), moves: drain.plan(id) });
+        case "begin":
+          return json(200, await drain.begin(id));
+        case "cancel":
+          return json(200, await drain.cancel(id));
+        default:
+          return failure(400, `say what is to be done with the header ${DRAIN_HEADER}: plan, begin or cancel`);
+      }
+    } catch (thrown) {
+      const error = QueueError.from(thrown);
+      return failure(httpStatusOf(error.code), error.message);
+    }
   }
 
   async #recover(request: HttpRequest, topic: string, index: number): Promise<HttpReply> {
