@@ -12,6 +12,11 @@ export function ofCluster(client: Client): Client {
   return client;
 }
 
+/** Whether a partition may get another leader though nothing fails: its preferred one takes over when it has been back for a while. */
+export function mayMove(client: Client): boolean {
+  return ofClusters.has(client);
+}
+
 /** To whoever coordinates the group now, asked for anew each time. */
 export async function coordinatorConnection(client: Client, groupId: string): Promise<Connection> {
   const { cluster } = client;

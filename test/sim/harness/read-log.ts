@@ -7,7 +7,7 @@ import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { idOfPayload, type RecordId } from "@tidemq/server/testing/checkers/payload.ts";
 import type { StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
-import { leaderOf } from "./cluster-clients.ts";
+import { leaderOf, mayMove } from "./cluster-clients.ts";
 import type { Target } from "./target.ts";
 
 const FAILURES_MAX = 100;
@@ -48,6 +48,10 @@ export async function readStoredLog(client: Client, target: Target, lossAccepted
       check(!lossAccepted, "damage", () => `${partition}@${reading.at}: still answered as damaged`);
       addToHoles(reading.holes, reading.at, reading.at + 1);
       reading.at += 1;
+      continue;
+    }
+    if (answer.errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER && failures < FAILURES_MAX && mayMove(client)) {
+      failures += 1;
       continue;
     }
     check(
