@@ -34,7 +34,7 @@ export async function clusterFigures(): Promise<Readonly<{ directory: Figures; s
 }
 
 async function measure(bucket: (folder: string) => ClusterBucket): Promise<Figures> {
-  const cluster = new ClusterProcesses(bucket);
+  const cluster = new ClusterProcesses({ bucket });
   await cluster.start();
   const client = openClient({ bootstrap: [cluster.at(1)], operationTimeoutMs: 60_000 });
   try {

@@ -17,14 +17,18 @@ type Member = {
 
 const SMALL_LOG = ["--wal-capacity", "240MiB", "--wal-file-size", "40MiB"];
 
+export type ClusterProcessesOptions = Readonly<{ bucket: (folder: string) => ClusterBucket; brokerFlags?: readonly string[] }>;
+
 /** Three controllers and three brokers on this machine. */
 export class ClusterProcesses {
   readonly folder = mkdtempSync(join(tmpdir(), "tidemq-cluster-"));
   readonly #bucket: ClusterBucket;
+  readonly #brokerFlags: readonly string[];
   readonly #members: Member[] = [];
 
-  constructor(bucket: (folder: string) => ClusterBucket) {
+  constructor({ bucket, brokerFlags = SMALL_LOG }: ClusterProcessesOptions) {
     this.#bucket = bucket(this.folder);
+    this.#brokerFlags = brokerFlags;
   }
 
   async start(): Promise<void> {
@@ -43,7 +47,14 @@ export class ClusterProcesses {
     const own =
       kind === "controller"
         ? ["--peer-listen", `127.0.0.1:${port}`]
-        : ["--listen", `127.0.0.1:${port}`, "--data", join(folder, "data"), "--controllers", controllers.join(","), ...SMALL_LOG];
+        : [
+            "--listen",
+            `127.0.0.1:${port}`,
+            ...(await brokerPlace(id, folder)),
+            "--controllers",
+            controllers.join(","),
+            ...this.#brokerFlags,
+          ];
     const flags = ["--node-id", `${id}`, ...own, ...this.#bucket.flags];
     member.process = await startProcess(kind, { flags, httpPort, folder, environment: this.#bucket.environment });
     return member.process.startMs;
@@ -82,4 +93,9 @@ export class ClusterProcesses {
       "a member of the cluster",
     );
   }
+}
+
+/** Each counts as a machine of its own, so that it can have a replica. */
+async function brokerPlace(id: number, folder: string): Promise<readonly string[]> {
+  return ["--peer-listen", `127.0.0.1:${await freePort()}`, "--host-name", `host-${id}`, "--data", join(folder, "data")];
 }

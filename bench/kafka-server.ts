@@ -51,9 +51,14 @@ export type KafkaOptions = Readonly<{
   /** Where `data` and the logs go; a temporary folder, removed at stop, when absent. A folder with data is started again as it is. */
   folder?: string;
   heapMiB?: number;
+  /** One of several; alone when absent. */
+  member?: KafkaMember;
   /** Added to the configuration, or put in place of what is there. */
   settings?: Readonly<Record<string, string>>;
 }>;
+
+/** `voters`: every member's `id@host:port` of its controller. Those of a cluster have to be started at the same time: one alone is not ready. */
+export type KafkaMember = Readonly<{ id: number; port: number; controllerPort: number; voters: string }>;
 
 export type KafkaServer = Readonly<{
   host: string;
@@ -123,9 +128,10 @@ export async function startKafka(options: KafkaOptions): Promise<KafkaServer> {
   const libraries = await downloadKafka();
   const folder = options.folder ?? mkdtempSync(join(tmpdir(), "kafka-"));
   mkdirSync(folder, { recursive: true });
-  const [port, controllerPort] = await freePorts();
+  const member = options.member ?? (await loneMember());
+  const { port } = member;
   const configFile = join(folder, "server.properties");
-  writeFileSync(configFile, properties(folder, port, controllerPort, options));
+  writeFileSync(configFile, properties(folder, member, options));
   if (!existsSync(join(folder, "data", "meta.properties"))) format(libraries, configFile);
   const startedAtMs = performance.now();
   const output = openSync(join(folder, "kafka.log"), "a");
@@ -161,11 +167,11 @@ function javaFlags(heapMiB: number, libraries: string): string[] {
   return [`-Xms${heapMiB}m`, `-Xmx${heapMiB}m`, ...JVM_FLAGS, "-cp", join(libraries, "*")];
 }
 
-function properties(folder: string, port: number, controllerPort: number, options: KafkaOptions): string {
+function properties(folder: string, { id, port, controllerPort, voters }: KafkaMember, options: KafkaOptions): string {
   const settings: Record<string, string> = {
     "process.roles": "broker,controller",
-    "node.id": "1",
-    "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
+    "node.id": `${id}`,
+    "controller.quorum.voters": voters,
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
     "advertised.listeners": `PLAINTEXT://127.0.0.1:${port}`,
     "controller.listener.names": "CONTROLLER",
@@ -218,6 +224,11 @@ function answers(port: number): Promise<boolean> {
     socket.on("error", () => undefined);
     socket.on("close", () => resolve(reply.length >= 12 && reply.readInt32BE(8) > 0));
   });
+}
+
+async function loneMember(): Promise<KafkaMember> {
+  const [port, controllerPort] = await freePorts();
+  return { id: 1, port, controllerPort, voters: `1@127.0.0.1:${controllerPort}` };
 }
 
 /** Two ports that are free now. */

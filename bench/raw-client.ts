@@ -10,6 +10,8 @@ export type RawTask = Readonly<{
   port: number;
   topic: string;
   partitions: number;
+  /** produce: who leads each partition, where that is not one for all; a connection goes to the leader of the partition of its number. */
+  leaders?: readonly Readonly<{ host: string; port: number }>[];
   connections: number;
   inFlight: number;
   records: number;
@@ -42,7 +44,8 @@ async function produce(task: RawTask): Promise<RawResult> {
   const frames = Array.from({ length: task.partitions }, (_, n) => produceFrame(task.topic, n, task.records, task.recordBytes, -1));
   const payload = task.records * task.recordBytes;
   const requestsMax = task.mib > 0 ? Math.ceil((task.mib * MIB) / payload) : Number.POSITIVE_INFINITY;
-  const connections = await Promise.all(Array.from({ length: task.connections }, () => RawConnection.open(task.host, task.port)));
+  const lanesOf = Array.from({ length: task.connections }, (_, lane) => laneOf(task, lane));
+  const connections = await Promise.all(lanesOf.map(({ host, port }) => RawConnection.open(host, port)));
   const latency = createHistogram({ lowest: 1_000, highest: HISTOGRAM_NS_MAX });
   const startMs = performance.now();
   const endMs = task.mib > 0 ? Number.POSITIVE_INFINITY : startMs + task.seconds * 1000;
@@ -55,9 +58,10 @@ async function produce(task: RawTask): Promise<RawResult> {
         const sentAt: number[] = [];
         let open = 0;
         let next = lane;
+        const { partitions } = lanesOf[lane] as Lane;
         const send = (): void => {
           sentAt.push(performance.now());
-          connection.send(frames[next % frames.length] as Uint8Array);
+          connection.send(frames[partitions[next % partitions.length] as number] as Uint8Array);
           next += 1;
           sent += 1;
           open += 1;
@@ -87,6 +91,16 @@ async function produce(task: RawTask): Promise<RawResult> {
   await Promise.all(lanes);
   for (const connection of connections) connection.close();
   return { ...result(startMs, answered * payload, answered, latency), refused };
+}
+
+type Lane = Readonly<{ host: string; port: number; partitions: readonly number[] }>;
+
+/** Where a connection goes, and the partitions that it takes in turn: all that are led there. */
+function laneOf({ host, port, leaders, partitions }: RawTask, lane: number): Lane {
+  const all = Array.from({ length: partitions }, (_, n) => n);
+  const own = leaders?.[lane % leaders.length];
+  if (leaders === undefined || own === undefined) return { host, port, partitions: all };
+  return { ...own, partitions: all.filter((n) => leaders[n]?.port === own.port && leaders[n]?.host === own.host) };
 }
 
 /** Open loop: each request leaves when it is due, whether the ones before are answered or not; timed from the moment it is sent. */

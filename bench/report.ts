@@ -67,7 +67,7 @@ export function document(report: Report): string {
 
 Made by \`npm run bench -- --rounds ${report.rounds} --write\`. Both servers run on one machine at the same time, in their default
 configuration; one is measured while the other idles; rounds alternate, the first is not counted, the median of the others
-is shown. Clients and servers share the processors, and everything is on loopback, without TLS and without replication.
+is shown. Clients and servers share the processors, and everything is on loopback, without TLS; with one replica, unless it says otherwise.
 
 *unsynced*: both acknowledge what the kernel has (\`--sync off\`; Kafka's default). *synced*: both sync before they acknowledge
 (TideMQ's default; Kafka with \`log.flush.interval.messages=1\`). Broker CPU is that of all threads of the process, kernel included,
@@ -81,6 +81,10 @@ Disk: ${short(report.diskMiBPerSecond)} MiB/s (1 GiB written and synced). Cores 
 ${table(report.besideKafka, "Kafka")}
 
 ${about}
+* **three replicas**: three brokers of each (ours with three controllers beside them, Kafka's are both), partitions with three replicas and
+  acks=all, two of them enough; 1 GiB by the raw client over 6 partitions, each connection to its leader; new brokers in each round, one
+  side after the other. CPU is that of all processes. A leader that is killed (\`kill -9\`), one that is stopped in order, and all three
+  killed and started: until a producer's next record is acknowledged.
 
 ## Alone
 

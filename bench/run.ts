@@ -17,6 +17,7 @@ import { clusterFigures } from "./cluster-figures.ts";
 import { coldScan, coldScanProblem, latencyBesideScans, PACED_MIB_PER_SECOND, writeCold } from "./cold-scan.ts";
 import { downloadKafka, kafkaProblem, startKafka } from "./kafka-server.ts";
 import { machineCpuSeconds, untilQuiet } from "./process-cost.ts";
+import { kafkaTrio, REPLICATION_GOALS, replicationFigures, type Trio, tideTrio } from "./replication-figures.ts";
 import { type ClusterRow, clusterTable, document, type Row, table } from "./report.ts";
 import { standing } from "./standing.ts";
 import { median, short } from "./statistics.ts";
@@ -35,6 +36,8 @@ const LATENCY_CASE = "latency at 20 MB/s";
 const COLD_CASE = "cold scan";
 /** Likewise. */
 const CLUSTER_CASE = "cluster";
+/** Likewise. */
+const REPLICATION_CASE = "three replicas";
 
 const { values: flags } = parseArgs({
   allowNegative: true,
@@ -195,6 +198,34 @@ async function clusterRows(): Promise<ClusterRow[]> {
   return Object.entries(directory).map(([figure, value]) => ({ figure, directory: value, s3: s3[figure] ?? Number.NaN }));
 }
 
+/** Three brokers and three replicas each: one side after the other, on brokers of its own. */
+async function replicationRows(mode: Mode): Promise<Row[]> {
+  const sides: readonly (readonly [string, (mode: Mode) => Trio])[] = [
+    ["TideMQ", tideTrio],
+    ...(kafkaProblem() === undefined && flags.only === undefined ? ([["Kafka", kafkaTrio]] as const) : []),
+  ];
+  const found = new Map<string, Figures[]>(sides.map(([name]) => [name, []]));
+  for (let round = 1; round <= Number(flags.rounds); round++) {
+    for (const [name, trio] of round % 2 === 1 ? sides : sides.toReversed()) {
+      const figures = await replicationFigures(trio(mode));
+      console.error(`${mode} · round ${round} · ${REPLICATION_CASE} · ${name}: ${JSON.stringify(figures)}`);
+      found.get(name)?.push(figures);
+    }
+  }
+  const of = (name: string, figure: string): number => median((found.get(name) ?? []).map((figures) => figures[figure] ?? Number.NaN));
+  const shown = Object.keys(found.get("TideMQ")?.[0] ?? {});
+  return shown.map((figure) => {
+    return {
+      name: REPLICATION_CASE,
+      mode,
+      figure,
+      ours: of("TideMQ", figure),
+      theirs: of("Kafka", figure),
+      goal: REPLICATION_GOALS[figure],
+    };
+  });
+}
+
 /** The strictest comparison: we have synced, Kafka has not. */
 function acrossModes(rows: readonly Row[]): Row[] {
   const found = (mode: Mode): Row | undefined => rows.find((row) => row.name === LATENCY_CASE && row.figure === P99 && row.mode === mode);
@@ -242,6 +273,7 @@ for (const mode of modes) {
   const found = await measure(mode);
   besideKafka.push(...found.rows);
   alone.push(...found.alone);
+  if (REPLICATION_CASE.includes(flags.case)) besideKafka.push(...(await replicationRows(mode)));
 }
 besideKafka.push(...acrossModes(besideKafka));
 const worst = loopDelays.length === 0 ? Number.NaN : Math.max(...loopDelays);
