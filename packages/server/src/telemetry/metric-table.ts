@@ -107,8 +107,9 @@ export const METRICS = {
 
   // State of the node.
   tidemq_topics: gauge("Topics."),
-  tidemq_partitions: gauge("Partitions that are served."),
-  tidemq_partitions_offline: gauge("Partitions that wait for a person's decision."),
+  tidemq_partitions: gauge("Partitions that are led and served."),
+  tidemq_partitions_followed: gauge("Partitions with a replica here that another broker leads."),
+  tidemq_partitions_offline: gauge("Partitions with a replica here that nobody serves at the moment."),
   tidemq_damaged_ranges: gauge("Ranges of offsets known to be damaged."),
   tidemq_metadata_index: gauge("Newest applied index of the metadata log."),
   tidemq_metadata_log_bytes: gauge("Size of the metadata log."),

@@ -1,5 +1,5 @@
 import { formatBytes } from "../../base/units.ts";
-import { type ClusterState, isKept } from "../../cluster/cluster-state.ts";
+import { type ClusterState, isKept, NO_LEADER } from "../../cluster/cluster-state.ts";
 import { formatObjectStorage } from "../../config/option-types.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Damage } from "../broker/damage.ts";
@@ -27,7 +27,15 @@ export type Health = Readonly<{
     error: string | null;
     pendingBytes: number;
   }>;
-  partitions: Readonly<{ total: number; online: number; offline: number; damaged: readonly Damage[]; lost: readonly LostLog[] }>;
+  /** Of which this broker has a replica; `online`: those that it leads and serves, `followed`: those that another leads. */
+  partitions: Readonly<{
+    total: number;
+    online: number;
+    followed: number;
+    offline: number;
+    damaged: readonly Damage[];
+    lost: readonly LostLog[];
+  }>;
 }>;
 
 export function healthOf(broker: Broker): Health {
@@ -37,8 +45,8 @@ export function healthOf(broker: Broker): Health {
   const storeError = storeErrorOf(broker);
   const { damage } = broker;
   const lost = lostLogsOf(broker);
-  const total = replicasHere(state, broker.nodeId);
-  const offline = total - partitions.count;
+  const { total, followed, leaderless } = replicasHere(state, broker.nodeId);
+  const offline = total - followed - partitions.count;
   const problems: string[] = [];
   if (storeError !== undefined) problems.push(`object storage fails: ${storeError}; writes go on until the write-ahead log is full`);
   if (broker.collector.problem !== undefined) problems.push(`objects of no use stay in object storage: ${broker.collector.problem}`);
@@ -53,7 +61,9 @@ export function healthOf(broker: Broker): Health {
     problems.push(`the write-ahead log is filling up: producers are slowed down, and refused after ${formatBytes(roomBytes)} more`);
   if (lost.length > 0)
     problems.push(`${lost.length} partitions are offline: their write-ahead log is not here; put it back and start again, or give it up`);
-  if (offline > lost.length) problems.push(`${offline - lost.length} partitions are offline until object storage can be read`);
+  const unled = leaderless - lost.length;
+  if (unled > 0) problems.push(`${unled} partitions are offline: none of the brokers that have all their records is ready to lead`);
+  if (offline > leaderless) problems.push(`${offline - leaderless} partitions are offline until object storage can be read`);
   if (damage.length > 0)
     problems.push(`${damage.length} ranges of offsets are damaged or missing; whoever reads there is answered with an error`);
   let objectBytes = 0;
@@ -74,15 +84,22 @@ export function healthOf(broker: Broker): Health {
       error: storeError ?? null,
       pendingBytes: uploader.pendingBytes,
     },
-    partitions: { total, online: partitions.count, offline, damaged: damage, lost },
+    partitions: { total, online: partitions.count, followed, offline, damaged: damage, lost },
   };
 }
 
-/** Partitions of which this broker has a replica. */
-export function replicasHere(state: ClusterState, broker: number): number {
-  let count = 0;
-  for (const { replicas } of state.partitions.values()) if (replicas.includes(broker)) count += 1;
-  return count;
+/** Partitions of which this broker has a replica; of them, those that another broker leads, and those that nobody does. */
+export function replicasHere(state: ClusterState, broker: number): Readonly<{ total: number; followed: number; leaderless: number }> {
+  let total = 0;
+  let followed = 0;
+  let leaderless = 0;
+  for (const { replicas, leader } of state.partitions.values()) {
+    if (!replicas.includes(broker)) continue;
+    total += 1;
+    if (leader === NO_LEADER) leaderless += 1;
+    else if (leader !== broker) followed += 1;
+  }
+  return { total, followed, leaderless };
 }
 
 /** What uploads met last, or whoever asked object storage for anything else. */
@@ -91,12 +108,13 @@ function storeErrorOf({ uploader, bucket }: Broker): string | undefined {
   return failingSinceMs === undefined ? bucket.problem : (lastError ?? "no reason given");
 }
 
-/** Partitions whose log was lost, until it is back or somebody accepts the loss. */
+/** Partitions whose log was lost here, until it is back or somebody accepts the loss. */
 function lostLogsOf({ controller: { state }, nodeId }: Broker): LostLog[] {
   const lost: LostLog[] = [];
   for (const partition of state.partitions.values()) {
-    const { topic, index, inSync, replicas, uploadedEnd } = partition;
-    if (inSync.length === 0 && replicas.includes(nodeId) && isKept(partition)) lost.push({ topic, partition: index, from: uploadedEnd });
+    const { topic, index, inSync, lastInSync, uploadedEnd } = partition;
+    const isLostHere = inSync.length === 0 && lastInSync?.broker === nodeId;
+    if (isLostHere && isKept(partition)) lost.push({ topic, partition: index, from: uploadedEnd });
   }
   return lost;
 }

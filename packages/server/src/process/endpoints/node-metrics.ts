@@ -159,7 +159,11 @@ function readState(metrics: Metrics, broker: Broker): void {
   const { state } = controller;
   metrics.read("tidemq_topics", () => state.topicsByName.size);
   metrics.read("tidemq_partitions", () => partitions.count);
-  metrics.read("tidemq_partitions_offline", () => replicasHere(state, broker.nodeId) - partitions.count);
+  metrics.read("tidemq_partitions_followed", () => replicasHere(state, broker.nodeId).followed);
+  metrics.read("tidemq_partitions_offline", () => {
+    const { total, followed } = replicasHere(state, broker.nodeId);
+    return total - followed - partitions.count;
+  });
   metrics.read("tidemq_damaged_ranges", () => broker.damage.length);
   metrics.read("tidemq_metadata_index", () => state.index);
   metrics.read("tidemq_metadata_log_bytes", () => control.logBytes);
