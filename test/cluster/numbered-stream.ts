@@ -6,6 +6,8 @@ import { pause, until } from "../process/server-process.ts";
 const SEND_EVERY_MS = 20;
 const READ_MS_MAX = 60_000;
 const DELIVERY_MS_MAX = 90_000;
+/** Of one attempt. */
+const BROKER_MS_MAX = 5_000;
 
 /**
  * An idempotent producer that writes 0, 1, 2, … to each partition of a topic, one record a batch, and a consumer that follows it: as every
@@ -31,7 +33,12 @@ export class NumberedStream {
     this.#client = client;
     this.topic = topic;
     this.#partitions = partitions;
-    this.#producer = client.producer({ deliveryTimeoutMs: DELIVERY_MS_MAX, lingerMs: 0, batchBytesMax: 1 });
+    this.#producer = client.producer({
+      deliveryTimeoutMs: DELIVERY_MS_MAX,
+      brokerTimeoutMs: BROKER_MS_MAX,
+      lingerMs: 0,
+      batchBytesMax: 1,
+    });
     this.#acknowledged = Array.from({ length: partitions }, () => 0);
     this.#read = Array.from({ length: partitions }, () => 0);
     this.#acknowledgedMs = Array.from({ length: partitions }, () => performance.now());

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { Client } from "@tidemq/client/client.ts";
+import type { Client, ClientOptions } from "@tidemq/client/client.ts";
 import { openClient } from "@tidemq/client/real/open-client.ts";
 import type { ClusterView } from "@tidemq/server/process/endpoints/cluster-view.ts";
 import { freePort, type HostPort, ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
@@ -150,12 +150,15 @@ export class RealCluster {
   }
 
   /** Closed with the cluster. */
-  client(): Client {
-    return this.#open(this.brokers.map(({ kafka }) => kafka));
+  client(options: Omit<ClientOptions, "bootstrap"> = {}): Client {
+    return this.#open(
+      this.brokers.map(({ kafka }) => kafka),
+      options,
+    );
   }
 
-  #open(bootstrap: readonly HostPort[]): Client {
-    const client = openClient({ bootstrap });
+  #open(bootstrap: readonly HostPort[], options: Omit<ClientOptions, "bootstrap"> = {}): Client {
+    const client = openClient({ ...options, bootstrap });
     this.#clients.push(client);
     return client;
   }
