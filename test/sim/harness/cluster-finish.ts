@@ -58,6 +58,8 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await within(sim, COLLECTED_WITHIN_MS, "the bucket holds what is named, and nothing else", collected(sim));
   await within(sim, EQUAL_WITHIN_MS, "everybody knows the same", equal(sim));
   sim.stopWatching();
+  sim.folds.look(sim.brokers);
+  sim.say(`folds were compared ${sim.folds.compared} times`);
   sim.load.disconnect();
   await checkLog(sim, quietFromMs);
 }

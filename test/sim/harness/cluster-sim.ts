@@ -4,6 +4,7 @@ import { HEARTBEAT_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
 import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { EqualFolds } from "@tidemq/server/testing/checkers/equal-folds.ts";
 import { ClusterBroker } from "@tidemq/server/testing/cluster-broker.ts";
 import { ControllerCluster } from "@tidemq/server/testing/controller-cluster.ts";
 import { type Death, ProcessEnded, SIM_SIZES } from "@tidemq/server/testing/sim-broker.ts";
@@ -29,6 +30,7 @@ export class ClusterSim extends SimRun {
   readonly network: SimNetwork;
   readonly machines: readonly Machine[];
   readonly leaders = new LeaderWatch();
+  readonly folds = new EqualFolds();
   #watching = true;
   #twins = 0;
   /** Of a start that nobody waits for. */
@@ -124,6 +126,7 @@ export class ClusterSim extends SimRun {
       if (!this.#watching) return;
       for (const { node, watch } of this.machines) if (node.broker !== undefined) watch.look(node.broker);
       this.leaders.look(this.brokers);
+      this.folds.look(this.brokers);
       const [fatal] = this.control.fatals;
       check(fatal === undefined, "process", () => `a controller ended itself: ${fatal}`);
       this.#watchOn();
