@@ -68,8 +68,14 @@ export async function readStoredLog(client: Client, target: Target, lossAccepted
   return { partition, first, end, ids: reading.ids, holes: reading.holes };
 }
 
-/** One request for one partition. */
-export async function fetch(client: Client, { topic, partition }: Target, fetchOffset: number, maxWaitMs = 100): Promise<Answer> {
+/** One request for one partition, to that broker, or to its leader. */
+export async function fetch(
+  client: Client,
+  { topic, partition }: Target,
+  fetchOffset: number,
+  maxWaitMs = 100,
+  broker?: number,
+): Promise<Answer> {
   const response = await client.admin.request(
     API.fetch,
     VERSION_WITH_NAMES,
@@ -80,7 +86,7 @@ export async function fetch(client: Client, { topic, partition }: Target, fetchO
       topics: [{ topic, partitions: [{ partition, fetchOffset, partitionMaxBytes: FETCH_BYTES }] }],
       forgottenTopicsData: [],
     },
-    await leaderOf(client, { topic, partition }),
+    broker ?? (await leaderOf(client, { topic, partition })),
   );
   check(response.errorCode === ErrorCode.NONE, "reads", `fetch: error ${response.errorCode}`);
   const answer = response.responses[0]?.partitions[0];

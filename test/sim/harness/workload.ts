@@ -5,6 +5,7 @@ import { MEMBERS_OUT_MS } from "./group-member.ts";
 import { OffsetActor } from "./offset-actor.ts";
 import { ProducerActor, type ProducerLoad } from "./producer-actor.ts";
 import { ReaderActor } from "./reader-actor.ts";
+import { ReplicaReader } from "./replica-reader.ts";
 import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
@@ -23,6 +24,8 @@ export type WorkloadOptions = Readonly<{
   /** From the end, and from the start. */
   tailers: number;
   scanners: number;
+  /** From any of the brokers. */
+  replicaReaders: number;
   /** Bytes of a value. */
   bytes: readonly [number, number];
   pauseMs: readonly [number, number];
@@ -41,6 +44,7 @@ const USUAL: WorkloadOptions = {
   leaderProducers: 0,
   tailers: 1,
   scanners: 1,
+  replicaReaders: 0,
   bytes: [12, 3_000],
   pauseMs: [0, 40],
   deliveryTimeoutMs: 60_000,
@@ -55,6 +59,7 @@ export class Workload {
   readonly targets: Target[] = [];
   readonly #sim: SimRun;
   readonly #offsets: OffsetActor[] = [];
+  readonly #replicaReaders: ReplicaReader[] = [];
   readonly #groups: GroupLoad[] = [];
   readonly #clients: Client[] = [];
   readonly #running: Promise<void>[] = [];
@@ -67,7 +72,7 @@ export class Workload {
   /** Makes the topics; the actors run from then on. */
   async begin(options: Partial<WorkloadOptions> = {}): Promise<void> {
     this.#options = { ...USUAL, ...options };
-    const { topics, partitions, producers, plainProducers, leaderProducers, tailers, scanners } = this.#options;
+    const { topics, partitions, producers, plainProducers, leaderProducers, tailers, scanners, replicaReaders } = this.#options;
     const client = this.client();
     for (let topic = 0; topic < topics; topic++) await this.createTopic(client, `topic-${topic}`, partitions);
     for (let number = 0; number < producers; number++) this.addProducer(`producer-${number}`, true);
@@ -75,6 +80,7 @@ export class Workload {
     for (let number = 0; number < leaderProducers; number++) this.addProducer(`leader-${number}`, false, this.targets, 1);
     for (let number = 0; number < tailers; number++) this.addReader(`tailer-${number}`, "latest");
     for (let number = 0; number < scanners; number++) this.addReader(`scanner-${number}`, "earliest");
+    for (let number = 0; number < replicaReaders; number++) this.#addReplicaReader(`replica-reader-${number}`);
     const offsets = new OffsetActor(this.#sim, "offsets", this.client(), this.targets);
     this.#offsets.push(offsets);
     this.#running.push(offsets.run());
@@ -122,6 +128,12 @@ export class Workload {
     return actor;
   }
 
+  #addReplicaReader(name: string): void {
+    const actor = new ReplicaReader(this.#sim, name, this.client(), this.targets, this.#options.replicas);
+    this.#replicaReaders.push(actor);
+    this.#running.push(actor.run());
+  }
+
   /** Until what died by itself has ended: nothing that is written before is a fault. */
   get calmMs(): number {
     return this.#groups.length === 0 ? 0 : MEMBERS_OUT_MS;
@@ -142,7 +154,7 @@ export class Workload {
     for (const producer of this.producers) producer.stop();
     for (const producer of this.producers) await producer.settled();
     for (const group of this.#groups) await group.end();
-    for (const actor of [...this.readers, ...this.#offsets]) actor.stop();
+    for (const actor of [...this.readers, ...this.#replicaReaders, ...this.#offsets]) actor.stop();
     await Promise.all(this.#running);
   }
 

@@ -10,7 +10,7 @@ export const scenario: ClusterScenario = {
   async runCluster(sim) {
     sim.control.replicationFactorMax = 3;
     await sim.begin();
-    const clients = { producers: 2, plainProducers: 1, leaderProducers: 1 };
+    const clients = { producers: 2, plainProducers: 1, leaderProducers: 1, replicaReaders: 1 };
     await sim.load.begin({ topics: 2, partitions: 3, replicas: 3, ...clients, bytes: [12, 800], pauseMs: [0, 150] });
     for (let rounds = sim.random.between(2, 10); rounds > 0; rounds -= 1) {
       await sim.rest(100, 4_000);

@@ -27,7 +27,7 @@ export type BrokerFacts = Readonly<{
 /** Sorted by name. Only options whose value is true here; Kafka's many others have no counterpart. */
 export function brokerConfigEntries(config: ServingConfig, facts: BrokerFacts): readonly BrokerConfigEntry[] {
   const { listeners, advertised } = listenerTexts(config, facts);
-  const own: readonly BrokerConfigEntry[] = [
+  const own: BrokerConfigEntry[] = [
     set(
       "advertised.listeners",
       "list",
@@ -48,6 +48,8 @@ export function brokerConfigEntries(config: ServingConfig, facts: BrokerFacts): 
     fixed("socket.request.max.bytes", "int", String(facts.frameBytesMax), "The largest request."),
   ];
   const rack = config.rack === "" ? [] : [set("broker.rack", "string", config.rack, "`rack`")];
+  const selector = config.fetchFromFollowers ? "RackAwareReplicaSelector" : "LeaderSelector";
+  own.push(set("replica.selector.class", "string", `org.apache.kafka.common.replica.${selector}`, "`fetch-from-followers`"));
   return [...own, ...rack, ...dynamicOptions(config)].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 

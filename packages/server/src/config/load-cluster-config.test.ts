@@ -66,6 +66,7 @@ test("a broker", () => {
     downloadRateBytes: undefined,
     sync: true,
     autoCreateTopics: true,
+    fetchFromFollowers: true,
     defaultPartitions: 1,
     defaultReplicationFactor: 1,
     host: undefined,

@@ -46,6 +46,7 @@ test("defaults", () => {
     sync: true,
     insecure: false,
     autoCreateTopics: true,
+    fetchFromFollowers: true,
     defaultPartitions: 1,
     defaultReplicationFactor: 1,
     host: undefined,

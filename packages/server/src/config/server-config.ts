@@ -87,13 +87,14 @@ export function clusterConfig(given: GivenValues, roles: readonly Role[]): Clust
 }
 
 function servingConfig(given: GivenValues): ServingConfig {
-  const { sync, autoCreateTopics, defaultPartitions, walFileBytes, walCapacityBytes, uploadAgeMs, retentionCheckMs } = given;
+  const { sync, autoCreateTopics, fetchFromFollowers, defaultPartitions, walFileBytes, walCapacityBytes, uploadAgeMs, retentionCheckMs } =
+    given;
   const { uploadRateBytes, downloadRateBytes, writeMemoryBytes, readMemoryBytes, defaultReplicationFactor, host } = given;
   return {
     ...nodeConfig(given),
     listeners: given.listeners ?? [{ name: LISTENER_NAME, listen: given.listen, advertise: given.advertise }],
     rack: given.rack ?? "",
-    ...{ sync, autoCreateTopics, defaultPartitions, walFileBytes, walCapacityBytes, uploadAgeMs, retentionCheckMs },
+    ...{ sync, autoCreateTopics, fetchFromFollowers, defaultPartitions, walFileBytes, walCapacityBytes, uploadAgeMs, retentionCheckMs },
     ...{ uploadRateBytes, downloadRateBytes, writeMemoryBytes, readMemoryBytes, defaultReplicationFactor, host },
     uploadBytes: given.uploadBytes ?? Math.min(128 * MiB, Math.floor(walCapacityBytes / 4)),
   };

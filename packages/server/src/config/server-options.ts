@@ -252,6 +252,14 @@ export const SERVER_OPTIONS = {
       doc: "Whether an append is on the disk before it is acknowledged. Off: a power failure loses the last second; the death of the process does not.",
     }),
   ),
+  fetchFromFollowers: counts(
+    ["broker"],
+    onOff({
+      name: "fetch-from-followers",
+      default: true,
+      doc: "Whether a consumer that says its rack is sent to a replica there that is in sync, when the leader is in another one.",
+    }),
+  ),
   autoCreateTopics: counts(
     SERVING,
     onOff({

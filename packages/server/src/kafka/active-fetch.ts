@@ -5,6 +5,7 @@ import { QueueError } from "../base/errors.ts";
 import type { ClientConnection } from "../client-net/client-connection.ts";
 import type { PendingRequest } from "../client-net/frame-handler.ts";
 import type { TurnWork } from "../client-net/turn-queue.ts";
+import type { PartitionState } from "../cluster/cluster-state.ts";
 import type { Timer } from "../io/clock.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import type { MarkListener, Partition } from "../partition/partition.ts";
@@ -16,6 +17,7 @@ import { type FetchAnswer, type FetchPart, sendFetchAnswer } from "./fetch-respo
 import type { FetchSession } from "./fetch-session.ts";
 import type { KafkaParts } from "./kafka-parts.ts";
 import { FETCH_BYTES_MAX, FETCH_ROOM_SHARE, FETCH_SLOW_READS_MAX, FETCH_WAIT_MS_MAX } from "./limits.ts";
+import { FETCH_FROM_FOLLOWERS_SINCE, followedHere, nearestFollower } from "./nearest-replica.ts";
 import { endpointsOf } from "./node-endpoints.ts";
 import { compareLeaderEpoch } from "./partition-access.ts";
 
@@ -48,7 +50,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
   readonly #call: FetchCall;
   readonly #damage: DamageLog;
   readonly #bytesMin: number;
-  #watched: Partition[] = [];
+  readonly #watched = new Set<Partition>();
   #timer: Timer | undefined;
   #isWaiting = false;
   #isQueued = false;
@@ -74,7 +76,9 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
   /** Marks of a whole durable group have moved. */
   turn(): void {
     this.#isQueued = false;
-    if (this.#isWaiting && this.#isReady()) this.#answer();
+    if (!this.#isWaiting) return;
+    if (this.#isReady()) this.#answer();
+    else this.#watch();
   }
 
   cancel(): void {
@@ -89,7 +93,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     for (const position of positions) {
       const found = this.#find(position);
       if (typeof found === "number" || this.#isOutOfRange(found, position)) return true;
-      if (this.#divergence(found, position) !== undefined) return true;
+      if (this.#divergence(found, position) !== undefined || this.#nearest(found, position) !== undefined) return true;
       bytes += readableBytes(found, position);
       if (bytes >= this.#bytesMin) return true;
     }
@@ -98,22 +102,27 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
 
   #wait(): void {
     this.#isWaiting = true;
+    this.#watch();
+    const waitMs = Math.min(this.#call.request.maxWaitMs, FETCH_WAIT_MS_MAX);
+    this.#timer = this.#parts.clock.after(waitMs, () => this.cancel());
+    this.#call.connection.waitFor(this);
+  }
+
+  /** Again when something moved: what was led here, and is followed now, has forgotten who listens. */
+  #watch(): void {
     for (const position of this.#call.positions) {
       const found = this.#find(position);
       if (typeof found === "number") continue;
       found.listen(this);
-      this.#watched.push(found);
+      this.#watched.add(found);
     }
-    const waitMs = Math.min(this.#call.request.maxWaitMs, FETCH_WAIT_MS_MAX);
-    this.#timer = this.#parts.clock.after(waitMs, () => this.cancel());
-    this.#call.connection.waitFor(this);
   }
 
   #stopWaiting(): void {
     this.#isWaiting = false;
     this.#timer?.cancel();
     for (const partition of this.#watched) partition.unlisten(this);
-    this.#watched = [];
+    this.#watched.clear();
   }
 
   #answer(): void {
@@ -157,6 +166,8 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     const diverging = this.#divergence(found, position);
     if (diverging !== undefined) return { ...emptyPart(position, found), diverging };
     if (this.#isOutOfRange(found, position)) return this.#failed(position, found, ErrorCode.OFFSET_OUT_OF_RANGE);
+    const nearest = this.#nearest(found, position);
+    if (nearest !== undefined) return { ...emptyPart(position, found), nearest };
     const part = emptyPart(position, found);
     const bytesMax = Math.min(Math.max(position.bytesMax, 0), reading.bytes);
     if (position.offset >= found.highWatermark || (bytesMax === 0 && !reading.isFirst)) return part;
@@ -234,9 +245,26 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     const { topic, topicId, index, leaderEpoch } = position;
     const { partitions } = this.#parts;
     const partition = topic === "" ? partitions.byTopicId(topicId, index) : partitions.byName(topic, index);
-    if (partition === undefined) return this.#missing(position);
+    if (partition === undefined) return this.#findFollowed(position);
     const code = compareLeaderEpoch(leaderEpoch, partition.leaderEpoch);
     return code === ErrorCode.NONE ? partition : code;
+  }
+
+  /** As it follows its leader here, for clients that know of that; else why it is not here. */
+  #findFollowed(position: FetchPosition): Found {
+    const state = this.#stateOf(position);
+    if (state === undefined || this.#call.version < FETCH_FROM_FOLLOWERS_SINCE) return this.#missing(position);
+    const followed = followedHere(this.#parts, state);
+    if (followed === undefined) return this.#missing(position);
+    const code = compareLeaderEpoch(position.leaderEpoch, state.leaderEpoch);
+    return code === ErrorCode.NONE ? followed : code;
+  }
+
+  /** The follower that is to be asked instead. */
+  #nearest(partition: Partition, { offset }: FetchPosition): number | undefined {
+    const { connection, request } = this.#call;
+    if (request.rackId === "" || partition.inSyncCount === undefined) return undefined;
+    return nearestFollower(this.#parts, connection, partition, offset, request.rackId);
   }
 
   #missing({ topic, topicId, index }: FetchPosition): number {
@@ -269,6 +297,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
       lastStable: -1,
       logStart: -1,
       leader: undefined,
+      nearest: undefined,
       diverging: undefined,
       records: undefined,
     };
@@ -276,13 +305,16 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     return leader === undefined ? part : { ...part, leader };
   }
 
-  #leaderOf({ topic, topicId, index }: FetchPosition): FetchPart["leader"] {
+  #leaderOf(position: FetchPosition): FetchPart["leader"] {
+    const state = this.#stateOf(position);
+    return state === undefined ? undefined : { id: state.leader, epoch: state.leaderEpoch };
+  }
+
+  #stateOf({ topic, topicId, index }: FetchPosition): PartitionState | undefined {
     const { state } = this.#parts;
     const known = topic === "" ? state.topicById(topicId) : state.topicsByName.get(topic);
     const id = known?.partitions[index];
-    if (id === undefined) return undefined;
-    const { leader, leaderEpoch } = must(state.partitions.get(id), "partition of a topic");
-    return { id: leader, epoch: leaderEpoch };
+    return id === undefined ? undefined : must(state.partitions.get(id), "partition of a topic");
   }
 }
 
@@ -294,6 +326,7 @@ function emptyPart(position: FetchPosition, partition: Partition): FetchPart {
     lastStable: partition.lastStable,
     logStart: partition.logStart,
     leader: undefined,
+    nearest: undefined,
     diverging: undefined,
     records: undefined,
   };
@@ -308,6 +341,6 @@ function readableBytes(partition: Partition, position: FetchPosition): number {
 
 function isNews(part: FetchPart): boolean {
   const { position } = part;
-  if (part.errorCode !== 0 || part.diverging !== undefined || (part.records?.bytes ?? 0) > 0) return true;
+  if (part.errorCode !== 0 || part.diverging !== undefined || part.nearest !== undefined || (part.records?.bytes ?? 0) > 0) return true;
   return part.highWatermark !== position.toldHighWatermark || part.logStart !== position.toldLogStart;
 }

@@ -18,6 +18,8 @@ export type FetchPart = {
   readonly logStart: number;
   /** Whom to ask instead. */
   readonly leader: Readonly<{ id: number; epoch: number }> | undefined;
+  /** The follower that is nearer. */
+  readonly nearest: number | undefined;
   readonly diverging: Readonly<{ epoch: number; endOffset: number }> | undefined;
   records: BorrowedRecords | undefined;
 };
@@ -33,6 +35,7 @@ export type FetchAnswer = Readonly<{
 }>;
 
 const NO_PIECES: readonly Uint8Array[] = [];
+const NOBODY = -1;
 const TAGGED_SINCE = 12;
 const ENDPOINTS_SINCE = 16;
 /** Room for the fields of one partition, so that a large answer's writer seldom grows. */
@@ -96,6 +99,7 @@ function partitionOf(part: FetchPart, version: number, isReadCommitted: boolean)
     highWatermark: part.highWatermark,
     lastStableOffset: part.lastStable,
     logStartOffset: part.logStart,
+    preferredReadReplica: part.nearest ?? NOBODY,
     abortedTransactions: isReadCommitted && part.errorCode === 0 ? [] : null,
     records,
   };

@@ -17,6 +17,8 @@ export type KafkaOptions = Readonly<{
   /** What clients are told to connect to; undefined: the address that the client reached. */
   advertise: HostPort | undefined;
   autoCreateTopics: boolean;
+  /** A client is sent to a follower in its rack. */
+  fetchFromFollowers: boolean;
   /** Named in DescribeLogDirs. */
   dataFolder: string;
 }>;

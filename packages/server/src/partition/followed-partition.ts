@@ -143,10 +143,7 @@ export class FollowedPartition implements FollowedLog {
   }
 
   learnMark(highWatermark: number): void {
-    const mark = Math.min(highWatermark, this.logEnd);
-    if (mark <= this.partition.highWatermark) return;
-    this.partition.setMark(mark);
-    if (this.#reachedEnd() !== undefined) this.catchUp();
+    if (this.partition.learnMark(highWatermark) && this.#reachedEnd() !== undefined) this.catchUp();
   }
 
   /**

@@ -258,6 +258,7 @@ export class Hosting {
     this.#followed.set(id, followed);
     followed.followed();
     partition.follows(() => followed.catchUp());
+    this.#parts.partitions.follow(partition);
     followed.catchUp();
     if (leader === NO_LEADER) replicator.leave(id);
     else replicator.follow(followed, leader, leaderEpoch);
@@ -314,8 +315,7 @@ export class Hosting {
     if (followed?.isHollow === true) return this.#resumeEmpty(followed);
     if (followed?.isSettled === false) return this.#resumeLater(followed);
     this.#resting.delete(id);
-    this.#followed.delete(id);
-    followed?.end();
+    this.#unfollow(id);
     partition.resume(leaderEpoch);
     partition.ledWith(this.#followersOf(partition, state));
     partition.settings = this.#settings(partition.identity.topicId);
@@ -327,8 +327,7 @@ export class Hosting {
   /** The log has nothing of it, and needs nothing: everything is uploaded. */
   #resumeEmpty(followed: FollowedPartition): void {
     const { id } = followed;
-    followed.end();
-    this.#followed.delete(id);
+    this.#unfollow(id);
     this.#resting.delete(id);
     this.#parts.replicator?.leave(id);
     this.#late.add(id);
@@ -511,9 +510,10 @@ export class Hosting {
 
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
     const partition = this.#parts.partitions.remove(partitionId);
+    const resting = this.#resting.get(partitionId);
     const isHere = this.#resting.delete(partitionId) || partition !== undefined || this.#isLeft(partitionId);
-    this.#followed.get(partitionId)?.end();
-    this.#followed.delete(partitionId);
+    this.#unfollow(partitionId);
+    resting?.close(kafkaErrorOf(code));
     this.#parts.replicator?.leave(partitionId);
     if (partition !== undefined) {
       this.#parts.uploader.remove(partitionId);
@@ -521,6 +521,12 @@ export class Hosting {
       partition.close(kafkaErrorOf(code));
     }
     if (isHere || code !== "NOT_LEADER") this.#parts.wal.forget(partitionId);
+  }
+
+  #unfollow(partitionId: number): void {
+    this.#followed.get(partitionId)?.end();
+    this.#followed.delete(partitionId);
+    this.#parts.partitions.unfollow(partitionId);
   }
 
   /** Given to others before it was opened here: what the log has of it is of no use, not even when it comes again. */

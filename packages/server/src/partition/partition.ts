@@ -185,7 +185,7 @@ export class Partition {
    * @throws QueueError OFFSET_OUT_OF_RANGE, CORRUPT_RECORD, NOT_LEADER; as a rejection when it has to be read.
    */
   read(offset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
-    if (!this.#open) throw new QueueError("NOT_LEADER", `partition ${this.name} is not led here`);
+    if (!this.#open && this.#follower === undefined) throw new QueueError("NOT_LEADER", `partition ${this.name} is not here`);
     if (offset < this.logStart || offset > this.logEnd) throw this.#outOfRange(offset);
     if (offset >= this.highWatermark) return NO_RECORDS;
     if (offset >= this.#localStart) return this.#readLocal(offset, bytesMax, atLeastOne);
@@ -299,8 +299,21 @@ export class Partition {
     if (highWatermark <= this.highWatermark) return;
     this.setMark(highWatermark);
     this.#waiters.reach(highWatermark, this.#failureOfAll());
-    for (const listener of this.#listeners) listener.markMoved(this);
+    this.#tellListeners();
     this.#followers?.markMoved();
+  }
+
+  /** It follows, and the leader says so. @returns whether that is news. */
+  learnMark(highWatermark: number): boolean {
+    const mark = Math.min(highWatermark, this.logEnd);
+    if (mark <= this.highWatermark) return false;
+    this.setMark(mark);
+    this.#tellListeners();
+    return true;
+  }
+
+  #tellListeners(): void {
+    for (const listener of this.#listeners) listener.markMoved(this);
   }
 
   /** Of who asked for all of the set, when that has fewer members than it should have. */
@@ -319,6 +332,11 @@ export class Partition {
   /** Whether the mark has reached what there was when this leader began: only then is it known how far the partition is committed. */
   get isEndKnown(): boolean {
     return this.highWatermark >= Math.min(this.#epochStart, this.logEnd);
+  }
+
+  /** What this follower has said to have, durably; undefined: nothing, or it is none. */
+  followerEnd(broker: number): number | undefined {
+    return this.#followers?.set.endOf(broker);
   }
 
   /** Members of the in-sync set; undefined: there is one replica. */
@@ -443,6 +461,7 @@ export class Partition {
     this.base.setLogStart(this.logStart);
     for (const end of this.#basesAhead.keys()) if (end <= uploadedEnd) this.#basesAhead.delete(end);
     this.wal.setUploadedEnd(uploadedEnd);
+    if (this.#follower !== undefined) this.learnMark(uploadedEnd);
     this.assertNumbers();
   }
 
@@ -493,14 +512,18 @@ export class Partition {
     this.#follower = durableMoved;
   }
 
-  /** Nothing is appended or read here any more; who waits learns that the outcome is unknown. What was appended becomes durable all the same. */
+  /**
+   * Neither led nor followed: nothing is appended or read here any more; who waits learns that the outcome is unknown. What was appended
+   * becomes durable all the same.
+   */
   close(failure: number): void {
     this.#open = false;
     this.#followers = undefined;
+    this.#follower = undefined;
     this.#waiters.failAll(failure);
     this.#earlyWaiters.failAll(failure);
     for (const { resolve } of this.#questions.splice(0)) resolve();
-    for (const listener of this.#listeners) listener.markMoved(this);
+    this.#tellListeners();
     this.#listeners.clear();
   }
 

@@ -19,6 +19,8 @@ type Topic = { readonly partitions: (Partition | undefined)[]; readonly expected
 export class Partitions {
   readonly #byId = new Map<number, Partition>();
   readonly #expected = new Map<number, Expected>();
+  /** Those that are led elsewhere, and can be read here. */
+  readonly #followed = new Map<number, Partition>();
   readonly #topics = new Map<string, Topic>();
   /** The live topic of a name; a deleted and recreated topic has another id. */
   readonly #topicIds = new Map<string, string>();
@@ -49,6 +51,19 @@ export class Partitions {
   byTopicId(topicId: string, index: number): Partition | undefined {
     const topic = this.#topics.get(topicId);
     return topic?.partitions[index] ?? this.#open(topic?.expected.get(index));
+  }
+
+  /** Led elsewhere: what is committed of it can be read here. */
+  follow(partition: Partition): void {
+    this.#followed.set(partition.identity.id, partition);
+  }
+
+  unfollow(partitionId: number): void {
+    this.#followed.delete(partitionId);
+  }
+
+  followed(partitionId: number): Partition | undefined {
+    return this.#followed.get(partitionId);
   }
 
   /** A new one of a topic of clients, which is opened when somebody asks for it. */

@@ -94,6 +94,11 @@ export class ReplicaSet {
     progress.targetMs = nowMs;
   }
 
+  /** What the follower has acknowledged in this epoch; undefined: nothing yet. */
+  endOf(broker: number): number | undefined {
+    return this.#followers.get(broker)?.end;
+  }
+
   /** Another process of the broker has come: what the one before had is not known any more. */
   forget(broker: number): void {
     this.#followers.delete(broker);

@@ -144,7 +144,7 @@ export class KafkaFixture {
       telemetry.applied(effects);
     });
     const parts: KafkaParts = {
-      options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, dataFolder: "/data", ...options },
+      options: { brokerId: 1, advertise: undefined, autoCreateTopics: true, fetchFromFollowers: true, dataFolder: "/data", ...options },
       clock,
       random,
       log,

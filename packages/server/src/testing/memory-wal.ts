@@ -97,6 +97,8 @@ class MemoryWalPartition {
   uploadedEnd: number;
   firstOffset: number;
   logStart = 0;
+  /** Nothing is ever lost here. */
+  readonly holes = [];
   readonly #wal: MemoryWal;
   readonly #batches: Stored[] = [];
 

@@ -47,6 +47,7 @@ const SIM_CONFIG: StartConfig = {
   sync: true,
   insecure: false,
   autoCreateTopics: false,
+  fetchFromFollowers: true,
   defaultPartitions: 1,
   defaultReplicationFactor: 1,
   walFileBytes: 256 * KiB,

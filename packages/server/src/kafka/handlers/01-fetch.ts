@@ -21,10 +21,15 @@ import { REQUEST_STRUCTS_MAX } from "../limits.ts";
  * - Sessions as KIP-227. When there are too many, a client gets none and goes on with full requests.
  * - Records that are in memory are sent from where they lie; a reader so slow that their place is needed loses its connection.
  * - read_committed: no transactions exist, so the last stable offset is the mark and the list of aborted ones is empty.
+ * - A client that says its rack is told a follower there, at once and without records: one that is in sync and has what is asked for,
+ *   while the leader is in another rack (KIP-392; `fetch-from-followers`).
+ * - A broker that follows, and is in sync, answers clients since v11 as a leader would, up to the mark that it has heard of: at most some
+ *   20 ms behind. Beyond the end of its log is OFFSET_OUT_OF_RANGE, on which clients ask the leader. Anybody else is
+ *   NOT_LEADER_OR_FOLLOWER.
  * - Followers do not fetch this way: a request with a replica id is refused.
  *
  * Version notes
- * - v4 isolation · v5 log start · v7 sessions · v9 leader epoch of the client · v11 rack, preferred replica (always none)
+ * - v4 isolation · v5 log start · v7 sessions · v9 leader epoch of the client · v11 rack, preferred replica
  * - v12 flexible, divergence, current leader · v13 topics by id · v15 replica state is tagged · v16 endpoints of new
  *   leaders · v17 replica folder · v18 high watermark of the follower
  */

@@ -320,12 +320,12 @@ export class Broker {
 
   #serveKafka(): ClientListener {
     const { clock, random, log, network } = this.world;
-    const { listeners, autoCreateTopics, data: dataFolder } = this.config;
+    const { listeners, autoCreateTopics, fetchFromFollowers, data: dataFolder } = this.config;
     // In a cluster each listener is registered with its address.
     const isRegistered = (this.controller.state.brokers.get(this.nodeId)?.listeners.length ?? 0) > 0;
     const advertise = isRegistered ? undefined : listeners[0]?.advertise;
     const parts: KafkaParts = {
-      options: { brokerId: this.nodeId, advertise, autoCreateTopics, dataFolder },
+      options: { brokerId: this.nodeId, advertise, autoCreateTopics, fetchFromFollowers, dataFolder },
       clock,
       random,
       log,
