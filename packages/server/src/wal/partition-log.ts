@@ -1,4 +1,4 @@
-import { assert } from "../base/assert.ts";
+import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import type { RecordSlices } from "../model/record-slices.ts";
 import { BaseAppend } from "./base-writer.ts";
@@ -75,6 +75,8 @@ export class WalPartitionLog implements PartitionLog {
     p.setHoles([]);
     const base = new BaseAppend(this.#writer, p, offset, bytes, INSTALLED_FLAG, this.#baseChunkBytes);
     while (!base.next());
+    // No batch may follow for long, and what lies below the base is waited for.
+    this.#writer.touch(p, must(this.#writer.assembly.open, "the group of a base"));
   }
 
   writeBase(p: WalPartition, bytes: Uint8Array): void {

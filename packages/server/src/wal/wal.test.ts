@@ -451,6 +451,7 @@ describe("bases", () => {
     const bytes = Buffer.alloc(300_000, 9);
     p.installBase(1000, bytes);
     await w.run(50);
+    equal(p.durableEnd, 1000, "whoever waits for what lies below is told, though no batch follows");
     w.losePower();
     w.model(1).uploadedEnd = 1000;
     await w.world.settle(w.opening());
