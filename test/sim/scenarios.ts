@@ -9,6 +9,7 @@ import { scenario as calm } from "./scenarios/calm.ts";
 import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as cluster } from "./scenarios/cluster.ts";
 import { scenario as clusterGroups } from "./scenarios/cluster-groups.ts";
+import { scenario as clusterMoves } from "./scenarios/cluster-moves.ts";
 import { scenario as clusterReplicas } from "./scenarios/cluster-replicas.ts";
 import { scenario as clusterReplicasGroups } from "./scenarios/cluster-replicas-groups.ts";
 import { scenario as clusterSilence } from "./scenarios/cluster-silence.ts";
@@ -63,6 +64,7 @@ export const SCENARIOS: readonly Scenario[] = [
   clockJumps,
   cluster,
   clusterGroups,
+  clusterMoves,
   clusterReplicas,
   clusterReplicasGroups,
   clusterSilence,

@@ -1,4 +1,5 @@
 import { must } from "@tidemq/server/base/assert.ts";
+import type { PartitionState } from "@tidemq/server/cluster/cluster-state.ts";
 import { keptHash } from "@tidemq/server/cluster/state-hash.ts";
 import { HEARTBEAT_MS } from "@tidemq/server/controller/limits.ts";
 import { MetadataKeys, parseHeadKey } from "@tidemq/server/metadata-log/object/keys.ts";
@@ -23,6 +24,7 @@ import {
   READY_WITHIN_MS,
   SETTLED_WITHIN_MS,
   UPLOADED_WITHIN_MS,
+  WHOLE_WITHIN_MS,
   within,
 } from "./liveness.ts";
 import { readStoredLog } from "./read-log.ts";
@@ -47,6 +49,7 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await within(sim, READY_WITHIN_MS, "every broker is ready", allReady(sim));
   await within(sim, SETTLED_WITHIN_MS, "clients come to an end", sim.load.end());
   await within(sim, PROBE_WITHIN_MS, "every partition takes a record", probe(sim));
+  await within(sim, WHOLE_WITHIN_MS, "every replica is in sync, and every move complete", whole(sim));
   await within(sim, UPLOADED_WITHIN_MS, "everything is uploaded", uploaded(sim));
   await restart(sim, options.restart ?? sim.random.pick(["none", "brokers", "controllers", "everything"] as const));
   const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim));
@@ -118,6 +121,16 @@ export async function allHeard(sim: ClusterSim): Promise<void> {
     return sim.machines.every(({ node }) => (fencing.session(node.id)?.heardMs ?? Number.NEGATIVE_INFINITY) > sinceMs);
   };
   while (!isHeard()) await sim.sleep(10);
+}
+
+async function whole(sim: ClusterSim): Promise<void> {
+  const isWhole = ({ replicas, inSync, reassignment }: PartitionState): boolean =>
+    reassignment === undefined && inSync.length === replicas.length;
+  for (;;) {
+    const state = sim.control.leaders[0]?.controller?.state;
+    if (state !== undefined && [...state.partitions.values()].every(isWhole)) return;
+    await sim.sleep(LOOK_MS);
+  }
 }
 
 async function uploaded(sim: ClusterSim): Promise<void> {

@@ -8,6 +8,8 @@ export const READY_WITHIN_MS = 60_000;
 export const SETTLED_WITHIN_MS = 120_000;
 /** Every partition takes a record; a stop, a start. */
 export const PROBE_WITHIN_MS = 30_000;
+/** Followers have what their leaders have: who fell out asks again, and what comes from elsewhere begins where uploads ended. */
+export const WHOLE_WITHIN_MS = 60_000;
 export const UPLOADED_WITHIN_MS = 120_000;
 export const READ_WITHIN_MS = 60_000;
 /** Writes that were given up may land late. */
