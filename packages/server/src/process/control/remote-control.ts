@@ -107,12 +107,14 @@ export class RemoteControl implements ControlPlane {
     this.#isReady = false; // it is fenced by its own wish
     if (!this.#othersCanLead) return;
     const { controller, brokerId } = this;
+    const { clock, logger } = this.#parts;
+    const startMs = clock.monotonicMs();
     const { epoch } = must(controller.state.brokers.get(brokerId), "a broker that is registered");
     const handed = controller.fenceBroker(brokerId, epoch).then(
-      () => undefined,
+      (partitions) => logger.info("others lead what they can", { led: partitions, tookMs: Math.round(clock.monotonicMs() - startMs) }),
       () => undefined, // the session ends soon, and that says the same
     );
-    await Promise.race([handed, sleep(this.#parts.clock, HAND_OVER_WAIT_MS)]);
+    await Promise.race([handed, sleep(clock, HAND_OVER_WAIT_MS)]);
   }
 
   async close(): Promise<void> {
