@@ -28,8 +28,8 @@ export interface MetadataLog {
   latestSnapshot(): Promise<StoredSnapshot | undefined>;
 
   /**
-   * Forgets the batches below `index`, all of which a stored snapshot covers; another view of the log may still answer them. Without
-   * room for that it keeps them.
+   * The batches below `index`, all of which a stored snapshot covers, are not needed any more: a log may forget them, or go on answering
+   * them. Without room for that it keeps them.
    */
   trimBelow(index: number): Promise<void>;
 
