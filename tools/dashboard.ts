@@ -105,7 +105,13 @@ const ROWS: readonly Row[] = [
         ["served", now("tidemq_partitions")],
         ["offline", now("tidemq_partitions_offline")],
         ["damaged ranges", now("tidemq_damaged_ranges")],
+        ["under-replicated", now("tidemq_partitions_under_replicated")],
+        ["below min.insync.replicas", now("tidemq_partitions_under_min_in_sync")],
       ]),
+      panel("Followers behind", "s", "How long a follower has not been at the end of the log.", [
+        ["broker {{follower}}", now("tidemq_follower_lag_seconds")],
+      ]),
+      panel("Followers lack", "bytes", "Of all partitions that they follow.", [["broker {{follower}}", now("tidemq_follower_lag_bytes")]]),
     ],
   },
 ];

@@ -44,6 +44,10 @@ export class PartitionLedLog implements LedLog {
     return historyOf(this.#partition);
   }
 
+  bytesFrom(offset: number): number {
+    return this.#partition.wal.bytesBetween(offset, this.logEnd);
+  }
+
   baseForReplica(): Uint8Array | undefined {
     const isKnown = this.#partition.recordFolds === undefined || isWhole(this.#partition.base);
     return isKnown ? encodeHeaderFold(this.#partition.base) : undefined;

@@ -29,7 +29,7 @@ import { openMetadataLog } from "./control/open-metadata-log.ts";
 import { RemoteControl } from "./control/remote-control.ts";
 import { ClusterEndpoints } from "./endpoints/cluster-endpoints.ts";
 import { HttpEndpoints } from "./endpoints/http-endpoints.ts";
-import { nodeMetrics, processMetrics, readController, readPeers } from "./endpoints/node-metrics.ts";
+import { nodeMetrics, processMetrics, readController, readPeers, readReplicas } from "./endpoints/node-metrics.ts";
 import { listenAt, listenHttp } from "./listening.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { diskOf, factorMaxOfTests, Machine, refusedByDisk } from "./machine.ts";
@@ -178,6 +178,7 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   const kafka = await listenKafka(broker, config);
   const metrics = nodeMetrics(broker, machine.stats, SERVER_VERSION);
   readPeers(metrics, controllers);
+  readReplicas(metrics, broker);
   if (endpoints.controller !== undefined) readController(metrics, endpoints.controller);
   endpoints.broker = new HttpEndpoints(broker, metrics);
   endpoints.broker.isReady = true;

@@ -14,6 +14,8 @@ export interface LedLog {
   readonly uploadedEnd: number;
   readonly highWatermark: number;
   history(): LogHistory;
+  /** Of the batches from there to the log's end, about. */
+  bytesFrom(offset: number): number;
   /** The fold at uploadedEnd, encoded; undefined: what its records made is not known yet. */
   baseForReplica(): Uint8Array | undefined;
   /**

@@ -99,6 +99,13 @@ export class ReplicaSet {
     return this.#followers.get(broker)?.end;
   }
 
+  /** When the follower was at the log's end last, as far as it has said; without a word of it, when this epoch began. */
+  caughtUpMs(broker: number, logEnd: number, nowMs: number): number {
+    const progress = this.#followers.get(broker);
+    if (progress !== undefined && progress.end >= logEnd) return nowMs;
+    return Math.max(progress?.caughtUpMs ?? -1, this.#startMs);
+  }
+
   /** Another process of the broker has come: what the one before had is not known any more. */
   forget(broker: number): void {
     this.#followers.delete(broker);
@@ -169,8 +176,6 @@ export class ReplicaSet {
   }
 
   #lags(broker: number, { logEnd, nowMs }: SetSituation): boolean {
-    const progress = this.#followers.get(broker);
-    if (progress !== undefined && progress.end >= logEnd) return false;
-    return nowMs - Math.max(progress?.caughtUpMs ?? -1, this.#startMs) > LAG_MAX_MS;
+    return nowMs - this.caughtUpMs(broker, logEnd, nowMs) > LAG_MAX_MS;
   }
 }

@@ -18,6 +18,7 @@ const LOG = {
   uploadedEnd: 0,
   highWatermark: 10,
   history: () => ({ epochs: [], starts: [], end: 20 }),
+  bytesFrom: () => 0,
   baseForReplica: () => new Uint8Array(0),
   readForReplica: () => ({ pieces: [], bytes: 0, nextOffset: 20, hold: undefined, appendTimesMs: [] }),
   moveMark: () => undefined,

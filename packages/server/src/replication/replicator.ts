@@ -5,6 +5,7 @@ import type { Random } from "../io/random.ts";
 import type { Peer } from "../peer-net/peer.ts";
 import type { Hello } from "../peer-net/proto/broker/replication.ts";
 import type { Log } from "../telemetry/log.ts";
+import { type FollowerLag, lagOf } from "./follower-lag.ts";
 import { FollowerStream, type LeadingSide, type Led } from "./follower-stream.ts";
 import { type FollowingSide, LeaderLink } from "./leader-link.ts";
 import { LOOK_MS } from "./limits.ts";
@@ -135,6 +136,17 @@ export class Replicator implements LeadingSide, FollowingSide {
   /** The mark of a partition that is led here moved. */
   markMoved(partitionId: number): void {
     for (const stream of this.#streams) stream.markMoved(partitionId);
+  }
+
+  /** How far its followers are behind, in the order of its replicas; none when it is not led here. */
+  lagOf(partitionId: number): readonly FollowerLag[] {
+    const led = this.#led.get(partitionId);
+    return led === undefined ? [] : lagOf(led, this.#parts.brokerId, this.clock.monotonicMs());
+  }
+
+  /** Of everything that is led here and has followers. */
+  *lags(): Generator<readonly [partitionId: number, lags: readonly FollowerLag[]]> {
+    for (const id of this.#led.keys()) yield [id, this.lagOf(id)];
   }
 
   /** A write of the log is durable. */

@@ -114,6 +114,18 @@ export const METRICS = {
   tidemq_metadata_index: gauge("Newest applied index of the metadata log."),
   tidemq_metadata_log_bytes: gauge("Size of the metadata log."),
 
+  // Replicas, as the leader has them; of brokers in a cluster.
+  tidemq_partitions_under_replicated: gauge("Partitions led here of whose replicas some are not in sync."),
+  tidemq_partitions_under_min_in_sync: gauge(
+    "Partitions led here that have fewer replicas in sync than `min.insync.replicas`: acks=all is refused.",
+  ),
+  tidemq_follower_lag_records: gauge("Records that a follower lacks, of the partition that lacks most.", "follower"),
+  tidemq_follower_lag_bytes: gauge("Bytes that a follower lacks, of all partitions that it follows here.", "follower"),
+  tidemq_follower_lag_seconds: gauge(
+    "How long a follower has not been at the end of the log, of the partition with the longest.",
+    "follower",
+  ),
+
   // The cluster. Of controllers, and of brokers towards them.
   tidemq_controller_leads: gauge("1 while this controller decides for the cluster, as far as it has read the log."),
   tidemq_controller_epoch: gauge("Counts claims: how often another controller came."),

@@ -4,6 +4,7 @@ import type { HttpReply, HttpRequest } from "../../io/real/http-server.ts";
 import { METRICS_CONTENT_TYPE, type Metrics } from "../../telemetry/metrics.ts";
 import type { AcceptedLoss, Broker } from "../broker/broker.ts";
 import { healthOf } from "./health.ts";
+import { replicasOf } from "./replica-view.ts";
 
 /**
  * A page in a browser cannot send a header of its own to another origin without asking first, and nobody here allows it:
@@ -17,6 +18,9 @@ const DRAIN_HEADER = "x-tidemq-drain";
 const DRAIN = /^\/brokers\/(\d{1,9})\/drain$/;
 /** Internal topics have their `@` as it is or encoded. */
 const RECOVER = /^\/partitions\/((?:@|%40)?[A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
+
+/** Replicas of what this broker leads of a topic. */
+const REPLICAS = /^\/replicas\/([A-Za-z0-9._-]{1,249})$/;
 
 /** What the HTTP address serves: scrapes, probes, and the one decision that only a person may take. */
 export class HttpEndpoints {
@@ -37,6 +41,8 @@ export class HttpEndpoints {
     const drain = DRAIN.exec(request.path);
     if (drain !== null) return this.#drain(request, Number(drain[1]));
     if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET is served here\n");
+    const replicas = REPLICAS.exec(request.path);
+    if (replicas !== null) return this.#replicas(replicas[1] ?? "");
     switch (request.path) {
       case "/metrics":
         return { status: 200, contentType: METRICS_CONTENT_TYPE, body: this.#metrics.text() };
@@ -49,6 +55,11 @@ export class HttpEndpoints {
       default:
         return text(404, "served here: /metrics /health /ready\n");
     }
+  }
+
+  #replicas(topic: string): HttpReply {
+    const replicas = replicasOf(this.#broker, topic);
+    return replicas === undefined ? failure(404, `no such topic: ${topic}`) : json(200, replicas);
   }
 
   #beginAudit(request: HttpRequest): HttpReply {

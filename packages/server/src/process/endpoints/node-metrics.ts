@@ -1,10 +1,14 @@
+import type { PartitionState } from "../../cluster/cluster-state.ts";
+import { minInSync } from "../../cluster/rules.ts";
 import { formatHostPort } from "../../config/option-types.ts";
 import type { ProcessStats } from "../../io/real/process-stats.ts";
 import type { Peer, PeerHealth } from "../../peer-net/peer.ts";
+import { type LagSummary, summaryOf } from "../../replication/follower-lag.ts";
 import { type LabelValues, Metrics } from "../../telemetry/metrics.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { ControllerNode } from "../control/controller-node.ts";
 import { replicasHere } from "./health.ts";
+import type { ReplicaSource } from "./replica-view.ts";
 
 /** Registers every metric of one node. Parts keep plain fields; this is the only place that knows which field is which metric. */
 export function nodeMetrics(broker: Broker, stats: ProcessStats, version: string): Metrics {
@@ -31,6 +35,26 @@ export function readController(metrics: Metrics, { leadership, controller: { sta
   metrics.read("tidemq_controller_epoch", () => state.controllerEpoch);
   metrics.read("tidemq_brokers", () => state.brokers.size);
   metrics.read("tidemq_brokers_fenced", () => [...state.brokers.values()].filter(({ fenced }) => fenced).length);
+}
+
+/** Of what is led here and has followers. */
+export function readReplicas(metrics: Metrics, { replicator, controller: { state } }: ReplicaSource): void {
+  if (replicator === undefined) return;
+  const count = (isSuch: (partition: PartitionState) => boolean): number => {
+    let found = 0;
+    for (const [id] of replicator.lags()) {
+      const partition = state.partitions.get(id);
+      if (partition !== undefined && isSuch(partition)) found += 1;
+    }
+    return found;
+  };
+  const byFollower = (value: (summary: LagSummary) => number): [LabelValues, number][] =>
+    [...summaryOf(replicator.lags())].map(([broker, summary]) => [[String(broker)], value(summary)]);
+  metrics.read("tidemq_partitions_under_replicated", () => count(({ inSync, replicas }) => inSync.length < replicas.length));
+  metrics.read("tidemq_partitions_under_min_in_sync", () => count((partition) => partition.inSync.length < minInSync(state, partition)));
+  metrics.readAll("tidemq_follower_lag_records", () => byFollower(({ recordsMax }) => recordsMax));
+  metrics.readAll("tidemq_follower_lag_bytes", () => byFollower(({ bytes }) => bytes));
+  metrics.readAll("tidemq_follower_lag_seconds", () => byFollower(({ msMax }) => msMax / 1000));
 }
 
 /** Of the connections to the others of the cluster, by address. */
