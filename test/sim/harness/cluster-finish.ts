@@ -18,6 +18,7 @@ import { probe } from "./finish.ts";
 import {
   COLLECTED_WITHIN_MS,
   EQUAL_WITHIN_MS,
+  hangsMs,
   lateMs,
   PROBE_WITHIN_MS,
   READ_WITHIN_MS,
@@ -52,6 +53,7 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await within(sim, WHOLE_WITHIN_MS, "every replica is in sync, and every move complete", whole(sim));
   await within(sim, UPLOADED_WITHIN_MS, "everything is uploaded", uploaded(sim));
   await restart(sim, options.restart ?? sim.random.pick(["none", "brokers", "controllers", "everything"] as const));
+  await sim.sleep(hangsMs(sim, sim.control.bucket));
   const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim));
   for (const log of logs) checkStoredLog(sim.history, log, {});
   await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs));

@@ -5,7 +5,16 @@ import { type Allowances, checkStoredLog, type StoredLog } from "@tidemq/server/
 import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
 import { HEALTHY_NETWORK } from "@tidemq/server/testing/sim-io/network.ts";
 import { HEALTHY_OBJECT_STORE } from "@tidemq/server/testing/sim-io/object-store.ts";
-import { COLLECTED_WITHIN_MS, lateMs, PROBE_WITHIN_MS, READ_WITHIN_MS, SETTLED_WITHIN_MS, UPLOADED_WITHIN_MS, within } from "./liveness.ts";
+import {
+  COLLECTED_WITHIN_MS,
+  hangsMs,
+  lateMs,
+  PROBE_WITHIN_MS,
+  READ_WITHIN_MS,
+  SETTLED_WITHIN_MS,
+  UPLOADED_WITHIN_MS,
+  within,
+} from "./liveness.ts";
 import { readStoredLog } from "./read-log.ts";
 import type { Sim } from "./sim.ts";
 import type { SimRun } from "./sim-run.ts";
@@ -35,6 +44,7 @@ export async function finish(sim: Sim, options: FinishOptions): Promise<void> {
   await within(sim, UPLOADED_WITHIN_MS, "everything is uploaded", uploaded(sim));
   if (options.acceptLoss === true) await within(sim, READ_WITHIN_MS, "a loss is accepted", acceptLosses(sim));
   await restart(sim, options.restart ?? sim.random.pick(["none", "stop", "kill", "power"] as const));
+  await sim.sleep(hangsMs(sim, sim.node.bucket));
   const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim, options));
   for (const log of logs) checkStoredLog(sim.history, log, options);
   if (options.audit !== false)

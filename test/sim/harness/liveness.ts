@@ -39,3 +39,8 @@ export async function within<T>(sim: SimRun, ms: number, what: string, promise: 
 export function lateMs({ world }: SimRun, { lateUntilMs }: SimObjectStore): number {
   return Math.max(0, lateUntilMs - world.nowMs);
 }
+
+/** So long somebody may still wait for a call that began before the faults stopped, and fail with it. */
+export function hangsMs({ world }: SimRun, { hangsUntilMs }: SimObjectStore): number {
+  return Math.max(0, hangsUntilMs - world.nowMs);
+}

@@ -57,10 +57,22 @@ export class GroupHistory {
   synced(generation: number, leaderId: string): void {
     // A static member that comes back within its session gets a new id and goes on as what it was.
     const leader = leaderId.slice(0, -UUID_CHARS);
+    if (generation === 1 && !this.#hasOffsets) this.#beginAnew(leader);
     const known = this.#leaders.get(generation);
     check(known === undefined || known === leader, "generations", () => `generation ${generation} is led by ${known} and by ${leader}`);
     if (known === undefined) this.generations += 1;
     this.#leaders.set(generation, leader);
     this.newestGeneration = Math.max(this.newestGeneration, generation);
+  }
+
+  get #hasOffsets(): boolean {
+    return this.commits > 0 || [...this.#told.values()].some((offset) => offset >= 0);
+  }
+
+  /** A group that became empty and has no offsets is forgotten, as with Kafka: whoever comes then makes a new one by its name. */
+  #beginAnew(leader: string): void {
+    if (this.newestGeneration <= 1 && this.#leaders.get(1) === leader) return;
+    this.#leaders.clear();
+    this.newestGeneration = -1;
   }
 }

@@ -84,8 +84,10 @@ test("outages: refused at once, or no answer", async () => {
   await rejects(world.settle(store.put("k", [HELLO])), { code: "unavailable" });
   ok(world.nowMs < 20);
   bucket.faults.outage = "hangs";
-  await rejects(world.settle(store.list("", "", 1)), { code: "unknown" });
+  const listed = store.list("", "", 1);
+  await rejects(world.settle(listed), { code: "unknown" });
   ok(world.nowMs > 1000);
+  equal(world.nowMs, bucket.hangsUntilMs, "who looks at it knows until when somebody waits");
   bucket.faults.outage = "none";
   await world.settle(store.put("k", [HELLO]));
 });

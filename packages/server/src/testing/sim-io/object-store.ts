@@ -70,6 +70,8 @@ export class SimObjectStore {
   onRemove: (key: string) => void = () => undefined;
   /** Nothing that a call left behind takes effect later than this. */
   lateUntilMs = 0;
+  /** Whoever got no answer in time knows by then. */
+  hangsUntilMs = 0;
   readonly #objects = new Map<string, StoredBytes>();
   /** Every key that ever existed: reuse of a key is a bug of the program that a checker looks for. */
   readonly #removedAtMs = new Map<string, number>();
@@ -298,7 +300,9 @@ class ConnectedObjectStore implements ObjectStore {
 
   #reject(latencyMs: MsRange, code: ObjectStoreError["code"], message: string): Promise<never> {
     this.#store.countFault();
-    return this.#process.call(this.#store.random.withinMs(latencyMs), () => {
+    const atMs = this.#store.world.nowMs + this.#store.random.withinMs(latencyMs);
+    if (code === "unknown") this.#store.hangsUntilMs = Math.max(this.#store.hangsUntilMs, atMs);
+    return this.#process.callAt(atMs, () => {
       throw new ObjectStoreError(code, message);
     });
   }
