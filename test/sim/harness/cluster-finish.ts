@@ -55,7 +55,11 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await restart(sim, options.restart ?? sim.random.pick(["none", "brokers", "controllers", "everything"] as const));
   await sim.sleep(hangsMs(sim, sim.control.bucket));
   const logs = await within(sim, READ_WITHIN_MS, "everything is read", readAll(sim));
-  for (const log of logs) checkStoredLog(sim.history, log, {});
+  for (const log of logs) {
+    checkStoredLog(sim.history, log, {});
+    const told = sim.history.highestMark(log.partition);
+    check(log.end >= told, "marks", () => `${log.partition} ends at ${log.end}, and was told to be committed up to ${told}`);
+  }
   await within(sim, READ_WITHIN_MS, "the bucket is read", audit(sim, logs));
   const quietFromMs = sim.world.nowMs;
   const quietMs = sim.random.chance(LONG_QUIET_RATIO) ? LONG_QUIET_MS : QUIET_MS;

@@ -80,7 +80,7 @@ export class ReaderActor {
       history.saw(key, record.offset, id, this.name, world.nowMs);
     }
     check(batch.highWatermark >= batch.endOffset, "reads", () => `${key}: ends at ${batch.endOffset}, mark=${batch.highWatermark}`);
-    history.sawMarks(this.name, key, batch.highWatermark, 0);
+    history.sawMarks(this.name, key, batch.highWatermark, 0, this.#sim.leadersMayLag);
     this.records += records.length;
     this.#next.set(key, batch.endOffset);
     if (!this.#random.chance(this.#load.backRatio)) return false;

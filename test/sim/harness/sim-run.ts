@@ -18,6 +18,8 @@ export abstract class SimRun {
   readonly load: Workload;
   /** Damage was done on purpose: offsets may be answered as damaged, and readers skip them. */
   gapsAllowed = false;
+  /** A partition may get another leader, which has what was committed but learns only then how far that is. */
+  leadersMayLag = false;
   /** Records may fall below the start of the log: readers that stood there go on at the start. */
   expires = false;
   /** How often unsynced records were lost with leave: what was told before does not count any more. */

@@ -72,6 +72,7 @@ export class Workload {
   /** Makes the topics; the actors run from then on. */
   async begin(options: Partial<WorkloadOptions> = {}): Promise<void> {
     this.#options = { ...USUAL, ...options };
+    if (this.#options.replicas > 1) this.#sim.leadersMayLag = true;
     const { topics, partitions, producers, plainProducers, leaderProducers, tailers, scanners, replicaReaders } = this.#options;
     const client = this.client();
     for (let topic = 0; topic < topics; topic++) await this.createTopic(client, `topic-${topic}`, partitions);

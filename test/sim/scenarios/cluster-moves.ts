@@ -17,6 +17,7 @@ export const scenario: ClusterScenario = {
     sim.control.replicationFactorMax = BROKERS.length;
     await sim.begin();
     const replicas = sim.random.between(1, 2);
+    sim.leadersMayLag = true;
     await sim.load.begin({ topics: 2, partitions: 3, replicas, producers: 2, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
     for (let rounds = sim.random.between(4, 20); rounds > 0; rounds -= 1) {
       await sim.rest(100, 3_000);

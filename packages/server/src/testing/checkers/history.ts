@@ -97,15 +97,30 @@ export class History {
     return count;
   }
 
-  /** The numbers that an answer carried; answers of one reader come in order. @throws {CheckFailure} When one went back. */
-  sawMarks(reader: string, partition: string, mark: number, logStart: number): void {
+  /**
+   * The numbers that an answer carried; answers of one reader come in order.
+   * @param mayLag A new leader may not know yet what the one before it told as committed; it will.
+   * @throws {CheckFailure} When one went back.
+   */
+  sawMarks(reader: string, partition: string, mark: number, logStart: number, mayLag = false): void {
     const key = `${reader} ${partition}`;
     const last = this.#marks.get(key);
     if (last !== undefined) {
-      check(mark >= last.mark, "marks", () => `${partition}: high watermark went back for ${reader}, from ${last.mark} to ${mark}`);
+      check(
+        mayLag || mark >= last.mark,
+        "marks",
+        () => `${partition}: high watermark went back for ${reader}, from ${last.mark} to ${mark}`,
+      );
       check(logStart >= last.logStart, "marks", () => `${partition}: log start went back for ${reader}, to ${logStart}`);
     }
-    this.#marks.set(key, { mark, logStart });
+    this.#marks.set(key, { mark: Math.max(mark, last?.mark ?? 0), logStart });
+  }
+
+  /** The highest that any reader was told: the log ends no lower. */
+  highestMark(partition: string): number {
+    let highest = 0;
+    for (const [key, { mark }] of this.#marks) if (key.endsWith(` ${partition}`)) highest = Math.max(highest, mark);
+    return highest;
   }
 
   seen(partition: string): ReadonlyMap<number, RecordId> {
