@@ -10,7 +10,7 @@ import type { ObjectRange } from "@tidemq/server/model/object-range.ts";
 import { asyncOf } from "@tidemq/server/testing/async-of.ts";
 
 // What a state of 100,000 partitions costs: one command, a snapshot in slices, loading it, memory.
-// node --expose-gc bench/cluster-state.ts [partitions] [ranges per partition] [brokers]
+// node --expose-gc --max-semi-space-size=4 bench/cluster-state.ts [partitions] [ranges per partition] [brokers]
 
 const PARTITIONS = Number(process.argv[2] ?? 100_000);
 const RANGES = Number(process.argv[3] ?? 4);
