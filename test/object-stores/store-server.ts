@@ -7,6 +7,8 @@ import { pause } from "../process/server-process.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 /** Where install.sh puts what npm and Go bring. */
 const INSTALLED = join(ROOT, ".cache", "stores");
+/** What an ended process wrote last comes within. */
+const REST_MS_MAX = 2_000;
 const READY_MS_MAX = 120_000;
 
 /** A server of some store on this machine, with an empty bucket. */
@@ -46,6 +48,8 @@ process.on("exit", () => {
 export class StoreProcess {
   readonly #child: ChildProcess;
   readonly #name: string;
+  /** It has ended, and everything that it wrote has been read. */
+  readonly #closed: Promise<unknown>;
   #said = "";
 
   constructor(program: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
@@ -53,6 +57,7 @@ export class StoreProcess {
     this.#child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...environment } });
     running.add(this.#child);
     this.#child.on("exit", () => running.delete(this.#child));
+    this.#closed = new Promise((resolve) => this.#child.once("close", resolve));
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.on("data", (bytes: Buffer) => {
         this.#said = (this.#said + bytes.toString()).slice(-4000);
@@ -66,7 +71,9 @@ export class StoreProcess {
   async ready(isReady: () => Promise<boolean>): Promise<void> {
     const giveUpAtMs = performance.now() + READY_MS_MAX;
     while (!(await isReady().catch(() => false))) {
-      if (this.#child.exitCode !== null || performance.now() > giveUpAtMs) throw new Error(`${this.#name} does not start:\n${this.#said}`);
+      const hasEnded = this.#child.exitCode !== null || this.#child.signalCode !== null;
+      if (hasEnded) await Promise.race([this.#closed, pause(REST_MS_MAX)]);
+      if (hasEnded || performance.now() > giveUpAtMs) throw new Error(`${this.#name} does not start:\n${this.#said}`);
       await pause(50);
     }
   }
