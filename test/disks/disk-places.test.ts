@@ -29,12 +29,12 @@ class Scene {
   #start: Readonly<{ flags: readonly string[]; environment: Readonly<Record<string, string>> }> = { flags: UPLOADING, environment: {} };
 
   /** The first start, and the first records. */
-  async begin(environment: Readonly<Record<string, string>> = {}, recordBytes = 100 * KiB, flags = UPLOADING): Promise<void> {
+  async begin(environment: Readonly<Record<string, string>> = {}, recordBytes = 100 * KiB, flags = UPLOADING, records = 15): Promise<void> {
     this.#start = { flags, environment };
     this.server = await ServerProcess.start({ folder: this.data, flags, environment });
     this.log = await NumberedLog.create(this.server.kafka, "numbers", recordBytes, { "max.message.bytes": String(8 * MiB) });
     after(() => this.log.close());
-    await this.log.append(15);
+    await this.log.append(records);
   }
 
   place(name: string): string {
@@ -236,9 +236,9 @@ describe("objects", () => {
   test("they cannot be read: whoever reads there tries again, and health says so", { skip: WITHOUT_FAULTS }, async () => {
     const scene = new Scene();
     const faults = new DiskFaults(scene.root);
-    // More than the write-ahead log holds.
-    await scene.begin(faults.environment, 4 * MiB - 8 * KiB, ["--upload-size", "8MiB"]);
-    for (let n = 0; n < 60; n += 1) await until("one more", async () => (await scene.log.tryAppend()).error === "NONE");
+    // More than the write-ahead log holds, and perhaps faster than its files are made.
+    await scene.begin(faults.environment, 4 * MiB - 8 * KiB, ["--upload-size", "8MiB"], 0);
+    for (let n = 0; n < 75; n += 1) await until("one more", async () => (await scene.log.tryAppend()).error === "NONE");
     faults.break(scene.place("objects"), ["read"], "EIO");
     equal((await scene.log.look(0)).error, "KAFKA_STORAGE_ERROR");
     await scene.log.append(2);
