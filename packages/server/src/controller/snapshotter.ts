@@ -2,7 +2,7 @@ import { QueueError } from "../base/errors.ts";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import { SnapshotWriter } from "../cluster/snapshot-writer.ts";
 import { type Clock, nextTurn } from "../io/clock.ts";
-import type { MetadataLog } from "../metadata-log/metadata-log.ts";
+import { type MetadataLog, SnapshotUnreadError } from "../metadata-log/metadata-log.ts";
 import type { Log } from "../telemetry/log.ts";
 import { SNAPSHOT_LOG_BYTES_MIN } from "./limits.ts";
 
@@ -37,7 +37,9 @@ export class Snapshotter {
     this.#running = this.#write()
       .catch((error: unknown) => {
         // Tried again when the log has grown as much once more.
-        if (!(this.#isStopped || (error instanceof QueueError && error.code === "DISK_FULL"))) this.#parts.fatal(error as Error);
+        if (error instanceof SnapshotUnreadError)
+          this.#parts.logger.warn("a snapshot of the metadata was put off", { reason: error.message });
+        else if (!(this.#isStopped || (error instanceof QueueError && error.code === "DISK_FULL"))) this.#parts.fatal(error as Error);
       })
       .finally(() => {
         this.#running = undefined;

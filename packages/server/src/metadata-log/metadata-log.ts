@@ -1,3 +1,8 @@
+/** A snapshot cannot be read back at the moment, so it was not put in its place. */
+export class SnapshotUnreadError extends Error {
+  override readonly name = "SnapshotUnreadError";
+}
+
 /**
  * A log of batches with one primitive: append at exactly this index, or learn that it is taken. An index is the number
  * of a batch, the first is 1. What a batch means is not known here.
@@ -20,7 +25,8 @@ export interface MetadataLog {
   /**
    * Stores the state as of `index`, verified by reading back; older snapshots go afterwards. The bytes are opaque and
    * may come slowly. One at a time.
-   * @throws {QueueError} DISK_FULL: there is no room, nothing has changed. Any other error: the log is broken for good.
+   * @throws {QueueError} DISK_FULL: there is no room, nothing has changed.
+   * @throws {SnapshotUnreadError} Nothing has changed either. Any other error: the log is broken for good.
    */
   putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void>;
 

@@ -379,6 +379,18 @@ test("a snapshot that reads back otherwise is not believed, and the next start d
   deepEqual(await machine.contents(await machine.open()), ["1:a"]);
 });
 
+test("a snapshot that cannot be read back is put off, and the log goes on", async () => {
+  const machine = new Machine();
+  const log = await machine.open();
+  await machine.run(append(log, "a"));
+  machine.disk.faults.readErrorRatio = 1;
+  await rejects(machine.run(log.putSnapshot(1, pieces("the state"))), { name: "SnapshotUnreadError" });
+  machine.disk.faults.readErrorRatio = 0;
+  await machine.run(log.putSnapshot(1, pieces("the state")));
+  await machine.run(append(log, "b"));
+  deepEqual(machine.fatals, []);
+});
+
 test("unfinished files of a crash are removed", async () => {
   const machine = new Machine();
   await machine.open();

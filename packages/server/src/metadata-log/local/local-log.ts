@@ -7,7 +7,15 @@ import { ROOT } from "../../io/disk-path.ts";
 import type { Random } from "../../io/random.ts";
 import type { Log } from "../../telemetry/log.ts";
 import { MARK_DELAY_MS, READ_BYTES_MAX, ROOM_PROBE_BYTES, ROOM_RETRY_MS } from "../limits.ts";
-import type { AppendResult, LogBatch, LogEntry, MetadataLog, ReadResult, StoredSnapshot } from "../metadata-log.ts";
+import {
+  type AppendResult,
+  type LogBatch,
+  type LogEntry,
+  type MetadataLog,
+  type ReadResult,
+  SnapshotUnreadError,
+  type StoredSnapshot,
+} from "../metadata-log.ts";
 import { MetadataMovedError } from "../moved.ts";
 import { Watchers } from "../watchers.ts";
 import { META_FOLDER, readDataFormat, writeDataFormat } from "./data-format.ts";
@@ -147,16 +155,17 @@ export class LocalMetadataLog implements MetadataLog {
 
   async putSnapshot(index: number, pieces: AsyncIterable<Uint8Array>): Promise<void> {
     assert(index < this.#endIndex, `a snapshot of batch ${index}, which is not in the log`);
-    const noRoom = await this.#guard(async () => {
+    const putOff = await this.#guard(async () => {
       try {
         await this.#snapshots.put(index, pieces);
         return undefined;
       } catch (error) {
+        if (error instanceof SnapshotUnreadError) return error;
         if (!isNoRoom(error)) throw error;
-        return this.#isFull(error);
+        return new QueueError("DISK_FULL", `no room for a snapshot of the metadata. reason=${this.#isFull(error)}`);
       }
     });
-    if (noRoom !== undefined) throw new QueueError("DISK_FULL", `no room for a snapshot of the metadata. reason=${noRoom}`);
+    if (putOff !== undefined) throw putOff;
   }
 
   latestSnapshot(): Promise<StoredSnapshot | undefined> {

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { assert } from "../../base/assert.ts";
-import type { Disk, DiskFile } from "../../io/disk.ts";
+import { type Disk, DiskError, type DiskFile } from "../../io/disk.ts";
 import { READ_PIECE_BYTES } from "../limits.ts";
-import type { StoredSnapshot } from "../metadata-log.ts";
+import { SnapshotUnreadError, type StoredSnapshot } from "../metadata-log.ts";
 import { META_FOLDER } from "./data-format.ts";
 import { damaged } from "./log-scan.ts";
 
@@ -83,7 +83,17 @@ export class SnapshotFiles {
     return written;
   }
 
+  /** What cannot be read may be well: it is written anew later. @throws {SnapshotUnreadError} */
   async #verify(written: Written): Promise<void> {
+    try {
+      await this.#compare(written);
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error;
+      throw new SnapshotUnreadError(error.message, { cause: error });
+    }
+  }
+
+  async #compare(written: Written): Promise<void> {
     const found = { bytes: 0, crc: 0 };
     for await (const piece of this.#read(NEW_FILE)) {
       found.bytes += piece.byteLength;
