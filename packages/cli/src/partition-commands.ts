@@ -35,7 +35,8 @@ function addReassign(partition: Command): void {
 }
 
 const REASSIGN_HELP = `
-New replicas are added, catch up and join those that are in sync; then the old ones go, in one step. What object storage holds is not copied.`;
+New replicas are added, catch up and join those that are in sync; then the old ones go, in one step. What object storage holds is not copied.
+Not open yet: clusters still answer --execute with "not implemented".`;
 
 function addRecover(partition: Command): void {
   const recover = partition

@@ -16,10 +16,14 @@ const SILENT: Progress = { update: () => undefined, end: () => undefined };
 export async function startProgress(bytesTotal: number | undefined): Promise<Progress> {
   if (!process.stderr.isTTY) return SILENT;
   if (bytesTotal === undefined) return new RateLine();
+  return new FileBar(await newBar("  {bar} {percentage} % · {records} records · {rate}/s · {eta_formatted} left"), bytesTotal);
+}
+
+async function newBar(format: string): Promise<SingleBar> {
   const { SingleBar: Bar } = await import("cli-progress");
-  const bar = new Bar({
+  return new Bar({
     stream: process.stderr,
-    format: "  {bar} {percentage} % · {records} records · {rate}/s · {eta_formatted} left",
+    format,
     barsize: 30,
     barCompleteChar: "█",
     barIncompleteChar: "░",
@@ -27,7 +31,6 @@ export async function startProgress(bytesTotal: number | undefined): Promise<Pro
     clearOnComplete: true,
     fps: 1000 / REDRAW_MS,
   });
-  return new FileBar(bar, bytesTotal);
 }
 
 class FileBar implements Progress {
@@ -82,17 +85,7 @@ export function startCount(what: string): Readonly<{ update(count: number): void
 /** So many of `total` are done. `what`: as in `3 of 12 partitions moved`. */
 export async function startSteps(total: number, what: string): Promise<Readonly<{ update(done: number): void; end(): void }>> {
   if (!process.stderr.isTTY) return { update: () => undefined, end: () => undefined };
-  const { SingleBar: Bar } = await import("cli-progress");
-  const bar = new Bar({
-    stream: process.stderr,
-    format: `  {bar} {value} of {total} ${what}`,
-    barsize: 30,
-    barCompleteChar: "█",
-    barIncompleteChar: "░",
-    hideCursor: true,
-    clearOnComplete: true,
-    fps: 1000 / REDRAW_MS,
-  });
+  const bar = await newBar(`  {bar} {value} of {total} ${what}`);
   bar.start(total, 0);
   return { update: (done) => bar.update(done), end: () => bar.stop() };
 }

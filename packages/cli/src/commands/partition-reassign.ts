@@ -5,7 +5,6 @@ import type { RefusedMove, ReplicaMove, RunningMove } from "@tidemq/client/repli
 import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
 import { CommandError, UsageError } from "../command-error.ts";
-import { ExitCode } from "../exit-codes.ts";
 import { printResult, printTable } from "../output.ts";
 import { startSteps } from "../progress.ts";
 import { PLAN_BYTES_MAX, type Placed, parseBrokers, planMoves, readKafkaPlan } from "../reassignment-plan.ts";
@@ -177,7 +176,6 @@ async function printRunning(running: readonly RunningMove[], { output }: Options
 }
 
 function refusal(refused: readonly RefusedMove[]): CommandError {
-  process.exitCode = ExitCode.FAILED;
   const [first] = refused;
   const others = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
   return new CommandError(`${first?.error.message}${others}`, first?.error.next);

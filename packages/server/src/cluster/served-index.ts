@@ -1,5 +1,6 @@
 import { ByteReader } from "@tidemq/protocol/byte-reader.ts";
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
+import { must } from "../base/assert.ts";
 import { type ClusterState, isKept, NO_INDEX, type PartitionState } from "./cluster-state.ts";
 import type { Effect } from "./effects.ts";
 import { referObject, releaseObjects } from "./object-table.ts";
@@ -75,6 +76,6 @@ function enter(
     const { object, objectBytes } = range;
     ranges.append(range, object === undefined ? undefined : referObject(state, object, objectBytes));
   }
-  Object.assign(state.partitions.get(id) ?? {}, { logStart, uploadedEnd, acceptedLosses, manifest, ranges });
+  Object.assign(must(state.partitions.get(id), "a partition that is wanted"), { logStart, uploadedEnd, acceptedLosses, manifest, ranges });
   effects.push({ kind: "index-kept", partitionId: id });
 }

@@ -144,7 +144,12 @@ export class Replicator implements LeadingSide, FollowingSide {
     return led === undefined ? [] : lagOf(led, this.#parts.brokerId, this.clock.monotonicMs());
   }
 
-  /** Of everything that is led here and has followers. */
+  /** Partitions that are led here and have followers. */
+  ledIds(): Iterable<number> {
+    return this.#led.keys();
+  }
+
+  /** Of all of them. */
   *lags(): Generator<readonly [partitionId: number, lags: readonly FollowerLag[]]> {
     for (const id of this.#led.keys()) yield [id, this.lagOf(id)];
   }

@@ -42,7 +42,7 @@ export function readReplicas(metrics: Metrics, { replicator, controller: { state
   if (replicator === undefined) return;
   const count = (isSuch: (partition: PartitionState) => boolean): number => {
     let found = 0;
-    for (const [id] of replicator.lags()) {
+    for (const id of replicator.ledIds()) {
       const partition = state.partitions.get(id);
       if (partition !== undefined && isSuch(partition)) found += 1;
     }
