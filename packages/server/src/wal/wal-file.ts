@@ -24,7 +24,7 @@ export class WalFile {
   /** What the header on disk names. */
   needed: readonly NeededFile[] = [];
   headerWritten = false;
-  /** Bytes written since the last sync. */
+  /** Bytes whose write is complete, since the last sync. */
   unsyncedBytes = 0;
   /** The entry that frees it is appended. */
   freeing = false;

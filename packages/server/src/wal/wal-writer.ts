@@ -44,6 +44,7 @@ export class WalWriter {
   /** Sealed groups, the oldest first, not yet given to the disk. */
   #sealed: Group[] = [];
   #flight: Group[] = [];
+  #flightBytes = 0;
   #flightSyncs = false;
   #flightNames = 0;
   #busy = false;
@@ -263,7 +264,7 @@ export class WalWriter {
 
   /** Everything in the files before is synced, then the header of the next one: no group there counts without them. */
   async #enterFile(file: WalFile): Promise<void> {
-    await this.#beside;
+    while (this.#beside !== undefined && !this.#stopped) await this.#beside;
     for (const before of this.#files.slots) {
       if (before !== file && before.unsyncedBytes > 0) await this.#syncFile(before);
     }
@@ -282,7 +283,7 @@ export class WalWriter {
     this.#flightSyncs = this.#options.sync && (!onlyMark || this.#isSyncWanted());
     this.#flightNames = this.assembly.named;
     for (const group of this.#flight) this.assembly.encodeHeader(group);
-    file.unsyncedBytes += end - start;
+    this.#flightBytes = end - start;
     this.counters.writes += 1;
     this.counters.bytesWritten += end - start;
     this.#flightStartMs = this.#clock.monotonicMs();
@@ -328,9 +329,11 @@ export class WalWriter {
       this.counters.syncs += 1;
       file.unsyncedBytes = 0;
       this.#syncedUpTo(last.number);
-    } else if (!this.#options.sync) {
-      this.#armFlush();
-      if (this.#isSyncDue(file)) this.#syncBeside();
+    } else {
+      // Not before: a sync that begins while the write is under way may not have it.
+      file.unsyncedBytes += this.#flightBytes;
+      if (!this.#options.sync) this.#armFlush();
+      if (!this.#options.sync && this.#isSyncDue(file)) this.#syncBeside();
     }
     this.#tellDurable(flight);
     this.#next();

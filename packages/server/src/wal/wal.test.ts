@@ -235,6 +235,24 @@ describe("group commit", () => {
     await checkAll(w);
   });
 
+  test("without sync a sync that begins while a write is under way counts without it", async () => {
+    const powerLoss = { keptRatio: 0, tornRatio: 0 };
+    const w = await started(17, { sync: false, flushIntervalMs: 1 }, { syncMs: [1, 40], writeMs: [1, 20], powerLoss });
+    w.host(1);
+    for (let round = 0; round < 20; round++) {
+      await w.run(1_000);
+      for (let count = 0; count < 5; count++) {
+        ok(w.append(1, 200, 1));
+        await w.run(w.world.random.between(1, 20));
+      }
+      await w.world.settle(w.open.synced());
+      w.losePower();
+      await w.start();
+      equal(w.partition(1).logEnd, 5 * (round + 1));
+      w.open.ready();
+    }
+  });
+
   test("a failed write or sync is fatal, once, and nothing counts afterwards", async () => {
     for (const faults of [{ writeErrorRatio: 1 }, { syncErrorRatio: 1 }]) {
       const w = await started(15);
