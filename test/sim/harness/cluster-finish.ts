@@ -3,6 +3,7 @@ import type { PartitionState } from "@tidemq/server/cluster/cluster-state.ts";
 import { keptHash } from "@tidemq/server/cluster/state-hash.ts";
 import { HEARTBEAT_MS } from "@tidemq/server/controller/limits.ts";
 import { MetadataKeys, parseHeadKey } from "@tidemq/server/metadata-log/object/keys.ts";
+import type { Partition } from "@tidemq/server/partition/partition.ts";
 import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
 import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
@@ -68,7 +69,8 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await within(sim, EQUAL_WITHIN_MS, "everybody knows the same", equal(sim));
   sim.stopWatching();
   sim.folds.look(sim.brokers);
-  sim.say(`folds were compared ${sim.folds.compared} times`);
+  await within(sim, READ_WITHIN_MS, "every replica is read", sim.replicas.lookAtAll(sim.brokers));
+  sim.say(`folds were compared ${sim.folds.compared} times, batches ${sim.replicas.comparisons} times`);
   sim.load.disconnect();
   await checkLog(sim, quietFromMs);
 }
@@ -169,11 +171,15 @@ async function readAll(sim: ClusterSim): Promise<StoredLog[]> {
 /** What lies in the bucket is what was read. */
 async function audit(sim: ClusterSim, logs: readonly StoredLog[]): Promise<void> {
   const ends = new Map(logs.map(({ partition, end }) => [partition, end]));
-  const visit = (partition: string, { endOffset }: AuditedBatch): void => {
-    const end = ends.get(partition);
-    check(end === undefined || endOffset <= end, "bucket", () => `${partition}: a batch up to ${endOffset} above the end ${end}`);
-  };
-  for (const broker of sim.brokers.slice(0, 1)) await auditBucket(broker, visit, false);
+  for (const broker of sim.brokers) {
+    const visit = (partition: Partition, { endOffset, bytes }: AuditedBatch): void => {
+      const { name } = partition;
+      const end = ends.get(name);
+      check(end === undefined || endOffset <= end, "bucket", () => `${name}: a batch up to ${endOffset} above the end ${end}`);
+      sim.replicas.stored(partition, bytes, "the bucket");
+    };
+    await auditBucket(broker, visit, false);
+  }
 }
 
 /** What is named is there from now on; what is not goes, once it is asked for. */

@@ -1,10 +1,12 @@
 import type { Client } from "@tidemq/client/client.ts";
 import { QueueError } from "@tidemq/server/base/errors.ts";
+import type { ClusterState } from "@tidemq/server/cluster/cluster-state.ts";
 import { HEARTBEAT_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
 import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { EqualFolds } from "@tidemq/server/testing/checkers/equal-folds.ts";
+import { EqualReplicas } from "@tidemq/server/testing/checkers/equal-replicas.ts";
 import { ClusterBroker } from "@tidemq/server/testing/cluster-broker.ts";
 import { ControllerCluster } from "@tidemq/server/testing/controller-cluster.ts";
 import { type Death, ProcessEnded, SIM_SIZES } from "@tidemq/server/testing/sim-broker.ts";
@@ -31,6 +33,7 @@ export class ClusterSim extends SimRun {
   readonly machines: readonly Machine[];
   readonly leaders = new LeaderWatch();
   readonly folds = new EqualFolds();
+  readonly replicas = new EqualReplicas();
   #watching = true;
   #twins = 0;
   /** Of a start that nobody waits for. */
@@ -64,6 +67,12 @@ export class ClusterSim extends SimRun {
   /** Those that serve at the moment. */
   get brokers(): readonly Broker[] {
     return this.machines.map(({ node }) => node.broker).filter((broker) => broker !== undefined);
+  }
+
+  /** The newest that any process has applied. */
+  get newestState(): ClusterState | undefined {
+    const states = [...this.control.nodes, ...this.brokers].map(({ controller }) => controller?.state);
+    return states.reduce((newest, state) => (state !== undefined && state.index > (newest?.index ?? -1) ? state : newest), undefined);
   }
 
   /** Controllers and brokers, for the first time; resolves when all brokers serve. */
@@ -127,6 +136,7 @@ export class ClusterSim extends SimRun {
       for (const { node, watch } of this.machines) if (node.broker !== undefined) watch.look(node.broker);
       this.leaders.look(this.brokers);
       this.folds.look(this.brokers);
+      this.replicas.look(this.brokers, this.newestState);
       const [fatal] = this.control.fatals;
       check(fatal === undefined, "process", () => `a controller ended itself: ${fatal}`);
       this.#watchOn();

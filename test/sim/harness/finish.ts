@@ -1,3 +1,4 @@
+import type { Partition } from "@tidemq/server/partition/partition.ts";
 import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/bucket-audit.ts";
 import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
@@ -110,7 +111,7 @@ async function readAll(sim: Sim, { acceptLoss = false }: FinishOptions): Promise
 /** What lies in the bucket is what was read. */
 async function audit(sim: Sim, logs: readonly StoredLog[], mayBeDamaged: boolean): Promise<void> {
   const ends = new Map(logs.map(({ partition, end }) => [partition, end]));
-  const visit = (partition: string, { endOffset }: AuditedBatch): void => {
+  const visit = ({ name: partition }: Partition, { endOffset }: AuditedBatch): void => {
     const end = ends.get(partition);
     check(end === undefined || endOffset <= end, "bucket", () => `${partition}: a batch up to ${endOffset} above the end ${end}`);
   };

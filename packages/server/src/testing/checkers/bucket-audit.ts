@@ -1,6 +1,7 @@
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { QueueError } from "../../base/errors.ts";
 import type { RecordSlices } from "../../model/record-slices.ts";
+import type { Partition } from "../../partition/partition.ts";
 import type { Broker } from "../../process/broker/broker.ts";
 import { ClusterObjectIndex } from "../../process/broker/cluster-object-index.ts";
 import { isManifestPointer } from "../../tier/object-index.ts";
@@ -21,7 +22,7 @@ export type AuditedBatch = Readonly<{ baseOffset: number; endOffset: number; byt
  */
 export async function auditBucket(
   broker: Broker,
-  visit: (partition: string, batch: AuditedBatch) => void,
+  visit: (partition: Partition, batch: AuditedBatch) => void,
   mayBeDamaged: boolean,
 ): Promise<number> {
   const { clock, random, objectStore: store } = broker.world;
@@ -44,7 +45,7 @@ export async function auditBucket(
         at += 1;
         continue;
       }
-      for (const piece of slices.pieces) at = visitBatches(piece, name, at, visit, () => (batches += 1));
+      for (const piece of slices.pieces) at = visitBatches(piece, partition, at, visit, () => (batches += 1));
       check(slices.pieces.length > 0 || slices.nextOffset > at, "bucket", () => `${name}@${at}: nothing to read below ${uploadedEnd}`);
       at = Math.max(at, slices.nextOffset);
     }
@@ -68,11 +69,12 @@ async function readOrPass(reading: Promise<RecordSlices>, mayBeDamaged: boolean)
 
 function visitBatches(
   piece: Uint8Array,
-  name: string,
+  partition: Partition,
   from: number,
-  visit: (partition: string, batch: AuditedBatch) => void,
+  visit: (partition: Partition, batch: AuditedBatch) => void,
   count: () => void,
 ): number {
+  const { name } = partition;
   let at = from;
   for (let position = 0; position < piece.byteLength; ) {
     const length = batch.batchBytes(piece, position);
@@ -80,7 +82,7 @@ function visitBatches(
     const [baseOffset, endOffset] = [batch.baseOffset(bytes, 0), batch.endOffset(bytes, 0)];
     check(batch.isBatchCrcRight(bytes, 0), "bucket", () => `${name}@${baseOffset}: checksum of the batch`);
     check(endOffset > at, "bucket", () => `${name}@${baseOffset}: read from ${at} on`);
-    visit(name, { baseOffset, endOffset, bytes });
+    visit(partition, { baseOffset, endOffset, bytes });
     count();
     at = endOffset;
     position += length;
