@@ -1,5 +1,17 @@
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { output } from "./run-program.ts";
 import { missingProgram } from "./suite.ts";
+
+const BUILD_MS_MAX = 110_000;
+
+/** What go/numbers is built to. */
+export const NUMBERS_PROGRAM = join(import.meta.dirname, "..", "..", ".cache", "clients", "numbers");
+
+/** Builds go/numbers, a numbered producer and a member of a group. */
+export async function buildNumbers(): Promise<void> {
+  await output("go", ["build", "-o", NUMBERS_PROGRAM, "./numbers"], { folder: join(import.meta.dirname, "go"), msMax: BUILD_MS_MAX });
+}
 
 /** From this minor version of Go 1 on, it fetches by itself the version that a module needs. */
 const GO_MINOR_MIN = 21;

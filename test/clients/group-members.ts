@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Client } from "@tidemq/client/client.ts";
 import { libraryFolder } from "../../bench/kafka-server.ts";
 import { pause } from "../process/server-process.ts";
+import { NUMBERS_PROGRAM } from "./franz-go.ts";
 
 const START_AGAIN_MS = 500;
 const SEND_EVERY_MS = 10;
@@ -12,7 +13,16 @@ const DELIVERY_MS_MAX = 90_000;
 
 type ProgramOf = readonly [string, ...string[]];
 
-/** Programs that are members of one group and print the values that they read: of Kafka's Java client, of kafkajs, and kcat. */
+/** What a member of a group says: what it has read, and what it was told of its commits. */
+export type MemberEars = Readonly<{
+  read(record: Readonly<{ partition: number; offset: number; value: string }>): void;
+  committed?(place: Readonly<{ partition: number; offset: number }>): void;
+}>;
+
+/**
+ * Programs that are members of one group and print "read PARTITION OFFSET VALUE": of Kafka's Java client, of kafkajs, and kcat. The first
+ * two print "committed PARTITION OFFSET", too.
+ */
 export function memberPrograms(bootstrap: string, group: string, topic: string): Readonly<Record<"java" | "kafkajs" | "kcat", ProgramOf>> {
   const java = ["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off", "-cp", join(libraryFolder(), "*")];
   const timing = ["-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=1000", "-X", "auto.commit.interval.ms=500"];
@@ -20,21 +30,26 @@ export function memberPrograms(bootstrap: string, group: string, topic: string):
   return {
     java: ["java", ...java, join(import.meta.dirname, "java", "GroupMember.java"), bootstrap, group, topic],
     kafkajs: [process.execPath, join(import.meta.dirname, "kafkajs-member.ts"), bootstrap, group, topic],
-    kcat: ["kcat", "-q", "-u", "-b", bootstrap, ...timing, ...range, "-G", group, topic],
+    kcat: ["kcat", "-q", "-u", "-f", "read %p %o %s\\n", "-b", bootstrap, ...timing, ...range, "-G", group, topic],
   };
 }
 
-/** A process that prints values, one a line; started anew when it ends by itself. */
+/** Likewise of franz-go, once it is built. */
+export function franzGoMember(bootstrap: string, group: string, topic: string): ProgramOf {
+  return [NUMBERS_PROGRAM, "consume", bootstrap, group, topic];
+}
+
+/** A process that prints what it reads, a line each; started anew when it ends by itself. */
 export class MemberProgram {
   readonly #command: ProgramOf;
-  readonly #seen: Set<string>;
+  readonly #ears: MemberEars;
   #child: ChildProcess | undefined;
   #isWanted = false;
 
-  /** Starts it. `seen`: gets what it prints. */
-  constructor(command: ProgramOf, seen: Set<string>) {
+  /** Starts it. */
+  constructor(command: ProgramOf, ears: MemberEars) {
     this.#command = command;
-    this.#seen = seen;
+    this.#ears = ears;
     this.start();
   }
 
@@ -47,7 +62,7 @@ export class MemberProgram {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       const lines = (half + text).split("\n");
       half = lines.pop() ?? "";
-      for (const line of lines) this.#seen.add(line);
+      for (const line of lines) this.#hear(line);
     });
     child.once("close", () => {
       if (!this.#isWanted || this.#child !== child) return;
@@ -58,6 +73,12 @@ export class MemberProgram {
   kill(): void {
     this.#isWanted = false;
     this.#child?.kill("SIGKILL");
+  }
+
+  #hear(line: string): void {
+    const [verb, partition, offset, value = ""] = line.split(" ");
+    if (verb === "read") this.#ears.read({ partition: Number(partition), offset: Number(offset), value });
+    if (verb === "committed") this.#ears.committed?.({ partition: Number(partition), offset: Number(offset) });
   }
 }
 
@@ -99,7 +120,10 @@ export class NumberedLoad {
   }
 }
 
-/** Asks for a group's offsets again and again: none goes back. Until `end`, or until its client is closed. */
+/**
+ * Asks for a group's offsets again and again: none goes back, nor behind what a member was told. Until `end`, or until its client is
+ * closed.
+ */
 export class OffsetWatch {
   readonly #last = new Map<number, number>();
   readonly #running: Promise<void>;
@@ -109,6 +133,11 @@ export class OffsetWatch {
   constructor(client: Client, group: string) {
     this.#running = this.#run(client, group);
     this.#running.catch(() => undefined);
+  }
+
+  /** A commit was accepted. */
+  told({ partition, offset }: Readonly<{ partition: number; offset: number }>): void {
+    this.#last.set(partition, Math.max(offset, this.#last.get(partition) ?? -1));
   }
 
   /** How often it was answered. @throws AssertionError */
@@ -121,13 +150,14 @@ export class OffsetWatch {
   async #run(client: Client, group: string): Promise<void> {
     while (!this.#stopped && !client.cluster.isClosed) {
       await pause(ASK_EVERY_MS);
+      const before = new Map(this.#last);
       const offsets = await client.groups.offsets(group).catch(() => undefined);
       if (offsets === undefined) continue;
       this.#answers += 1;
       for (const { partition, offset } of offsets) {
-        const last = this.#last.get(partition) ?? -1;
+        const last = before.get(partition) ?? -1;
         ok(offset >= last, `partition ${partition}: offset ${offset} behind ${last}`);
-        this.#last.set(partition, offset);
+        this.told({ partition, offset });
       }
     }
   }

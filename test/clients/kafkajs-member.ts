@@ -1,4 +1,5 @@
-// A member of a group that prints each value, then commits: `node kafkajs-member.ts HOST:PORT,… GROUP TOPIC`. Lives until it is killed.
+// A member of a group that prints "read PARTITION OFFSET VALUE" for each record, and "committed PARTITION OFFSET" for what was accepted:
+// `node kafkajs-member.ts HOST:PORT,… GROUP TOPIC`. Lives until it is killed.
 import { type Assigner, AssignerProtocol, Kafka, logLevel } from "kafkajs";
 
 const { MemberAssignment, MemberMetadata } = AssignerProtocol;
@@ -33,12 +34,16 @@ const consumer = kafka.consumer({
   rebalanceTimeout: 8_000,
   partitionAssigners: [range],
 });
+consumer.on(consumer.events.COMMIT_OFFSETS, ({ payload }) => {
+  for (const { partitions } of payload.topics)
+    for (const { partition, offset } of partitions) process.stdout.write(`committed ${partition} ${offset}\n`);
+});
 await consumer.connect();
 await consumer.subscribe({ topics: [topic], fromBeginning: true });
 await consumer.run({
   autoCommitInterval: 500,
-  eachMessage: ({ message }) => {
-    process.stdout.write(`${message.value?.toString()}\n`);
+  eachMessage: ({ partition, message }) => {
+    process.stdout.write(`read ${partition} ${message.offset} ${message.value?.toString()}\n`);
     return Promise.resolve();
   },
 });

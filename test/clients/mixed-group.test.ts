@@ -35,7 +35,9 @@ suite("a group of members of three kinds", missing, () => {
     server = await ServerProcess.start({ folder, port });
     client = openClient({ bootstrap: [server.kafka] });
     await client.admin.createTopic({ name: TOPIC, partitions: PARTITIONS });
-    members = Object.values(memberPrograms(`127.0.0.1:${port}`, GROUP, TOPIC)).map((command) => new MemberProgram(command, seen));
+    members = Object.values(memberPrograms(`127.0.0.1:${port}`, GROUP, TOPIC)).map(
+      (command) => new MemberProgram(command, { read: ({ value }) => void seen.add(value) }),
+    );
   });
   after(async () => {
     for (const member of members) member.kill();

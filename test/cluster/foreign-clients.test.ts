@@ -7,7 +7,7 @@ import { downloadKafka, kafkaProblem } from "../../bench/kafka-server.ts";
 import { MemberProgram, memberPrograms } from "../clients/group-members.ts";
 import { until } from "../clients/group-scene.ts";
 import { missingProgram, suite } from "../clients/suite.ts";
-import { JavaNumbers, KcatLines } from "./foreign-producers.ts";
+import { KcatLines, NumberedProgram, producerPrograms } from "./foreign-producers.ts";
 import { type ClusterNode, RealCluster } from "./real-cluster.ts";
 
 const TOPIC = "lines";
@@ -22,7 +22,7 @@ const missing = kafkaProblem() ?? missingProgram("javac", "default-jdk-headless"
 suite("clients of others", missing, () => {
   let cluster: RealCluster;
   let lines: KcatLines;
-  let numbers: JavaNumbers;
+  let numbers: NumberedProgram;
   const readers: { name: string; seen: Set<string>; program: MemberProgram }[] = [];
 
   before(async () => {
@@ -30,10 +30,11 @@ suite("clients of others", missing, () => {
     cluster = await RealCluster.start({ controllers: 3, brokers: 2 });
     for (const name of [TOPIC, JAVA_TOPIC]) await cluster.client().admin.createTopic({ name, partitions: PARTITIONS });
     lines = new KcatLines(cluster.bootstrap, TOPIC);
-    numbers = new JavaNumbers(cluster.bootstrap, JAVA_TOPIC, PARTITIONS);
+    numbers = new NumberedProgram(producerPrograms(cluster.bootstrap, JAVA_TOPIC, PARTITIONS).java);
     for (const name of ["java", "kafkajs", "kcat"] as const) {
       const seen = new Set<string>();
-      readers.push({ name, seen, program: new MemberProgram(memberPrograms(cluster.bootstrap, `alone-${name}`, TOPIC)[name], seen) });
+      const program = memberPrograms(cluster.bootstrap, `alone-${name}`, TOPIC)[name];
+      readers.push({ name, seen, program: new MemberProgram(program, { read: ({ value }) => void seen.add(value) }) });
     }
   });
   after(async () => {

@@ -25,7 +25,9 @@ suite("a rolling restart", missing, () => {
     await downloadKafka();
     cluster = await RealCluster.start({ controllers: 2, brokers: 2 });
     await cluster.client().admin.createTopic({ name: TOPIC, partitions: PARTITIONS });
-    members = Object.values(memberPrograms(cluster.bootstrap, GROUP, TOPIC)).map((program) => new MemberProgram(program, seen));
+    members = Object.values(memberPrograms(cluster.bootstrap, GROUP, TOPIC)).map(
+      (program) => new MemberProgram(program, { read: ({ value }) => void seen.add(value) }),
+    );
   });
   after(async () => {
     for (const member of members) member.kill();

@@ -4,10 +4,15 @@ import java.util.Map;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.StringDeserializer;
 
-/** A member that prints each value, then commits. Arguments: bootstrap, group, topic. Lives until it is killed. */
+/**
+ * A member that prints "read PARTITION OFFSET VALUE" for each record, then commits, and prints "committed PARTITION OFFSET" for what was
+ * accepted. Arguments: bootstrap, group, topic. Lives until it is killed.
+ */
 public final class GroupMember {
     public static void main(String[] args) {
         Map<String, Object> settings = Map.of(
@@ -22,10 +27,15 @@ public final class GroupMember {
 
     private static void readSome(KafkaConsumer<String, String> consumer) {
         ConsumerRecords<String, String> records = consumer.poll(Duration.ofMillis(200));
-        for (ConsumerRecord<String, String> record : records) System.out.println(record.value());
+        for (ConsumerRecord<String, String> record : records)
+            System.out.println("read " + record.partition() + " " + record.offset() + " " + record.value());
         System.out.flush();
+        if (records.isEmpty()) return;
+        Map<TopicPartition, OffsetAndMetadata> next = records.nextOffsets();
         try {
-            if (!records.isEmpty()) consumer.commitSync();
+            consumer.commitSync(next);
+            next.forEach((place, position) -> System.out.println("committed " + place.partition() + " " + position.offset()));
+            System.out.flush();
         } catch (KafkaException error) {
             // The group has gone on without it, or the server is away: what was read comes again.
             System.err.println(error);

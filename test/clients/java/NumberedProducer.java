@@ -4,7 +4,10 @@ import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.serialization.StringSerializer;
 
-/** An idempotent producer of 0, 1, 2, … to the partitions in turn, which prints each that was acknowledged. Arguments: bootstrap, topic, partitions. Until standard input ends. */
+/**
+ * An idempotent producer of 0, 1, 2, … to the partitions in turn, which prints "PARTITION OFFSET VALUE" for each that was acknowledged.
+ * Arguments: bootstrap, topic, partitions. Until standard input ends.
+ */
 public final class NumberedProducer {
     private static final int EVERY_MS = 20;
 
@@ -27,7 +30,7 @@ public final class NumberedProducer {
 
     private static void send(KafkaProducer<String, String> producer, ProducerRecord<String, String> record) {
         producer.send(record, (place, error) -> {
-            if (error == null) System.out.println(record.value());
+            if (error == null) System.out.println(place.partition() + " " + place.offset() + " " + record.value());
             else System.err.println(record.value() + ": " + error);
         });
     }
