@@ -84,6 +84,17 @@ test("who is at no time at the end for ten seconds leaves, but not below the min
   deepEqual(silent.wanted(situation(late)), [1, 2], "nor who never said a word");
 });
 
+test("whoever was at the end of a log that nobody wrote to is late only from the next record on", () => {
+  const set = setOf([1, 2, 3]);
+  for (const broker of [2, 3]) set.acknowledged(broker, 20, 20, 0);
+  const idleMs = 60_000;
+  set.looked(20, idleMs);
+  equal(set.caughtUpMs(3, 21, idleMs + 1), idleMs);
+  set.acknowledged(2, 21, 21, idleMs + 2);
+  equal(set.wanted(situation({ logEnd: 21, nowMs: idleMs + 2 })), undefined, "broker 3 had no time to answer");
+  deepEqual(set.wanted(situation({ logEnd: 21, nowMs: idleMs + LAG_MAX_MS + 1 })), [1, 2]);
+});
+
 test("a leader is followed still when every member has acknowledged what was sent since it asked", () => {
   const set = setOf([1, 2, 3]);
   const first = set.ask();

@@ -94,6 +94,19 @@ export class ReplicaSet {
     progress.targetMs = nowMs;
   }
 
+  /**
+   * The log ends there at this moment, and nobody has to say a word of it: without this, the first record after a quiet time would find
+   * every follower late by all of it.
+   */
+  looked(logEnd: number, nowMs: number): void {
+    for (const progress of this.#followers.values()) {
+      if (progress.end < logEnd) continue;
+      progress.caughtUpMs = nowMs;
+      progress.targetEnd = logEnd;
+      progress.targetMs = nowMs;
+    }
+  }
+
   /** What the follower has acknowledged in this epoch; undefined: nothing yet. */
   endOf(broker: number): number | undefined {
     return this.#followers.get(broker)?.end;

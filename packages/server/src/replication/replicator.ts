@@ -206,7 +206,10 @@ export class Replicator implements LeadingSide, FollowingSide {
 
   #lookLater(): void {
     this.#timer = this.clock.after(LOOK_MS, () => {
-      for (const led of this.#led.values()) this.#look(led);
+      for (const led of this.#led.values()) {
+        led.set.looked(led.log.logEnd, this.clock.monotonicMs());
+        this.#look(led);
+      }
       if (!this.#isClosed) this.#lookLater();
     });
   }
