@@ -73,7 +73,9 @@ describe("topics", () => {
     const described = await tidemq(["describe-topic", name]);
     match(described.out, /^partitions +3$/m);
     match(described.out, /^retention.ms +1000000 +topic$/m);
-    const json = JSON.parse((await tidemq(["topic", "describe", name, "--output", "json"])).out) as { partitions: { endOffset: number }[] };
+    equal(described.err, "", "nobody is asked how far followers are behind where there are none");
+    equal(/FOLLOWER/.test(described.out), false);
+    const json = JSON.parse((await tidemq(["topic", "describe", name, "--json"])).out) as { partitions: { endOffset: number }[] };
     deepEqual(
       json.partitions.map(({ endOffset }) => endOffset),
       [0, 0, 0],

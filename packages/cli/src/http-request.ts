@@ -3,7 +3,8 @@ import { addressText, parseAddress } from "@tidemq/client/transport.ts";
 import { CommandError, UsageError } from "./command-error.ts";
 
 export const DEFAULT_HTTP = "127.0.0.1:9643";
-const HTTP_PORT = 9643;
+/** Where servers answer HTTP, unless they are told another one. */
+export const HTTP_PORT = 9643;
 const TIMEOUT_MS = 30_000;
 const BODY_BYTES_MAX = 16 * 1024 * 1024;
 
@@ -19,12 +20,13 @@ export function askHttp(
   at: string,
   path: string,
   headers: Readonly<Record<string, string>> = {},
+  timeoutMs = TIMEOUT_MS,
 ): Promise<HttpAnswer> {
   const address = parseAddress(at, HTTP_PORT);
   if (address === undefined) throw new UsageError(`--http is HOST:PORT, not ${at}`);
   return new Promise((resolve, reject) => {
     const asked = request(
-      { host: address.host, port: address.port, method, path, headers, timeout: TIMEOUT_MS, agent: false },
+      { host: address.host, port: address.port, method, path, headers, timeout: timeoutMs, agent: false },
       (response) => {
         const chunks: Buffer[] = [];
         let bytes = 0;
@@ -37,7 +39,7 @@ export function askHttp(
         response.on("end", () => resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }));
       },
     );
-    asked.on("timeout", () => asked.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    asked.on("timeout", () => asked.destroy(new Error(`no answer within ${timeoutMs} ms`)));
     asked.on("error", (error) => reject(unreachable(addressText(address), error)));
     asked.end();
   });

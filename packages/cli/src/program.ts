@@ -8,6 +8,7 @@ import {
   examples,
   group,
   integer,
+  jsonOption,
   nonNegativeInteger,
   outputOption,
   positiveInteger,
@@ -116,14 +117,20 @@ function addTopicList(command: Command): void {
 
 function addTopicDescribe(command: Command, path: string): void {
   const describe = clusterCommand(command)
-    .description("show partitions, offsets and options of a topic")
+    .description("show partitions, offsets and options of a topic, and how far followers are behind")
     .argument("<name>")
     .option("--all-configs", "also options that nobody has set", false)
+    .option("--http <host:port>", "the HTTP address of any broker, asked about followers (default: port 9643 where --bootstrap is)")
+    .addOption(jsonOption())
     .action(async (name: string, options) => {
       const { describeTopic } = await import("./commands/topic-describe.ts");
       await describeTopic(name, options);
     });
-  examples(describe, [`${path} orders`, `${path} orders --all-configs --output json`]);
+  examples(describe, [
+    `${path} orders`,
+    `${path} orders --all-configs --json`,
+    `${path} orders --bootstrap broker-1:9092 --http broker-1:9643`,
+  ]);
 }
 
 function addTopicDelete(command: Command, path: string): void {

@@ -4,24 +4,34 @@ import { ClientError } from "@tidemq/client/errors.ts";
 import { withClient } from "../cluster-client.ts";
 import type { ClusterOptions } from "../cluster-options.ts";
 import { printPairs, printResult, printTable, write } from "../output.ts";
+import { askLag, httpAddresses, isReplicated, type TopicLag } from "../replica-lag.ts";
 
-type Options = ClusterOptions & Readonly<{ allConfigs: boolean }>;
+type Options = ClusterOptions & Readonly<{ allConfigs: boolean; http?: string }>;
 
 /** csv shows the partitions. */
 const COLUMNS = ["index", "leader", "leaderEpoch", "replicas", "inSync", "firstOffset", "endOffset"];
 
+/** What somebody follows is shown with its followers; a topic without any has no empty columns for them. */
 export async function describeTopic(name: string, options: Options): Promise<void> {
-  const { topic, offsets, configs } = await withClient(options.bootstrap, async (client) => {
+  const { topic, offsets, configs, lag } = await withClient(options.bootstrap, async (client) => {
     const described = await client.admin.describeTopic(name);
-    const entries = await client.admin.describeConfigs({ type: "topic", name });
+    const [entries, ends, behind] = await Promise.all([
+      client.admin.describeConfigs({ type: "topic", name }),
+      offsetsOf(client, described),
+      isReplicated(described) ? lagOf(client, described, options) : undefined,
+    ]);
     return {
       topic: described,
-      offsets: await offsetsOf(client, described),
+      offsets: ends,
+      lag: behind,
       configs: options.allConfigs ? entries : entries.filter((entry) => entry.source === "topic"),
     };
   });
   if (options.output !== "table") {
-    const partitions = topic.partitions.map((partition, i) => ({ ...partition, ...offsets[i] }));
+    const partitions = topic.partitions.map((partition, i) => {
+      const followers = lag?.followers.get(partition.index);
+      return { ...partition, ...offsets[i], ...(followers === undefined ? {} : { followers }) };
+    });
     return printResult(options.output, { ...topic, partitions, configs }, { columns: COLUMNS, rows: partitions });
   }
   await printPairs([
@@ -41,6 +51,7 @@ export async function describeTopic(name: string, options: Options): Promise<voi
   ]);
   await printTable(["PARTITION", "LEADER", "REPLICAS", "IN SYNC", "FIRST OFFSET", "END OFFSET"], rows, "no partitions");
   await write(process.stdout, "\n");
+  if (lag !== undefined) await printLag(lag);
   const values = configs.map((entry) => [entry.name, entry.isSensitive ? "(hidden)" : (entry.value ?? ""), entry.source]);
   await printTable(["OPTION", "VALUE", "FROM"], values, "no options set; --all-configs shows the defaults");
 }
@@ -63,4 +74,26 @@ async function offsetsOf(client: Client, topic: DescribedTopic): Promise<Offsets
     process.stderr.write(`tidemq: offsets are not known: ${error.message}\n`);
     return topic.partitions.map(() => ({ firstOffset: null, endOffset: null }));
   }
+}
+
+async function lagOf(client: Client, topic: DescribedTopic, { http, bootstrap }: Options): Promise<TopicLag> {
+  const { clusterId } = await client.admin.describeCluster();
+  const lag = await askLag(topic, clusterId, httpAddresses(http, bootstrap));
+  for (const problem of lag.problems) process.stderr.write(`tidemq: how far followers are behind is not known: ${problem}\n`);
+  return lag;
+}
+
+async function printLag({ followers }: TopicLag): Promise<void> {
+  const rows = [...followers].flatMap(([index, of]) =>
+    of.map(({ broker, inSync, records, bytes, ms }) => {
+      const behind = [records, bytes, ms].map((value) => value ?? "unknown");
+      return [index, broker, inSync ? "yes" : "no", ...behind];
+    }),
+  );
+  await printTable(
+    ["PARTITION", "FOLLOWER", "IN SYNC", "RECORDS BEHIND", "BYTES BEHIND", "MS BEHIND"],
+    rows,
+    "nobody leads, nobody follows",
+  );
+  await write(process.stdout, "\n");
 }

@@ -30,6 +30,7 @@ import { RemoteControl } from "./control/remote-control.ts";
 import { ClusterEndpoints } from "./endpoints/cluster-endpoints.ts";
 import { HttpEndpoints } from "./endpoints/http-endpoints.ts";
 import { nodeMetrics, processMetrics, readController, readPeers, readReplicas } from "./endpoints/node-metrics.ts";
+import { replicaService } from "./endpoints/replica-service.ts";
 import { listenAt, listenHttp } from "./listening.ts";
 import { LoadMeter } from "./load-meter.ts";
 import { diskOf, factorMaxOfTests, Machine, refusedByDisk } from "./machine.ts";
@@ -174,6 +175,7 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   const broker = await openBroker(config, world, control, others);
   stops.add(() => broker.close());
   serve(parts, must(broker.replicator, "replication of a broker in a cluster").services);
+  serve(parts, replicaService(broker));
   meter.watch(broker);
   const kafka = await listenKafka(broker, config);
   const metrics = nodeMetrics(broker, machine.stats, SERVER_VERSION);

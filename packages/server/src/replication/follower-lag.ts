@@ -25,7 +25,7 @@ export function lagOf({ log, set }: Led, leader: number, nowMs: number): readonl
         inSync: inSync.includes(broker),
         records: end === undefined ? undefined : Math.max(0, logEnd - end),
         bytes: isAtEnd ? 0 : end === undefined ? undefined : log.bytesFrom(end),
-        ms: nowMs - set.caughtUpMs(broker, logEnd, nowMs),
+        ms: Math.round(nowMs - set.caughtUpMs(broker, logEnd, nowMs)),
       };
     });
 }

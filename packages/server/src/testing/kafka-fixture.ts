@@ -57,6 +57,7 @@ const HOST = "h";
  * and the tier (absent). This broker has number 1; others are there in the metadata only.
  */
 export class KafkaFixture {
+  readonly nodeId = 1;
   readonly clock = new ManualClock();
   readonly log = new RecordingLog();
   readonly wal = new MemoryWal();

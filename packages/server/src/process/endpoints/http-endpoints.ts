@@ -4,7 +4,7 @@ import type { HttpReply, HttpRequest } from "../../io/real/http-server.ts";
 import { METRICS_CONTENT_TYPE, type Metrics } from "../../telemetry/metrics.ts";
 import type { AcceptedLoss, Broker } from "../broker/broker.ts";
 import { healthOf } from "./health.ts";
-import { replicasOf } from "./replica-view.ts";
+import { viewReplicas } from "./replica-view.ts";
 
 /**
  * A page in a browser cannot send a header of its own to another origin without asking first, and nobody here allows it:
@@ -19,7 +19,7 @@ const DRAIN = /^\/brokers\/(\d{1,9})\/drain$/;
 /** Internal topics have their `@` as it is or encoded. */
 const RECOVER = /^\/partitions\/((?:@|%40)?[A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
 
-/** Replicas of what this broker leads of a topic. */
+/** Replicas of a topic, as the leaders of its partitions have them. */
 const REPLICAS = /^\/replicas\/([A-Za-z0-9._-]{1,249})$/;
 
 /** What the HTTP address serves: scrapes, probes, and the one decision that only a person may take. */
@@ -57,8 +57,8 @@ export class HttpEndpoints {
     }
   }
 
-  #replicas(topic: string): HttpReply {
-    const replicas = replicasOf(this.#broker, topic);
+  async #replicas(topic: string): Promise<HttpReply> {
+    const replicas = await viewReplicas(this.#broker, topic);
     return replicas === undefined ? failure(404, `no such topic: ${topic}`) : json(200, replicas);
   }
 

@@ -8,7 +8,6 @@ import { type LabelValues, Metrics } from "../../telemetry/metrics.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { ControllerNode } from "../control/controller-node.ts";
 import { replicasHere } from "./health.ts";
-import type { ReplicaSource } from "./replica-view.ts";
 
 /** Registers every metric of one node. Parts keep plain fields; this is the only place that knows which field is which metric. */
 export function nodeMetrics(broker: Broker, stats: ProcessStats, version: string): Metrics {
@@ -38,7 +37,7 @@ export function readController(metrics: Metrics, { leadership, controller: { sta
 }
 
 /** Of what is led here and has followers. */
-export function readReplicas(metrics: Metrics, { replicator, controller: { state } }: ReplicaSource): void {
+export function readReplicas(metrics: Metrics, { replicator, controller: { state } }: Pick<Broker, "replicator" | "controller">): void {
   if (replicator === undefined) return;
   const count = (isSuch: (partition: PartitionState) => boolean): number => {
     let found = 0;

@@ -109,6 +109,39 @@ export interface Drop {
   readonly reason: string;
 }
 
+/** Whose replicas are asked for. */
+export interface ReplicasRequest {
+  readonly partitionIds: readonly number[];
+}
+
+/** Of the partitions that were asked for: those that are led here. */
+export interface ReplicasAnswer {
+  readonly partitions: readonly LedPartition[];
+}
+
+/** A partition as its leader has it. */
+export interface LedPartition {
+  readonly partitionId: number;
+  readonly leaderEpoch: number;
+  readonly logEnd: number;
+  readonly highWatermark: number;
+  /** In the order of its replicas. */
+  readonly followers: readonly FollowerState[];
+}
+
+/** How far a follower is behind. */
+export interface FollowerState {
+  readonly brokerId: number;
+  readonly inSync: boolean;
+  /** What it lacks of the leader's log; absent: it has said nothing in this leader epoch. */
+  readonly records?: number | undefined;
+  readonly bytes?:
+    | number
+    | undefined;
+  /** For how long it has not been at the end of the log; 0: it is. */
+  readonly ms: number;
+}
+
 function createBaseFollowerMessage(): FollowerMessage {
   return { kind: undefined };
 }
@@ -951,6 +984,292 @@ export const Drop: MessageFns<Drop> = {
             }
 
             message.reason = reader.string();
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicasRequest(): ReplicasRequest {
+  return { partitionIds: [] };
+}
+
+export const ReplicasRequest: MessageFns<ReplicasRequest> = {
+  encode(message: ReplicasRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partitionIds.length !== 0) {
+      writer.uint32(10).fork();
+      for (const v of message.partitionIds) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicasRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicasRequest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag === 8) {
+              message.partitionIds.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 10) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.partitionIds.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseReplicasAnswer(): ReplicasAnswer {
+  return { partitions: [] };
+}
+
+export const ReplicasAnswer: MessageFns<ReplicasAnswer> = {
+  encode(message: ReplicasAnswer, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.partitions) {
+      LedPartition.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ReplicasAnswer {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseReplicasAnswer() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.partitions.push(LedPartition.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseLedPartition(): LedPartition {
+  return { partitionId: 0, leaderEpoch: 0, logEnd: 0, highWatermark: 0, followers: [] };
+}
+
+export const LedPartition: MessageFns<LedPartition> = {
+  encode(message: LedPartition, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.partitionId !== 0) {
+      writer.uint32(8).int64(message.partitionId);
+    }
+    if (message.leaderEpoch !== 0) {
+      writer.uint32(16).int32(message.leaderEpoch);
+    }
+    if (message.logEnd !== 0) {
+      writer.uint32(24).int64(message.logEnd);
+    }
+    if (message.highWatermark !== 0) {
+      writer.uint32(32).int64(message.highWatermark);
+    }
+    for (const v of message.followers) {
+      FollowerState.encode(v!, writer.uint32(42).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): LedPartition {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseLedPartition() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.partitionId = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.leaderEpoch = reader.int32();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.logEnd = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.highWatermark = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.followers.push(FollowerState.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFollowerState(): FollowerState {
+  return { brokerId: 0, inSync: false, records: undefined, bytes: undefined, ms: 0 };
+}
+
+export const FollowerState: MessageFns<FollowerState> = {
+  encode(message: FollowerState, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.brokerId !== 0) {
+      writer.uint32(8).int32(message.brokerId);
+    }
+    if (message.inSync !== false) {
+      writer.uint32(16).bool(message.inSync);
+    }
+    if (message.records !== undefined) {
+      writer.uint32(24).int64(message.records);
+    }
+    if (message.bytes !== undefined) {
+      writer.uint32(32).int64(message.bytes);
+    }
+    if (message.ms !== 0) {
+      writer.uint32(40).int64(message.ms);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FollowerState {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFollowerState() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.brokerId = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.inSync = reader.bool();
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.records = longToNumber(reader.int64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.bytes = longToNumber(reader.int64());
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.ms = longToNumber(reader.int64());
             continue;
           }
         }
