@@ -75,6 +75,10 @@ export class FollowedPartition implements FollowedLog {
     return this.#isHollow || this.#isBroken || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
   }
 
+  get pinsLog(): boolean {
+    return this.partition.wal.pinsOldest;
+  }
+
   /** It has nothing, and waits for the leader's base: whoever leads it begins with the object that ends at uploadedEnd. */
   get isHollow(): boolean {
     return this.#isHollow;

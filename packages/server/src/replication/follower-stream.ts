@@ -4,7 +4,7 @@ import { PeerError } from "../io/peer-error.ts";
 import type { PeerMessage, PeerStream, PeerStreamReader } from "../io/peer-transport.ts";
 import type { Hold } from "../model/record-slices.ts";
 import { decodeMessage } from "../peer-net/messages.ts";
-import { FollowerMessage, type FollowPartition, type Hello, type Part } from "../peer-net/proto/broker/replication.ts";
+import { FollowerMessage, type FollowPartition, type Fullness, type Hello, type Part } from "../peer-net/proto/broker/replication.ts";
 import type { Log } from "../telemetry/log.ts";
 import {
   BASE_PIECE_BYTES,
@@ -14,6 +14,7 @@ import {
   MESSAGE_PARTS_MAX,
   PART_BYTES_MAX,
   PENDING_BYTES_MAX,
+  PINNING_MAX,
   WINDOW_BYTES,
 } from "./limits.ts";
 import { commonEnd, type LogHistory } from "./log-history.ts";
@@ -36,6 +37,8 @@ export interface LeadingSide {
   left(stream: FollowerStream): void;
   /** Of these partitions a follower has more than before. */
   acknowledged(led: readonly Led[]): void;
+  /** A follower has said what keeps its log. */
+  pinned(): void;
 }
 
 /** How far one partition is on its way to the follower. */
@@ -78,6 +81,9 @@ export class FollowerStream implements PeerStreamReader {
   /** Words that have to go before the next batches. */
   readonly #outbox: PeerMessage[] = [];
   #hello: Hello | undefined;
+  /** Of the follower's log, and what of this leader's keeps it, as that said last. */
+  #usedRatio = 0;
+  #pinning: ReadonlySet<number> = new Set();
   #isClosed = false;
 
   constructor(side: LeadingSide, stream: PeerStream) {
@@ -171,6 +177,7 @@ export class FollowerStream implements PeerStreamReader {
     if (this.#hello === undefined) throw new QueueError("MALFORMED_FRAME", "a follower has to say first who it is");
     if (kind.$case === "follow") return this.#follow(kind.value);
     if (kind.$case === "leave") return this.drop(kind.value.partitionId);
+    if (kind.value.fullness !== undefined) this.#learnFullness(kind.value.fullness);
     this.#acknowledged(kind.value.number);
   }
 
@@ -319,6 +326,19 @@ export class FollowerStream implements PeerStreamReader {
       appendTimeMs: appendTimesMs[0] ?? 0,
       appendTimeStepsMs: appendTimesMs.slice(1).map((ms, i) => ms - (appendTimesMs[i] as number)),
     };
+  }
+
+  /** 0: nothing of this partition keeps the follower's log from being used again; else how full that is. */
+  pinnedRatio(partitionId: number): number {
+    return this.#pinning.has(partitionId) ? this.#usedRatio : 0;
+  }
+
+  #learnFullness({ usedPermille, pinningPartitionIds }: Fullness): void {
+    if (usedPermille < 0 || usedPermille > 1_000 || pinningPartitionIds.length > PINNING_MAX)
+      throw new QueueError("MALFORMED_FRAME", "a follower's log is fuller than full");
+    this.#usedRatio = usedPermille / 1_000;
+    this.#pinning = new Set(pinningPartitionIds);
+    if (this.#pinning.size > 0) this.#side.pinned();
   }
 
   #acknowledged(number: number): void {

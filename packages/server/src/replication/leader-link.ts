@@ -6,10 +6,25 @@ import type { PeerStream, PeerStreamReader } from "../io/peer-transport.ts";
 import type { Random } from "../io/random.ts";
 import { decodeMessage } from "../peer-net/messages.ts";
 import type { Peer } from "../peer-net/peer.ts";
-import { type Append, type Begin, type Drop, type Hello, LeaderMessage, type Part } from "../peer-net/proto/broker/replication.ts";
+import {
+  type Append,
+  type Begin,
+  type Drop,
+  type Fullness,
+  type Hello,
+  LeaderMessage,
+  type Part,
+} from "../peer-net/proto/broker/replication.ts";
 import type { Log } from "../telemetry/log.ts";
 import { BASE_BYTES_MAX } from "../tier/limits.ts";
-import { FOLLOW_RETRY_MAX_MS, FOLLOW_RETRY_MIN_MS, STREAM_RETRY_MAX_MS, STREAM_RETRY_MIN_MS, WAITING_MESSAGES_MAX } from "./limits.ts";
+import {
+  FOLLOW_RETRY_MAX_MS,
+  FOLLOW_RETRY_MIN_MS,
+  PINNING_MAX,
+  STREAM_RETRY_MAX_MS,
+  STREAM_RETRY_MIN_MS,
+  WAITING_MESSAGES_MAX,
+} from "./limits.ts";
 import type { FollowedLog } from "./logs.ts";
 import { encodeFollowerWord, FOLLOW_PATH, type FollowerWord } from "./messages.ts";
 
@@ -21,6 +36,8 @@ export interface FollowingSide {
   /** The broker as it can be reached now; undefined: nobody knows. */
   peer(broker: number): Peer | undefined;
   hello(leader: number): Hello;
+  /** Of the write-ahead log: what cannot be used again without an upload. */
+  usedRatio(): number;
   /** A broken invariant: ends the process. */
   fatal(error: Error): void;
 }
@@ -60,6 +77,8 @@ export class LeaderLink {
   readonly #received: Received[] = [];
   #numberTaken = 0;
   #numberAcknowledged = 0;
+  /** As the leader was told last. */
+  #toldFullness = "";
 
   constructor(side: FollowingSide, leader: number) {
     this.#side = side;
@@ -86,7 +105,24 @@ export class LeaderLink {
     while (this.#received[0]?.ends.every((part) => this.#isDone(part)) === true) {
       this.#numberAcknowledged = (this.#received.shift() as Received).number;
     }
-    if (this.#numberAcknowledged > before) this.#say({ $case: "ack", value: { number: this.#numberAcknowledged } });
+    if (this.#numberAcknowledged > before) this.#say({ $case: "ack", value: { number: this.#numberAcknowledged, fullness: undefined } });
+  }
+
+  /** How full the log is and what pins it, when that is news; with the number of the last acknowledgement, which says nothing new. */
+  tellFullness(): void {
+    if (this.#stream === undefined) return;
+    const fullness = this.#fullness();
+    const text = `${fullness.usedPermille}:${fullness.pinningPartitionIds.join()}`;
+    if (text === this.#toldFullness) return;
+    this.#toldFullness = text;
+    this.#say({ $case: "ack", value: { number: this.#numberAcknowledged, fullness } });
+  }
+
+  #fullness(): Fullness {
+    const pinning: number[] = [];
+    for (const [id, { log }] of this.#followed) if (log.pinsLog && pinning.length < PINNING_MAX) pinning.push(id);
+    // In hundredths: what changed by less is no news.
+    return { usedPermille: 10 * Math.round(100 * Math.min(1, this.#side.usedRatio())), pinningPartitionIds: pinning };
   }
 
   close(): void {
@@ -142,6 +178,7 @@ export class LeaderLink {
     this.#stream = stream;
     this.#numberTaken = 0;
     this.#numberAcknowledged = 0;
+    this.#toldFullness = "";
     this.#say({ $case: "hello", value: this.#side.hello(this.#leader) });
     for (const followed of this.#followed.values()) this.#ask(followed);
   }

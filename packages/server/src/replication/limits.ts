@@ -27,6 +27,9 @@ export const LAG_MAX_MS = 10_000;
 /** How often that is looked at, and what has no answer is proposed again. */
 export const LOOK_MS = 500;
 
+/** Partitions that a follower names to one leader, as keeping the oldest part of its log. */
+export const PINNING_MAX = 1_024;
+
 /** A partition that fell out of the stream asks again after: from, to, doubling. */
 export const FOLLOW_RETRY_MIN_MS = 50;
 export const FOLLOW_RETRY_MAX_MS = 1_000;

@@ -37,6 +37,8 @@ export interface FollowedLog {
   readonly isBehind: boolean;
   /** Records are missing that were here. */
   readonly isDamaged: boolean;
+  /** What is not uploaded of it keeps the oldest part of the log from being used again, which is wanted. */
+  readonly pinsLog: boolean;
   history(): LogHistory;
   /** Takes back everything from `offset` on. Rejects with QueueError when that cannot be. */
   truncateTo(offset: number, leaderEpoch: number): Promise<void>;

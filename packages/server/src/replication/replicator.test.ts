@@ -37,6 +37,8 @@ function leader(clock: ManualClock, changeInSync: (change: InSyncChange) => Prom
     state: { clusterId: "c", brokerEpoch: () => 1, isReady: () => true, minInSync: () => 1, changeInSync },
     peer: () => undefined,
     settled: () => undefined,
+    usedRatio: () => 0,
+    pinned: () => undefined,
     fatal: (error) => {
       throw error;
     },

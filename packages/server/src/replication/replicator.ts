@@ -47,6 +47,10 @@ export type ReplicatorParts = Readonly<{
   peer(broker: number): Peer | undefined;
   /** Marks have moved: what was waiting for them can be sent. */
   settled(): void;
+  /** Of the write-ahead log here: what cannot be used again without an upload. */
+  usedRatio(): number;
+  /** Partitions that are led here keep the log of a follower: they are to be uploaded when that is full. */
+  pinned(): void;
   fatal(error: Error): void;
 }>;
 
@@ -144,6 +148,13 @@ export class Replicator implements LeadingSide, FollowingSide {
     return led === undefined ? [] : lagOf(led, this.#parts.brokerId, this.clock.monotonicMs());
   }
 
+  /** How full the fullest log of a follower is that this partition keeps from being used again; 0: it keeps none. */
+  pinnedRatio(partitionId: number): number {
+    let ratio = 0;
+    for (const stream of this.#streams) ratio = Math.max(ratio, stream.pinnedRatio(partitionId));
+    return ratio;
+  }
+
   /** Partitions that are led here and have followers. */
   ledIds(): Iterable<number> {
     return this.#led.keys();
@@ -200,6 +211,10 @@ export class Replicator implements LeadingSide, FollowingSide {
     this.#parts.settled();
   }
 
+  pinned(): void {
+    this.#parts.pinned();
+  }
+
   #accept(stream: PeerStream): FollowerStream {
     return new FollowerStream(this, stream);
   }
@@ -210,6 +225,7 @@ export class Replicator implements LeadingSide, FollowingSide {
         led.set.looked(led.log.logEnd, this.clock.monotonicMs());
         this.#look(led);
       }
+      for (const link of this.#links.values()) link.tellFullness();
       if (!this.#isClosed) this.#lookLater();
     });
   }
@@ -258,6 +274,10 @@ export class Replicator implements LeadingSide, FollowingSide {
   hello(leader: number): Hello {
     const { brokerId, brokerEpoch, state } = this.#parts;
     return { clusterId: state.clusterId, brokerId, brokerEpoch, leaderId: leader };
+  }
+
+  usedRatio(): number {
+    return this.#parts.usedRatio();
   }
 
   fatal(error: Error): void {

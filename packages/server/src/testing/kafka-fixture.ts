@@ -182,6 +182,8 @@ export class KafkaFixture {
       logger: this.log,
       peer: () => undefined,
       settled: () => this.listener.flush(),
+      usedRatio: () => 0,
+      pinned: () => undefined,
       fatal: (error) => this.fatal.push(error),
     });
   }

@@ -13,11 +13,14 @@ export type UploadTriggers = Readonly<{
 /** How full the log is, asked by the uploader. */
 export type WalPressure = Readonly<{ usedRatio: number; indexFull: boolean }>;
 
-/** A partition that has something to upload and nothing under way. `atHole`: what comes first is lost, nothing has to be read. */
-export type Candidate = Readonly<{ partitionId: number; pendingBytes: number; ageMs: number; atHole: boolean }>;
+/**
+ * A partition that has something to upload and nothing under way. `atHole`: what comes first is lost, nothing has to be
+ * read. `pinnedRatio`: how full the fullest log of a follower is that it keeps from being used again; 0: it keeps none.
+ */
+export type Candidate = Readonly<{ partitionId: number; pendingBytes: number; ageMs: number; atHole: boolean; pinnedRatio: number }>;
 
-/** `hole`: a loss is committed at once, it costs no object. */
-export type UploadReason = "hole" | "bytes" | "age" | "wal-used" | "index-full" | "drain";
+/** `hole`: a loss is committed at once, it costs no object. `follower-used`: the log of a follower is full. */
+export type UploadReason = "hole" | "bytes" | "age" | "wal-used" | "follower-used" | "index-full" | "drain";
 
 /** A partition joins an upload that others caused when it has at least this part of the due age: fewer, larger objects. */
 const JOINING_AGE_RATIO = 0.5;
@@ -34,10 +37,16 @@ export function dueReason(
   if (candidates.some((candidate) => candidate.atHole)) return "hole";
   if (pressure.indexFull) return "index-full";
   if (pressure.usedRatio >= triggers.walUsedRatio) return "wal-used";
+  if (candidates.some((candidate) => isPinning(candidate, triggers))) return "follower-used";
   let bytes = 0;
   for (const candidate of candidates) bytes += candidate.pendingBytes;
   if (bytes >= triggers.bytes) return "bytes";
   return candidates.some((candidate) => candidate.ageMs >= triggers.ageMs) ? "age" : undefined;
+}
+
+/** A follower's log is as full as makes uploads due for the own one, and this partition is why. */
+function isPinning({ pinnedRatio }: Candidate, { walUsedRatio }: UploadTriggers): boolean {
+  return pinnedRatio > 0 && pinnedRatio >= walUsedRatio;
 }
 
 /** An upload has time while the log is used by less than this part of what makes uploads due. */
@@ -52,8 +61,8 @@ export function paceUnder(pressure: WalPressure, triggers: UploadTriggers): PutP
 export type Share = Readonly<{ partitionId: number; bytesMax: number }>;
 
 /**
- * The next object: the partitions whose data is oldest first, since the log is freed from its oldest end, until the
- * object is full. For age alone only old data is taken, young partitions keep filling.
+ * The next object: what keeps the fullest log of a follower first, then the partitions whose data is oldest, since a log is freed from
+ * its oldest end, until the object is full. For age alone, or for a follower, only old data is taken beside: young partitions keep filling.
  */
 export function planObject(
   candidates: readonly Candidate[],
@@ -64,7 +73,7 @@ export function planObject(
 ): readonly Share[] {
   const oldest = candidates
     .filter((candidate) => isTaken(candidate, reason, triggers))
-    .sort((a, b) => b.ageMs - a.ageMs || a.partitionId - b.partitionId);
+    .sort((a, b) => b.pinnedRatio - a.pinnedRatio || b.ageMs - a.ageMs || a.partitionId - b.partitionId);
   const shares: Share[] = [];
   let room = objectBytesMax;
   for (const { partitionId, pendingBytes } of oldest) {
@@ -77,5 +86,6 @@ export function planObject(
 
 function isTaken(candidate: Candidate, reason: UploadReason, triggers: UploadTriggers): boolean {
   if (reason === "hole") return candidate.atHole;
-  return reason !== "age" || candidate.ageMs >= triggers.ageMs * JOINING_AGE_RATIO;
+  if (reason === "follower-used" && isPinning(candidate, triggers)) return true;
+  return (reason !== "age" && reason !== "follower-used") || candidate.ageMs >= triggers.ageMs * JOINING_AGE_RATIO;
 }

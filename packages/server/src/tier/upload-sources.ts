@@ -92,8 +92,8 @@ export class UploadSources {
     if (entry !== undefined) entry.rests = 0;
   }
 
-  /** What there is to upload. Costs a look at every partition. */
-  survey(): UploadSurvey {
+  /** What there is to upload. Costs a look at every partition. @param pinnedRatio See `Candidate`. */
+  survey(pinnedRatio: (partitionId: number) => number = () => 0): UploadSurvey {
     const candidates: Candidate[] = [];
     const nowMs = this.#clock.monotonicMs();
     let sum = 0;
@@ -115,7 +115,8 @@ export class UploadSources {
         continue;
       }
       const ageMs = nowMs - entry.pendingSinceMs;
-      candidates.push({ partitionId: source.partitionId, pendingBytes, ageMs, atHole: beginsInHole(source) });
+      const { partitionId } = source;
+      candidates.push({ partitionId, pendingBytes, ageMs, atHole: beginsInHole(source), pinnedRatio: pinnedRatio(partitionId) });
     }
     return { candidates, pendingBytes: sum, pendingPartitions, restsUntilMs };
   }

@@ -39,6 +39,8 @@ export type UploaderParts = UploadParts &
     manifests: ManifestCache;
     /** Asked often: constant time. */
     pressure: () => WalPressure;
+    /** How full the fullest log of a follower is that the partition keeps; 0: none. Absent: nobody follows. */
+    pinnedRatio?: ((partitionId: number) => number) | undefined;
     /** A broken invariant in the background: ends the process. */
     fatal: (error: Error) => void;
   }>;
@@ -109,6 +111,11 @@ export class Uploader {
       if (this.#mayBeDue()) this.#look();
       else this.#countNoted();
     } else if (this.#timer === undefined) this.#wakeWithin(Math.min(AGE_CHECK_MAX_MS, this.#triggers.ageMs));
+  }
+
+  /** What `pinnedRatio` says may have changed. */
+  pinned(): void {
+    this.#look();
   }
 
   /** Hears of every object after its commit was answered. Observers must not throw. */
@@ -193,7 +200,7 @@ export class Uploader {
   }
 
   #check(): void {
-    const survey = this.#sources.survey();
+    const survey = this.#sources.survey(this.#parts.pinnedRatio);
     this.#pendingBytes = survey.pendingBytes;
     this.#notedBytes = 0;
     let free = survey.candidates.filter(({ partitionId }) => this.#rolls.hasRoom(partitionId));
@@ -218,7 +225,7 @@ export class Uploader {
   /** A trigger that fired holds until as much was taken as was pending then; ages and holes are looked at each time. */
   #reason(free: readonly Candidate[], pendingBytes: number): UploadReason | undefined {
     const reason = dueReason(free, this.#parts.pressure(), this.#triggers, this.#draining);
-    if (reason === "hole") return reason;
+    if (reason === "hole" || reason === "follower-used") return reason;
     if (reason === undefined || reason === "age") return this.#sweep?.reason ?? reason;
     this.#sweep = { reason, bytes: Math.max(this.#sweep?.bytes ?? 0, pendingBytes) };
     return reason;

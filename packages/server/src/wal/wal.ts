@@ -60,6 +60,7 @@ export class Wal {
   readonly #remnants: ReadonlySet<number>;
   #space: Space;
   #refused = 0;
+  #replicaBytes = 0;
 
   /**
    * Opens the log in `options.folder`, or makes one. Reads headers and directories, never bodies at or below D.
@@ -210,11 +211,13 @@ export class Wal {
     return this.#space.throttleMs(free);
   }
 
-  /** The same for a follower, which accepts until only the reserve is left. */
+  /** The same for a follower, which accepts until only the reserve is left; what is admitted has to be appended. */
   admitReplica(partition: WalPartition, bytes: number): boolean {
     if (bytes > this.batchBytesMax || partition.forgotten) return false;
     if (this.#log.writer.pendingBytes + bytes > this.#space.pendingBytesMax || !this.#hasRoom(bytes)) return false;
-    return this.#reuse.freeBytes() - bytes >= this.#space.reserveBytes;
+    if (this.#reuse.freeBytes() - bytes < this.#space.reserveBytes) return false;
+    this.#replicaBytes += bytes;
+    return true;
   }
 
   /**
@@ -265,6 +268,8 @@ export class Wal {
       coldReads: cold.counters,
       readFailures: reads.failures,
       refused: this.#refused,
+      /** Of `batchBytes`: of partitions that are followed here. */
+      replicaBytes: this.#replicaBytes,
     };
   }
 

@@ -29,9 +29,11 @@ export class LogWiring {
     broker.replicator?.durable();
     broker.clients.flush();
     broker.world.busy();
-    const { batchBytes } = broker.wal.stats;
-    broker.uploader.noteDurable(batchBytes - this.#notedBytes);
-    this.#notedBytes = batchBytes;
+    // What is followed here is its leader's to upload.
+    const { batchBytes, replicaBytes } = broker.wal.stats;
+    const ledBytes = batchBytes - replicaBytes;
+    broker.uploader.noteDurable(ledBytes - this.#notedBytes);
+    this.#notedBytes = ledBytes;
   };
 }
 

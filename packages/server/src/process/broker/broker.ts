@@ -197,6 +197,7 @@ export class Broker {
         rates,
         manifests: this.remote.manifests,
         pressure: () => this.#pressure(),
+        pinnedRatio: (partitionId) => this.replicator?.pinnedRatio(partitionId) ?? 0,
         fatal,
       },
     );
@@ -309,6 +310,8 @@ export class Broker {
         // What was durable before can be uploaded only now.
         this.uploader.noteDurable(0);
       },
+      usedRatio: () => this.#pressure().usedRatio,
+      pinned: () => this.uploader.pinned(),
       fatal: (error) => fatal(error),
     });
   }

@@ -1,30 +1,16 @@
 import { equal, notEqual, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
-import { ClusterBroker } from "../../testing/cluster-broker.ts";
-import { ControllerCluster } from "../../testing/controller-cluster.ts";
-import { SimNetwork } from "../../testing/sim-io/network.ts";
+import { BrokerPair } from "../../testing/broker-pair.ts";
 
 // Goal: a broker that stops leads nothing any more, as far as others can, before it sends its clients away.
 
-/** Brokers 1 and 2; the only partition of `t` is on both, and in sync there when it resolves. */
+/** The only partition of `t` is on both, and in sync there when it resolves. */
 async function twoBrokers() {
-  const cluster = new ControllerCluster(1, 1);
-  cluster.replicationFactorMax = 2;
-  cluster.start();
-  cluster.stopSubmitting();
-  const network = new SimNetwork(cluster.world);
-  const nodes = [1, 2].map((id) => new ClusterBroker(cluster, id, network, {}));
-  const brokers = await cluster.world.settle(Promise.all(nodes.map((node) => node.start())));
-  const [node, other] = nodes.map((each, at) => ({ node: each, broker: must(brokers[at], "a broker") }));
-  const { controller } = must(node, "broker 1").broker;
-  const assignments = [{ partition: 0, brokers: [1, 2] }];
-  await cluster.world.settle(
-    controller.createTopics([{ name: "t", partitions: -1, replicationFactor: -1, assignments, configs: [] }], false),
-  );
-  const partition = () => must(controller.state.partition("t", 0), "the partition");
-  ok(await cluster.until(10_000, () => partition().inSync.length === 2 && partition().leader === 1));
-  return { cluster, stopping: must(node, "broker 1"), other: must(other, "broker 2"), partition };
+  const pair = await BrokerPair.open();
+  await pair.createTopic("t");
+  const { cluster, first: stopping, second: other } = pair;
+  return { cluster, stopping, other, partition: () => must(stopping.broker.controller.state.partition("t", 0), "the partition") };
 }
 
 test("others lead before clients are sent away, and it does not come back by itself", async () => {

@@ -46,6 +46,16 @@ export interface FollowPartition {
 /** Everything of the messages up to this number is durable at the follower. */
 export interface Ack {
   readonly number: number;
+  /** How full the follower's write-ahead log is; absent: as it was. */
+  readonly fullness: Fullness | undefined;
+}
+
+/** Of a follower's write-ahead log. */
+export interface Fullness {
+  /** Of its capacity: what cannot be used again without an upload. */
+  readonly usedPermille: number;
+  /** Of the partitions that are followed here: those that keep the oldest part of the log, as many as are named. */
+  readonly pinningPartitionIds: readonly number[];
 }
 
 /** The follower does not want the partition any more. */
@@ -432,13 +442,16 @@ export const FollowPartition: MessageFns<FollowPartition> = {
 };
 
 function createBaseAck(): Ack {
-  return { number: 0 };
+  return { number: 0, fullness: undefined };
 }
 
 export const Ack: MessageFns<Ack> = {
   encode(message: Ack, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.number !== 0) {
       writer.uint32(8).int64(message.number);
+    }
+    if (message.fullness !== undefined) {
+      Fullness.encode(message.fullness, writer.uint32(18).fork()).join();
     }
     return writer;
   },
@@ -463,6 +476,85 @@ export const Ack: MessageFns<Ack> = {
 
             message.number = longToNumber(reader.int64());
             continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.fullness = Fullness.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFullness(): Fullness {
+  return { usedPermille: 0, pinningPartitionIds: [] };
+}
+
+export const Fullness: MessageFns<Fullness> = {
+  encode(message: Fullness, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.usedPermille !== 0) {
+      writer.uint32(8).int32(message.usedPermille);
+    }
+    if (message.pinningPartitionIds.length !== 0) {
+      writer.uint32(18).fork();
+      for (const v of message.pinningPartitionIds) {
+        writer.int64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Fullness {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFullness() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.usedPermille = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag === 16) {
+              message.pinningPartitionIds.push(longToNumber(reader.int64()));
+
+              continue;
+            }
+
+            if (tag === 18) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.pinningPartitionIds.push(longToNumber(reader.int64()));
+              }
+
+              continue;
+            }
+
+            break;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
