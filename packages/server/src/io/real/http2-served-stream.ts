@@ -12,6 +12,7 @@ const HEAD = { ":status": 200, "content-type": "application/grpc+proto" } as con
 export class ServedStream extends Http2PeerStream {
   readonly #stream: http2.ServerHttp2Stream;
   #hasHead = false;
+  #isEndTold = false;
   #outcome: PeerOutcome = PEER_OK;
 
   constructor(stream: http2.ServerHttp2Stream, parts: PeerStreamParts, accept: StreamHandler, deadlineMs: number | undefined) {
@@ -35,7 +36,9 @@ export class ServedStream extends Http2PeerStream {
 
   protected override atEnd(reader: PeerStreamReader): void {
     if (!this.endedCleanly) return this.fail(new PeerError("malformed", "the stream ended within a message"));
-    if (!this.isEnding) reader.ended();
+    if (this.isEnding || this.#isEndTold) return;
+    this.#isEndTold = true;
+    reader.ended();
   }
 
   protected override isEndKnown(): boolean {

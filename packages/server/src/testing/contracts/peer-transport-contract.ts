@@ -223,6 +223,22 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
     },
   },
   {
+    name: "the end of the caller's half is told once, also to a reader that pauses behind it",
+    async run(peers) {
+      const all = await setup(peers);
+      const { here, there } = await pair(all);
+      here.stream.end();
+      await there.until(() => there.count("ended") > 0);
+      there.stream.pause();
+      there.stream.resume();
+      await peers.waitMs(10);
+      equal(there.count("ended"), 1);
+      there.stream.end();
+      equal(await here.untilClosed(), undefined);
+      await done(all);
+    },
+  },
+  {
     name: "the server may speak first, and may end while the caller still sends",
     async run(peers) {
       const all = await setup(peers);
