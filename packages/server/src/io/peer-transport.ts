@@ -83,7 +83,9 @@ export interface PeerStream {
 }
 
 export interface PeerStreamReader {
-  /** One whole message, memory of the reader's own. */
+  /** It keeps nothing of a message: the memory is the transport's again when `message` returns. Absent: it is the reader's own. */
+  readonly isLent?: boolean;
+  /** One whole message. */
   message(bytes: Uint8Array): void;
   /** `pendingBytes` is 0 again. Never called within `send`. */
   drained(): void;

@@ -8,6 +8,7 @@ export type StreamWatch = Readonly<{ answered: () => void; closed: (error: PeerE
 export function watchedReader(reader: PeerStreamReader, watch: StreamWatch): PeerStreamReader {
   let hasAnswered = false;
   return {
+    isLent: reader.isLent === true,
     message: (bytes) => {
       if (!hasAnswered) watch.answered();
       hasAnswered = true;

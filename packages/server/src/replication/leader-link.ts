@@ -157,6 +157,7 @@ export class LeaderLink {
     const { promise: over, resolve } = Promise.withResolvers<void>();
     let stream: PeerStream | undefined;
     const reader: PeerStreamReader = {
+      isLent: true,
       message: (bytes) => this.#hear(bytes),
       drained: () => undefined,
       ended: () => undefined,
@@ -229,7 +230,8 @@ export class LeaderLink {
   #hear(bytes: Uint8Array): void {
     if (this.#stream === undefined) return;
     try {
-      this.#waiting.push(decodeMessage(LeaderMessage, bytes));
+      // What has to wait is kept, and the bytes are only lent.
+      this.#waiting.push(decodeMessage(LeaderMessage, this.#isBusy ? Uint8Array.from(bytes) : bytes));
     } catch (error) {
       return this.#cut((error as Error).message);
     }

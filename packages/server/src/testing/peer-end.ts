@@ -14,8 +14,12 @@ export class PeerEnd implements PeerStreamReader {
   onClosed: () => void = () => {};
   #waiting: { until: () => boolean; resolve: () => void }[] = [];
 
-  constructor(stream: PeerStream) {
+  readonly isLent: boolean;
+
+  /** @param isLent What `messages` has is not what came, then. */
+  constructor(stream: PeerStream, isLent = false) {
     this.stream = stream;
+    this.isLent = isLent;
   }
 
   message(bytes: Uint8Array): void {

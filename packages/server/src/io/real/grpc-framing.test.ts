@@ -2,6 +2,8 @@ import { deepEqual, equal, ok, throws } from "node:assert/strict";
 import { test } from "node:test";
 import { SimRandom } from "../../testing/sim-io/random.ts";
 import { decodeText, encodeText, formatTimeout, framed, MessageSplitter, messageBytes, parseTimeout } from "./grpc-framing.ts";
+import { PEER_POOLED_MESSAGE_BYTES_MIN } from "./limits.ts";
+import { MessagePool } from "./message-pool.ts";
 
 const frame = (message: readonly Uint8Array[]): Buffer => Buffer.concat(framed(message, messageBytes(message)));
 
@@ -15,29 +17,36 @@ test("a message stands behind five bytes, small ones in one write, large ones in
   deepEqual([...(pieces[0] as Uint8Array)], [0, 0, 1, 0x11, 0x70]);
 });
 
-test("messages come out as they went in, however the bytes are cut", () => {
-  for (let seed = 1; seed <= 200; seed++) {
-    const random = new SimRandom(seed);
-    const messages = Array.from({ length: random.between(1, 20) }, () =>
-      Buffer.from(random.bytes(random.between(0, 3) * random.between(0, 300))),
-    );
-    const bytes = Buffer.concat(messages.map((message) => frame([message])));
-    const splitter = new MessageSplitter(10_000);
-    const found: Uint8Array[] = [];
-    for (let at = 0; at < bytes.length; ) {
-      const end = at + random.between(0, random.chance(0.5) ? 7 : 500);
-      splitter.push(bytes.subarray(at, end));
-      at = Math.min(end, bytes.length);
-      for (let message = splitter.next(); message !== undefined; message = splitter.next()) found.push(message);
+for (const isLent of [false, true]) {
+  test(`messages come out as they went in, however the bytes are cut${isLent ? ", in memory that is used again" : ""}`, () => {
+    const pool = isLent ? new MessagePool() : undefined;
+    for (let seed = 1; seed <= 200; seed++) {
+      const random = new SimRandom(seed);
+      const messages = Array.from({ length: random.between(1, 20) }, () =>
+        Buffer.from(random.bytes(random.between(0, 3) * random.between(0, 300))),
+      );
+      const bytes = Buffer.concat(messages.map((message) => frame([message])));
+      const splitter = new MessageSplitter(10_000, pool);
+      const found: Uint8Array[] = [];
+      for (let at = 0; at < bytes.length; ) {
+        const end = at + random.between(0, random.chance(0.5) ? 7 : 500);
+        splitter.push(bytes.subarray(at, end));
+        at = Math.min(end, bytes.length);
+        for (let message = splitter.next(); message !== undefined; message = splitter.next()) {
+          found.push(isLent ? Uint8Array.from(message) : message);
+          splitter.giveBack();
+        }
+      }
+      ok(splitter.isBetween && splitter.heldBytes === 0, `seed ${seed}`);
+      deepEqual(
+        found.map((message) => Buffer.from(message)),
+        messages,
+        `seed ${seed}`,
+      );
     }
-    ok(splitter.isBetween && splitter.heldBytes === 0, `seed ${seed}`);
-    deepEqual(
-      found.map((message) => Buffer.from(message)),
-      messages,
-      `seed ${seed}`,
-    );
-  }
-});
+    equal(pool?.pooledBytes, isLent ? PEER_POOLED_MESSAGE_BYTES_MIN : undefined);
+  });
+}
 
 test("what is too large is refused from its prefix, what is compressed from its flag", () => {
   const splitter = new MessageSplitter(1000);

@@ -1,5 +1,6 @@
 import { PeerError } from "../peer-error.ts";
 import type { PeerMessage } from "../peer-transport.ts";
+import type { MessagePool } from "./message-pool.ts";
 
 /** Before each message: u8 compressed (0), u32 length. */
 export const PREFIX_BYTES = 5;
@@ -30,15 +31,22 @@ export function framed(message: PeerMessage, bytes: number): readonly Uint8Array
 /** Cuts what arrives into messages, without a copy where one lies in one chunk. Holds what is not whole yet. */
 export class MessageSplitter {
   readonly #messageBytesMax: number;
+  readonly #pool: MessagePool | undefined;
   #chunks: Buffer[] = [];
   /** Of the first chunk: bytes that are used up. */
   #at = 0;
   #heldBytes = 0;
   /** Of the message whose prefix was read; −1: the prefix is next. */
   #expectedBytes = -1;
+  /** The message that is not whole, in memory of the pool, and how much of it is there. */
+  #gathered: Buffer | undefined;
+  #filled = 0;
+  #lent: Buffer | undefined;
 
-  constructor(messageBytesMax: number) {
+  /** @param pool Messages are lent: each until `giveBack`, which is called before the next one is asked for. A sender is trusted with its lengths. */
+  constructor(messageBytesMax: number, pool?: MessagePool) {
     this.#messageBytesMax = messageBytesMax;
+    this.#pool = pool;
   }
 
   get heldBytes(): number {
@@ -54,15 +62,47 @@ export class MessageSplitter {
     if (chunk.length === 0) return;
     this.#chunks.push(chunk);
     this.#heldBytes += chunk.length;
+    if (this.#gathered !== undefined) this.#gather(this.#gathered);
+  }
+
+  /** Nobody looks any more at the message that was handed out last. */
+  giveBack(): void {
+    if (this.#lent !== undefined) this.#pool?.give(this.#lent);
+    this.#lent = undefined;
   }
 
   /** The next whole message. Throws `PeerError`: `too-large` or `malformed`. */
   next(): Uint8Array | undefined {
     if (this.#expectedBytes < 0 && !this.#readPrefix()) return undefined;
+    if (this.#pool !== undefined && this.#gathered === undefined && !this.#isInOneChunk(this.#expectedBytes)) this.#gatherIn(this.#pool);
     if (this.#heldBytes < this.#expectedBytes) return undefined;
-    const message = this.#take(this.#expectedBytes);
+    const message = this.#gathered === undefined ? this.#take(this.#expectedBytes) : this.#takeGathered(this.#gathered);
     this.#expectedBytes = -1;
     return message;
+  }
+
+  #isInOneChunk(bytes: number): boolean {
+    const [first] = this.#chunks;
+    return bytes === 0 || (first !== undefined && first.length - this.#at >= bytes);
+  }
+
+  #gatherIn(pool: MessagePool): void {
+    this.#gathered = pool.take(this.#expectedBytes);
+    this.#filled = 0;
+    this.#gather(this.#gathered);
+  }
+
+  /** Chunks that stay until a message is whole would outlive the young space, and only a collection of the whole heap would free them. */
+  #gather(into: Buffer): void {
+    while (this.#chunks.length > 0 && this.#filled < this.#expectedBytes)
+      this.#filled += this.#copyTo(into, this.#filled, this.#expectedBytes);
+  }
+
+  #takeGathered(gathered: Buffer): Buffer {
+    this.#heldBytes -= this.#expectedBytes;
+    this.#gathered = undefined;
+    this.#lent = gathered;
+    return gathered.subarray(0, this.#expectedBytes);
   }
 
   #readPrefix(): boolean {
@@ -81,14 +121,17 @@ export class MessageSplitter {
     const [first] = this.#chunks;
     if (first !== undefined && first.length - this.#at >= bytes) return this.#takeWithin(first, bytes);
     const taken = Buffer.allocUnsafeSlow(bytes);
-    for (let filled = 0; filled < bytes; ) {
-      const chunk = this.#chunks[0] as Buffer;
-      const count = Math.min(chunk.length - this.#at, bytes - filled);
-      chunk.copy(taken, filled, this.#at, this.#at + count);
-      filled += count;
-      this.#advance(chunk, count);
-    }
+    for (let filled = 0; filled < bytes; ) filled += this.#copyTo(taken, filled, bytes);
     return taken;
+  }
+
+  /** What the first chunk has of `into` between `filled` and `end`. @returns Bytes copied. */
+  #copyTo(into: Buffer, filled: number, end: number): number {
+    const chunk = this.#chunks[0] as Buffer;
+    const count = Math.min(chunk.length - this.#at, end - filled);
+    chunk.copy(into, filled, this.#at, this.#at + count);
+    this.#advance(chunk, count);
+    return count;
   }
 
   #takeWithin(chunk: Buffer, bytes: number): Buffer {

@@ -11,6 +11,7 @@ import { refusedStream } from "../refused-stream.ts";
 import { formatTimeout } from "./grpc-framing.ts";
 import { CalledStream } from "./http2-called-stream.ts";
 import type { PeerByteCounts, PeerStreamParts } from "./http2-peer-stream.ts";
+import type { MessagePool } from "./message-pool.ts";
 
 /** The calling side of one HTTP/2 session. */
 export class Http2PeerConnection implements PeerConnection {
@@ -23,12 +24,12 @@ export class Http2PeerConnection implements PeerConnection {
   #isClosed = false;
 
   /** @param session Connected, and the peer has sent its settings. */
-  constructor(clock: Clock, limits: PeerLimits, session: http2.ClientHttp2Session, to: Address) {
+  constructor(clock: Clock, limits: PeerLimits, pool: MessagePool, session: http2.ClientHttp2Session, to: Address) {
     this.#session = session;
     this.peer = { address: to, name: certifiedName(session) };
     const counts = { sentBytes: 0, receivedBytes: 0, pendingBytes: 0 };
     const isConnectionLost = (): boolean => session.closed || session.destroyed;
-    this.#parts = { clock, limits, peer: this.peer, counts, budget: undefined, isConnectionLost };
+    this.#parts = { clock, limits, peer: this.peer, counts, budget: undefined, pool, isConnectionLost };
     session.setLocalWindowSize(limits.windowBytes);
     this.#keepAlive = new PeerKeepAlive(clock, limits.pingMs, pingedLine(session, counts));
     session.once("goaway", () => session.destroy());

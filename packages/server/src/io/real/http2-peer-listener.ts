@@ -119,7 +119,7 @@ function serveSession(
   const { remoteAddress, remotePort } = session.socket;
   const peer = { address: { host: remoteAddress ?? "", port: remotePort ?? 0 }, name: certifiedName(session) };
   const isConnectionLost = (): boolean => session.closed || session.destroyed;
-  const parts: PeerStreamParts = { clock, limits, peer, counts, budget, isConnectionLost };
+  const parts: PeerStreamParts = { clock, limits, peer, counts, budget, pool: undefined, isConnectionLost };
   session.on("stream", (stream, headers) => serveStream(stream, headers, parts, services, budget));
 }
 

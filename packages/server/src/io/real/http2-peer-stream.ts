@@ -6,6 +6,7 @@ import { PeerError } from "../peer-error.ts";
 import type { PeerLimits } from "../peer-limits.ts";
 import type { PeerIdentity, PeerMessage, PeerStream, PeerStreamReader } from "../peer-transport.ts";
 import { framed, MessageSplitter, messageBytes, PREFIX_BYTES } from "./grpc-framing.ts";
+import type { MessagePool } from "./message-pool.ts";
 
 /** Of all streams of a connection. */
 export type PeerByteCounts = { sentBytes: number; receivedBytes: number; pendingBytes: number };
@@ -18,6 +19,8 @@ export type PeerStreamParts = Readonly<{
   counts: PeerByteCounts;
   /** Of what arrives and is not whole; undefined: only the message's limit counts. */
   budget: PeerBudget | undefined;
+  /** Of the calling side: whom it calls it trusts with the length of a message that is still to come. */
+  pool: MessagePool | undefined;
   /** A stream that closes because of this says nothing about itself. */
   isConnectionLost: () => boolean;
 }>;
@@ -29,7 +32,7 @@ export type PeerStreamParts = Readonly<{
 export abstract class Http2PeerStream implements PeerStream {
   protected readonly raw: http2.Http2Stream;
   protected readonly parts: PeerStreamParts;
-  readonly #splitter: MessageSplitter;
+  #splitter: MessageSplitter;
   #reader: PeerStreamReader | undefined;
   #pendingBytes = 0;
   #budgetedBytes = 0;
@@ -116,7 +119,8 @@ export abstract class Http2PeerStream implements PeerStream {
   /** From now on the reader is told. */
   protected begin(reader: PeerStreamReader, deadlineMs: number | undefined): void {
     this.#reader = reader;
-    const { raw } = this;
+    const { raw, parts } = this;
+    if (reader.isLent === true) this.#splitter = new MessageSplitter(parts.limits.messageBytesMax, parts.pool);
     raw.on("data", (chunk: Buffer) => this.#arrived(chunk));
     raw.on("end", () => this.#ended());
     raw.on("aborted", () => this.parts.clock.nextTurn(() => this.#aborted()));
@@ -195,6 +199,7 @@ export abstract class Http2PeerStream implements PeerStream {
         if (message === undefined) break;
         this.#budget(this.#splitter.heldBytes);
         this.#reader?.message(message);
+        this.#splitter.giveBack();
       }
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;

@@ -64,3 +64,7 @@ export const PEER_RESETS_PER_SECOND_MAX = 1_000;
 
 /** What an HTTP/2 session keeps beside the windows of its streams, in units of 10^6 bytes. */
 export const PEER_SESSION_MEMORY_MB = 64;
+
+/** Memory for messages of peers that is kept for the next ones, of all connections together; and the least that one has. */
+export const PEER_POOLED_BYTES_MAX = 16 * 1024 * 1024;
+export const PEER_POOLED_MESSAGE_BYTES_MIN = 64 * 1024;

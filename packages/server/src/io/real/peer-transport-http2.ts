@@ -7,6 +7,7 @@ import type { PeerConnection, PeerListener, PeerServices, PeerTransport } from "
 import { Http2PeerConnection } from "./http2-peer-connection.ts";
 import { Http2PeerListener } from "./http2-peer-listener.ts";
 import { PEER_SESSION_MEMORY_MB } from "./limits.ts";
+import { MessagePool } from "./message-pool.ts";
 import { type Denied, isAboutCertificate, type PeerTls } from "./peer-certificates.ts";
 
 /** gRPC over HTTP/2, framed by hand; in the clear without `tls`. */
@@ -15,6 +16,7 @@ export class Http2PeerTransport implements PeerTransport {
   readonly #limits: PeerLimits;
   readonly #tls: PeerTls | undefined;
   readonly #denied: Denied;
+  readonly #pool = new MessagePool();
 
   constructor(clock: Clock, limits: PeerLimits = PEER_LIMITS, tls?: PeerTls, denied: Denied = () => undefined) {
     this.#clock = clock;
@@ -55,7 +57,7 @@ export class Http2PeerTransport implements PeerTransport {
       session.once("close", () => fail(new PeerError("unavailable", `${to.host}:${to.port}: closed at once`)));
       session.once("remoteSettings", () => {
         timer.cancel();
-        resolve(new Http2PeerConnection(this.#clock, this.#limits, session, to));
+        resolve(new Http2PeerConnection(this.#clock, this.#limits, this.#pool, session, to));
       });
     });
   }

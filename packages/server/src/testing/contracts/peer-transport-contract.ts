@@ -74,9 +74,9 @@ async function pair({ connection, ends }: Setup): Promise<Readonly<{ here: PeerE
   return { here, there };
 }
 
-function opened(connection: PeerConnection, deadlineMs?: number): PeerEnd {
+function opened(connection: PeerConnection, deadlineMs?: number, isLent = false): PeerEnd {
   let end: PeerEnd | undefined;
-  connection.open(STREAM, (stream: PeerStream) => (end = new PeerEnd(stream)), deadlineMs);
+  connection.open(STREAM, (stream: PeerStream) => (end = new PeerEnd(stream, isLent)), deadlineMs);
   return end as unknown as PeerEnd;
 }
 
@@ -198,6 +198,25 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
       await Promise.all([here.untilMessages(400), there.untilMessages(400)]);
       ok(sizes.every((bytes, n) => joined(message(bytes, n)).equals(there.messages[n] as Uint8Array)));
       ok(sizes.every((bytes, n) => joined(message(bytes, n + 1)).equals(here.messages[n] as Uint8Array)));
+      await done(all);
+    },
+  },
+  {
+    name: "a reader that keeps nothing is lent each message, whole for as long as it is told of it",
+    async run(peers) {
+      const all = await setup(peers);
+      const here = opened(all.connection, undefined, true);
+      const sizes = [0, 1, 70_000, 3, 3 * MiB, 200_000, 3 * MiB, 1];
+      const wrong: number[] = [];
+      here.onMessage = (bytes) => {
+        const seed = here.messages.length;
+        if (!Buffer.from(bytes).equals(joined(message(sizes[seed - 1] as number, seed)))) wrong.push(seed);
+      };
+      here.stream.send(message(1));
+      const there = await all.ends.next();
+      for (const [at, size] of sizes.entries()) there.stream.send(message(size, at + 1));
+      await here.untilMessages(sizes.length);
+      deepEqual(wrong, []);
       await done(all);
     },
   },

@@ -151,6 +151,8 @@ export class SimPeerStream implements PeerStream {
     this.#parts.budget?.give(bytes.byteLength);
     this.#parts.write({ kind: "credit", stream: this.#parts.id, bytes: bytes.byteLength });
     if (this.#end === undefined || !this.#isServing) this.#reader?.message(bytes);
+    // Whoever kept it all the same reads what no sender wrote.
+    if (this.#reader?.isLent === true) bytes.fill(0xdb);
   }
 
   #deliverEnd(outcome: PeerOutcome | undefined): void {
