@@ -73,7 +73,7 @@ test("installs once, says so on stderr only, then becomes node with the argument
   const copy = makeCopy(t);
   const first = run(copy, ["topic", "a b"], { cwd: "/" });
   match(first.stderr, /^tidemq: installing .*\(first run\) \.\.\.\ntidemq: installed\n$/);
-  equal(first.stdout, `node / --max-semi-space-size=4 ${copy.root}/packages/cli/src/main.ts topic a b\n`);
+  equal(first.stdout, `node / --max-semi-space-size=4 --heap-growing-percent=150 ${copy.root}/packages/cli/src/main.ts topic a b\n`);
   const second = run(copy, []);
   equal(second.stderr, "");
   equal(npmRuns(copy), 1);
