@@ -31,6 +31,18 @@ test("ends that rise, fall, and are all the same", () => {
   check(rising.map(() => 4));
 });
 
+test("every place among many: random, rising, falling, with few different ones, and as many as the steps between pivots", () => {
+  const random = new SimRandom(8);
+  const rising = Array.from({ length: 200 }, (_, n) => n);
+  for (const values of [rising, rising.toReversed(), rising.map(() => 7), rising.map((n) => (n === 9 ? 0 : 7))]) check(values);
+  for (const largest of [1, 3, 50, Number.MAX_SAFE_INTEGER]) check(Array.from({ length: 200 }, () => random.between(-1, largest)));
+  const most = Array.from({ length: 2 * 7_919 }, () => random.between(0, 5_000));
+  equal(
+    kthLowest(most, (value) => value, 7_919),
+    most.toSorted((a, b) => a - b)[7_918],
+  );
+});
+
 test("what counts is what is said of an item", () => {
   const ends = new Map([
     [1, 30],
