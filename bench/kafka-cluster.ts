@@ -51,6 +51,11 @@ export class KafkaCluster {
     this.#servers.delete(id);
   }
 
+  /** What one that does not run had on its disk is gone. */
+  wipe(id: number): void {
+    rmSync(join(this.#folder, `${id}`, "data"), { recursive: true });
+  }
+
   /** In order, by SIGTERM. */
   async end(id: number): Promise<void> {
     await this.#servers.get(id)?.stop();

@@ -85,6 +85,11 @@ ${about}
   acks=all, two of them enough; 1 GiB by the raw client over 6 partitions, each connection to its leader; new brokers in each round, one
   side after the other. CPU is that of all processes. A leader that is killed (\`kill -9\`), one that is stopped in order, and all three
   killed and started: until a producer's next record is acknowledged.
+* **three replicas, 3,000 partitions**: one topic, on new brokers. \`kill -9\` of a broker: until the others lead all of its partitions, and until one record
+  for each partition is acknowledged, sent when it was dead. Idle: all processes together.
+* **three replicas, moves and losses**: a partition with 1 GiB that two brokers have goes to one of them and the third; a broker that follows 1 GiB is
+  killed and starts with an empty disk. Ours copy what is not uploaded yet. Last, the longest time between two acknowledgements or two records of one
+  producer and one consumer in ten seconds, and the same while the controller that leads is killed; Kafka's would take a broker with it.
 
 ## Alone
 

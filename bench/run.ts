@@ -16,13 +16,16 @@ import { CASES, type Case, createTopics } from "./cases.ts";
 import { clusterFigures } from "./cluster-figures.ts";
 import { coldScan, coldScanProblem, latencyBesideScans, PACED_MIB_PER_SECOND, writeCold } from "./cold-scan.ts";
 import { downloadKafka, kafkaProblem, startKafka } from "./kafka-server.ts";
+import { MOVE_GOALS, moveFigures } from "./move-figures.ts";
+import { PARTITION_GOALS, partitionFigures } from "./partition-figures.ts";
 import { machineCpuSeconds, untilQuiet } from "./process-cost.ts";
-import { kafkaTrio, REPLICATION_GOALS, replicationFigures, type Trio, tideTrio } from "./replication-figures.ts";
+import { REPLICATION_GOALS, replicationFigures } from "./replication-figures.ts";
 import { type ClusterRow, clusterTable, document, type Row, table } from "./report.ts";
 import { standing } from "./standing.ts";
 import { median, short } from "./statistics.ts";
 import { type Figures, loopDelay, type Mode, type Target } from "./target.ts";
 import { startTideMq } from "./tidemq-server.ts";
+import { kafkaTrio, onTrio, type Trio, tideTrio } from "./trio.ts";
 
 type Contestant = { readonly name: "TideMQ" | "Kafka"; readonly target: Target; standing: Figures; readonly stop: () => Promise<unknown> };
 type Results = Map<string, Figures[]>;
@@ -36,8 +39,12 @@ const LATENCY_CASE = "latency at 20 MB/s";
 const COLD_CASE = "cold scan";
 /** Likewise. */
 const CLUSTER_CASE = "cluster";
-/** Likewise. */
-const REPLICATION_CASE = "three replicas";
+/** Likewise, each on brokers of its own. */
+const REPLICATION_CASES = [
+  { name: "three replicas", goals: REPLICATION_GOALS, measure: replicationFigures },
+  { name: "three replicas, 3,000 partitions", goals: PARTITION_GOALS, measure: partitionFigures },
+  { name: "three replicas, moves and losses", goals: MOVE_GOALS, measure: moveFigures },
+] as const;
 
 const { values: flags } = parseArgs({
   allowNegative: true,
@@ -199,31 +206,22 @@ async function clusterRows(): Promise<ClusterRow[]> {
 }
 
 /** Three brokers and three replicas each: one side after the other, on brokers of its own. */
-async function replicationRows(mode: Mode): Promise<Row[]> {
+async function replicationRows(mode: Mode, { name, goals, measure }: (typeof REPLICATION_CASES)[number]): Promise<Row[]> {
   const sides: readonly (readonly [string, (mode: Mode) => Trio])[] = [
     ["TideMQ", tideTrio],
     ...(kafkaProblem() === undefined && flags.only === undefined ? ([["Kafka", kafkaTrio]] as const) : []),
   ];
-  const found = new Map<string, Figures[]>(sides.map(([name]) => [name, []]));
+  const found = new Map<string, Figures[]>(sides.map(([side]) => [side, []]));
   for (let round = 1; round <= Number(flags.rounds); round++) {
-    for (const [name, trio] of round % 2 === 1 ? sides : sides.toReversed()) {
-      const figures = await replicationFigures(trio(mode));
-      console.error(`${mode} · round ${round} · ${REPLICATION_CASE} · ${name}: ${JSON.stringify(figures)}`);
-      found.get(name)?.push(figures);
+    for (const [side, trio] of round % 2 === 1 ? sides : sides.toReversed()) {
+      const figures = await onTrio(trio(mode), measure);
+      console.error(`${mode} · round ${round} · ${name} · ${side}: ${JSON.stringify(figures)}`);
+      found.get(side)?.push(figures);
     }
   }
-  const of = (name: string, figure: string): number => median((found.get(name) ?? []).map((figures) => figures[figure] ?? Number.NaN));
+  const of = (side: string, figure: string): number => median((found.get(side) ?? []).map((figures) => figures[figure] ?? Number.NaN));
   const shown = Object.keys(found.get("TideMQ")?.[0] ?? {});
-  return shown.map((figure) => {
-    return {
-      name: REPLICATION_CASE,
-      mode,
-      figure,
-      ours: of("TideMQ", figure),
-      theirs: of("Kafka", figure),
-      goal: REPLICATION_GOALS[figure],
-    };
-  });
+  return shown.map((figure) => ({ name, mode, figure, ours: of("TideMQ", figure), theirs: of("Kafka", figure), goal: goals[figure] }));
 }
 
 /** The strictest comparison: we have synced, Kafka has not. */
@@ -273,7 +271,7 @@ for (const mode of modes) {
   const found = await measure(mode);
   besideKafka.push(...found.rows);
   alone.push(...found.alone);
-  if (REPLICATION_CASE.includes(flags.case)) besideKafka.push(...(await replicationRows(mode)));
+  for (const each of REPLICATION_CASES) if (each.name.includes(flags.case)) besideKafka.push(...(await replicationRows(mode, each)));
 }
 besideKafka.push(...acrossModes(besideKafka));
 const worst = loopDelays.length === 0 ? Number.NaN : Math.max(...loopDelays);
