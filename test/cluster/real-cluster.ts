@@ -26,6 +26,8 @@ export type ClusterOptions = Readonly<{
   objectStorage?: string;
   /** Replicas of a partition; each broker is a host of its own then. */
   factorMax?: number;
+  /** Of the brokers, in their order. */
+  racks?: readonly string[];
   /** For every process, last. */
   flags?: readonly string[];
   environment?: Readonly<Record<string, string>>;
@@ -101,7 +103,7 @@ export class RealCluster {
     const cluster = new RealCluster(options);
     const { controllers = 3, brokers = 2 } = options;
     cluster.controllers = await Promise.all(Array.from({ length: controllers }, (_, n) => cluster.newController(FIRST_CONTROLLER + n)));
-    cluster.brokers = await Promise.all(Array.from({ length: brokers }, (_, n) => cluster.newBroker(n + 1)));
+    cluster.brokers = await Promise.all(Array.from({ length: brokers }, (_, n) => cluster.newBroker(n + 1, cluster.#place(n))));
     try {
       await Promise.all([...cluster.controllers, ...cluster.brokers].map((node) => node.start()));
       await cluster.whenReady();
@@ -118,6 +120,11 @@ export class RealCluster {
 
   get bootstrap(): string {
     return this.brokers.map(({ kafka }) => `${kafka.host}:${kafka.port}`).join(",");
+  }
+
+  #place(broker: number): readonly string[] {
+    const rack = this.#options.racks?.[broker];
+    return rack === undefined ? [] : ["--rack", rack];
   }
 
   /** One that does not run yet. `extra`: flags, which win. */

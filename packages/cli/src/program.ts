@@ -185,6 +185,7 @@ function addTopicConsume(topic: Command): void {
     .option("--timestamp <time>", "begin with the first record not older: milliseconds since 1970, or 2026-01-31T12:00:00Z")
     .option("--partition <n>", "only this partition; may be repeated (default: all)", collectNumbers, [])
     .option("--group <name>", "read as a member of this group: it shares the partitions, and the group's place is kept")
+    .option("--rack <name>", "where you are: read from the replicas there, as brokers say with --rack; else from the leaders")
     .option("--max <n>", "end after so many records", positiveInteger)
     .option("--until-end", "end when everything is read that was there at the start", false)
     .option("--format <text>", "what to print of a record, or json (default: %v\\n)")

@@ -14,6 +14,8 @@ export type ConsumerOptions = Readonly<{
   outOfRange: "fail" | "earliest" | "latest";
   /** Incremental fetch sessions, if the broker has them. */
   sessions: boolean;
+  /** Where this consumer is: leaders elsewhere send it to a follower there, if one can answer (KIP-392). */
+  rackId: string | undefined;
   /** Checks the checksum of each batch. */
   checkCrc: boolean;
   /** Told of failures that it tries again after. */
@@ -28,6 +30,7 @@ export const CONSUMER_DEFAULTS: ConsumerOptions = {
   bufferBytesMax: 1024 * 1024,
   outOfRange: "fail",
   sessions: true,
+  rackId: undefined,
   checkCrc: true,
   onRetry: undefined,
 };

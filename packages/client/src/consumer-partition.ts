@@ -20,6 +20,10 @@ export class ConsumerPartition {
   generation = 0;
   /** Reading has ended with this error until the next seek. */
   failure: ClientError | undefined;
+  /** The broker to read from instead of the leader, until then; monotonic milliseconds. */
+  nearest: Readonly<{ nodeId: number; untilMs: number }> | undefined;
+  /** The broker that was asked last: what one before it answers still says nothing any more. */
+  askedOf = -1;
   /** Nothing is asked before; monotonic milliseconds. */
   notBeforeMs = 0;
   failures = 0;

@@ -256,3 +256,97 @@ test("a closed consumer leaves no connection behind, whatever it was doing", asy
   await world.pass(2_000);
   equal(cluster.openConnections, before);
 });
+
+/** Broker 1 leads, broker 2 has everything and is nearer to whoever is in rack `b`. */
+function racked(batches: number) {
+  const made = filled(batches, 1, [1, 2]);
+  const log = made.logs[0] as ScriptedLog;
+  log.leader = 1;
+  log.followers.set(2, Number.POSITIVE_INFINITY);
+  log.nearest.set("b", 2);
+  const troubles: string[] = [];
+  const consumer = made.client.consumer({ rackId: "b", onRetry: (error) => troubles.push(error.code) });
+  consumer.assign([{ topic: "t", partition: 0, from: 0 }]);
+  /** Which brokers were asked since, each time in a row once. */
+  let seen = 0;
+  const asked = (): number[] => {
+    const fetches = made.cluster.requests.filter(({ api }) => api.key === API.fetch.key).map(({ nodeId }) => nodeId);
+    const fresh = fetches.slice(seen);
+    seen = fetches.length;
+    return fresh.filter((nodeId, at) => nodeId !== fresh[at - 1]);
+  };
+  return { ...made, log, consumer, asked, troubles };
+}
+
+test("a consumer with a rack reads from the follower that its leader names, and asks the leader again after a while", async () => {
+  const { world, client, log, consumer, asked, troubles } = racked(2);
+  deepEqual(await take(world, consumer, 4), ["0.0", "0.1", "0.2", "0.3"]);
+  log.append(batch(0, 4));
+  deepEqual(await take(world, consumer, 2), ["0.4", "0.5"]);
+  deepEqual(asked(), [1, 2]);
+  await world.pass(client.cluster.options.metadataAgeMsMax + 1_000);
+  log.append(batch(0, 6));
+  deepEqual(await take(world, consumer, 2), ["0.6", "0.7"]);
+  deepEqual(asked(), [2, 1, 2]);
+  deepEqual(troubles, []);
+});
+
+test("without a rack nobody is sent elsewhere", async () => {
+  const { world, client, cluster } = racked(2);
+  const other = client.consumer();
+  other.assign([{ topic: "t", partition: 0, from: 0 }]);
+  deepEqual(await take(world, other, 4), ["0.0", "0.1", "0.2", "0.3"]);
+  ok(fetchesOf(cluster).some(({ rackId }) => rackId === ""));
+});
+
+test("what a follower lacks, and whether an offset is out of range, the leader says", async () => {
+  const { world, client, log, consumer, asked, troubles } = racked(2);
+  log.followers.set(2, 2);
+  consumer.seek("t", 0, 4);
+  log.append(batch(0, 4));
+  world.after(300, () => log.nearest.clear());
+  deepEqual(await take(world, consumer, 2), ["0.4", "0.5"]);
+  deepEqual([...new Set(troubles)], ["OFFSET_OUT_OF_RANGE"]);
+  deepEqual(asked().slice(0, 3), [1, 2, 1]);
+  const far = client.consumer({ rackId: "b" });
+  far.assign([{ topic: "t", partition: 0, from: 100 }]);
+  await rejects(world.run(far.next()), (error: unknown) => error instanceof OffsetOutOfRangeError);
+});
+
+test("a follower that is away or refuses: the leader is asked, and sends back with ever longer pauses", async () => {
+  const { world, cluster, log, consumer, asked, troubles } = racked(2);
+  await take(world, consumer, 4);
+  cluster.script = ({ api, nodeId }) => (api.key === API.fetch.key && nodeId === 2 ? "close" : "answer");
+  log.append(batch(0, 4));
+  world.after(2_000, () => log.nearest.clear());
+  deepEqual(await take(world, consumer, 2), ["0.4", "0.5"]);
+  ok(troubles.length > 0 && troubles.length < 40, `${troubles.length} troubles`);
+  equal(asked().at(-1), 1);
+  cluster.script = undefined;
+  log.nearest.set("b", 2);
+  log.followers.clear();
+  log.append(batch(0, 6));
+  world.after(2_000, () => log.nearest.clear());
+  deepEqual(await take(world, consumer, 2), ["0.6", "0.7"]);
+  ok(troubles.includes("NOT_LEADER_OR_FOLLOWER"));
+});
+
+test("a late answer of whoever led before says nothing: the partition has gone on elsewhere", async () => {
+  const { world, client, cluster, logs } = filled(2, 1, [1, 2]);
+  const log = logs[0] as ScriptedLog;
+  const consumer = client.consumer();
+  cluster.script = ({ api, nodeId }) => (api.key === API.fetch.key && nodeId === 1 ? 500 : "answer");
+  consumer.assign([{ topic: "t", partition: 0, from: 0 }]);
+  await world.pass(100);
+  equal(fetchesOf(cluster).length, 1);
+  log.leader = 2;
+  log.leaderEpoch += 1;
+  log.followers.set(1, Number.POSITIVE_INFINITY);
+  await world.run(client.cluster.refresh());
+  consumer.resume("t", 0);
+  deepEqual(await take(world, consumer, 4), ["0.0", "0.1", "0.2", "0.3"]);
+  ok(world.monotonicMs() < 500, "the answer of broker 1 is still to come");
+  await world.pass(1_000);
+  log.append(batch(0, 4));
+  deepEqual(await take(world, consumer, 2), ["0.4", "0.5"]);
+});

@@ -197,7 +197,7 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
       else if (partition.isFetchable(nowMs, this.#options.bufferBytesMax)) {
         const led = this.#cluster.ledNow(partition.topic, partition.index);
         if (led === undefined) isLost = true;
-        else addTo(perBroker, led.nodeId, partition);
+        else addTo(perBroker, this.#nearestOf(partition, nowMs) ?? led.nodeId, partition);
       }
     }
     if (isSought) this.#seekAll();
@@ -205,18 +205,33 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
     for (const [nodeId, partitions] of perBroker) this.#ask(nodeId, partitions);
   }
 
+  /** Undefined: the leader. It is asked again after a while, and when the other one is gone: it may know a nearer one. */
+  #nearestOf(partition: ConsumerPartition, nowMs: number): number | undefined {
+    const { nearest } = partition;
+    if (nearest === undefined) return undefined;
+    if (nowMs < nearest.untilMs && this.#cluster.metadata.brokers.has(nearest.nodeId)) return nearest.nodeId;
+    partition.nearest = undefined;
+    return undefined;
+  }
+
   #ask(nodeId: number, partitions: readonly ConsumerPartition[]): void {
     const fetcher = this.#fetcher(nodeId);
     if (fetcher.isAsking) return;
     fetcher.ask(partitions).then(
       () => this.#goOn(),
-      (error: unknown) => this.#askFailed(partitions, ClientError.from(error)),
+      (error: unknown) =>
+        this.#askFailed(
+          partitions.filter(({ askedOf }) => askedOf === nodeId),
+          ClientError.from(error),
+        ),
     );
   }
 
   #askFailed(partitions: readonly ConsumerPartition[], error: ClientError): void {
     if (this.#closed) return this.#goOn();
-    if (!error.retriable) for (const partition of partitions) this.#fail(partition, error);
+    const isNearest = partitions.some(({ nearest }) => nearest !== undefined);
+    for (const partition of partitions) partition.nearest = undefined;
+    if (!error.retriable && !isNearest) for (const partition of partitions) this.#fail(partition, error);
     else {
       for (const partition of partitions) this.#postpone(partition);
       this.#options.onRetry?.(error);
@@ -231,6 +246,7 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
       fetcher = new Fetcher(this.#cluster, nodeId, this.#lane, this.#options, {
         arrived: (partition) => this.#arrived(partition),
         refused: (partition, error) => this.#refused(partition, error),
+        redirected: (partition, to) => this.#redirected(partition, to),
       });
       this.#fetchers.set(nodeId, fetcher);
     }
@@ -242,10 +258,26 @@ export class Consumer implements AsyncIterable<FetchedBatch> {
     this.#hand();
   }
 
+  #redirected(partition: ConsumerPartition, nodeId: number): void {
+    partition.nearest = { nodeId, untilMs: this.#nowMs + this.#cluster.options.metadataAgeMsMax };
+    if (this.#cluster.metadata.brokers.has(nodeId)) return;
+    this.#postpone(partition);
+    this.#refresh();
+  }
+
   #refused(partition: ConsumerPartition, error: ClientError): void {
     const code = error.kafkaCode ?? ErrorCode.UNKNOWN_SERVER_ERROR;
+    // A follower may lack what its leader has, and be damaged where that is not: the leader says how it is.
+    if (partition.nearest !== undefined) return this.#backToLeader(partition, error);
     if (code === ErrorCode.OFFSET_OUT_OF_RANGE) return this.#outOfRange(partition);
     if (error.kind === "corrupt" || !isRetriable(code)) return this.#fail(partition, error);
+    this.#postpone(partition);
+    this.#options.onRetry?.(error);
+    this.#refresh();
+  }
+
+  #backToLeader(partition: ConsumerPartition, error: ClientError): void {
+    partition.nearest = undefined;
     this.#postpone(partition);
     this.#options.onRetry?.(error);
     this.#refresh();

@@ -21,9 +21,11 @@ export type FetchEvents = Readonly<{
   arrived: (partition: ConsumerPartition) => void;
   /** The broker refuses this partition. */
   refused: (partition: ConsumerPartition, error: ClientError) => void;
+  /** Another broker is nearer. */
+  redirected: (partition: ConsumerPartition, nodeId: number) => void;
 }>;
 
-/** Asks one broker for the partitions that it leads, one request after the other. */
+/** Asks one broker for partitions that it leads, or that its leader sent us there for, one request after the other. */
 export class Fetcher {
   readonly #cluster: Cluster;
   readonly #nodeId: number;
@@ -74,6 +76,7 @@ export class Fetcher {
   #asked(partition: ConsumerPartition): Asked | undefined {
     const led = this.#cluster.ledNow(partition.topic, partition.index);
     if (led === undefined) return undefined;
+    partition.askedOf = this.#nodeId;
     const wanted = {
       topic: partition.topic,
       topicId: led.topic.topicId,
@@ -90,6 +93,7 @@ export class Fetcher {
       maxWaitMs: this.#options.waitMsMax,
       minBytes: this.#options.bytesMin,
       maxBytes: this.#options.bytesMax,
+      rackId: this.#options.rackId ?? "",
       sessionId,
       sessionEpoch,
       topics: byTopic(send).map(([first, all]) => ({
@@ -117,10 +121,14 @@ export class Fetcher {
       for (const answer of topic.partitions) {
         const key = topic.topic === "" ? `${topic.topicId} ${answer.partitionIndex}` : `${topic.topic} ${answer.partitionIndex}`;
         const one = topic.topic === "" ? byId.get(key) : byKey.get(key);
-        // After a seek or a new assignment, the answer to the old question says nothing.
-        if (one !== undefined && one.generation === one.partition.generation) this.#takePartition(one.partition, answer);
+        if (one !== undefined && this.#isWanted(one)) this.#takePartition(one.partition, answer);
       }
     }
+  }
+
+  /** After a seek or a new assignment the answer to the old question says nothing; nor when another broker was asked meanwhile. */
+  #isWanted({ partition, generation }: Asked): boolean {
+    return generation === partition.generation && partition.askedOf === this.#nodeId;
   }
 
   #takePartition(partition: ConsumerPartition, answer: FetchResponse["responses"][number]["partitions"][number]): void {
@@ -129,6 +137,9 @@ export class Fetcher {
       const what = `fetch ${partition.topic}[${partition.index}] at offset ${partition.fetchOffset}`;
       return this.#events.refused(partition, brokerError(answer.errorCode, what, undefined, place));
     }
+    const { preferredReadReplica: nearest } = answer;
+    // No success yet: whoever is sent to and fro waits longer each time.
+    if (nearest >= 0 && nearest !== this.#nodeId) return this.#events.redirected(partition, nearest);
     partition.failures = 0;
     partition.highWatermark = answer.highWatermark;
     partition.logStart = answer.logStartOffset;

@@ -10,7 +10,6 @@ export type GroupConsumerOptions = Omit<ConsumerOptions, "onRetry"> &
     from: Position | "fail";
     /** A member that comes back under this name within its session gets its partitions back, and nobody else has them meanwhile. */
     instanceId: string | undefined;
-    rackId: string | undefined;
     /** How partitions are spread, such as `uniform` or `range`; the broker's choice when absent. */
     assignor: string | undefined;
     /** Commits by itself what was handed out before the latest call of `next`. */

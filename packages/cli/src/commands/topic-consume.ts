@@ -16,6 +16,7 @@ type Options = ClusterOptions &
     timestamp?: string;
     partition: readonly number[];
     group?: string;
+    rack?: string;
     max?: number;
     untilEnd: boolean;
     format?: string;
@@ -28,12 +29,12 @@ export async function consumeRecords(name: string, options: Options): Promise<vo
   await withClient(options.bootstrap, async (client) => {
     const partitions = await partitionsOf(client, name, options.partition);
     const notice = new RetryNotice();
-    const onRetry = notice.tell.bind(notice);
+    const how = { onRetry: notice.tell.bind(notice), rackId: options.rack };
     const ends = options.untilEnd ? await offsets(client, name, partitions, "latest") : undefined;
     const reading =
       options.group === undefined
-        ? new PartitionsReading(client.consumer({ onRetry }), name, await positions(client, name, partitions, from))
-        : new GroupReading(client.groupConsumer(options.group, { onRetry, from: from as Exclude<Start, { offset: number }> }), name);
+        ? new PartitionsReading(client.consumer(how), name, await positions(client, name, partitions, from))
+        : new GroupReading(client.groupConsumer(options.group, { ...how, from: from as Exclude<Start, { offset: number }> }), name);
     await new RecordPrinter(reading, name, format, { recordsMax: options.max, ends }).print();
   });
 }

@@ -141,7 +141,8 @@ export class ScriptedCluster {
     return request.topics.every((topic) =>
       topic.partitions.every((partition) => {
         const log = this.log(this.#nameOf(topic.topic, topic.topicId), partition.partition);
-        return log !== undefined && log.leader === nodeId && partition.fetchOffset === log.end;
+        if (log === undefined || log.nearestTo(request.rackId, nodeId) !== undefined) return false;
+        return partition.fetchOffset === log.endAt(nodeId);
       }),
     );
   }
@@ -214,8 +215,11 @@ export class ScriptedCluster {
         const log = this.log(this.#nameOf(topic.topic, topic.topicId), partition.partition);
         const common = { partitionIndex: partition.partition, highWatermark: log?.end ?? -1, abortedTransactions: null, records: null };
         if (log === undefined) return { ...common, errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION };
-        if (log.leader !== nodeId) return { ...common, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER };
-        const isOutside = partition.fetchOffset < log.start || partition.fetchOffset > log.end;
+        const end = log.endAt(nodeId);
+        if (end === undefined) return { ...common, errorCode: ErrorCode.NOT_LEADER_OR_FOLLOWER };
+        const nearest = log.nearestTo(request.rackId, nodeId);
+        if (nearest !== undefined) return { ...common, errorCode: 0, preferredReadReplica: nearest };
+        const isOutside = partition.fetchOffset < log.start || partition.fetchOffset > end;
         if (isOutside) return { ...common, errorCode: ErrorCode.OFFSET_OUT_OF_RANGE };
         return { ...common, errorCode: 0, records: log.read(partition.fetchOffset, partition.partitionMaxBytes) };
       }),

@@ -12,6 +12,10 @@ export type Appended = Readonly<{ errorCode: number; baseOffset: number }>;
 export class ScriptedLog {
   leader = 1;
   leaderEpoch = 0;
+  /** Brokers that answer fetches beside the leader, and where what they have ends; Infinity: with the log. */
+  readonly followers = new Map<number, number>();
+  /** By rack: whom the leader sends consumers to. */
+  readonly nearest = new Map<string, number>();
   start = 0;
   end = 0;
   bytesMax = 1_000_000;
@@ -66,6 +70,19 @@ export class ScriptedLog {
       bytes += batch.byteLength;
     }
     return Buffer.concat(pieces);
+  }
+
+  /** Where it ends for whoever reads from this broker; undefined: that is none of its. */
+  endAt(nodeId: number): number | undefined {
+    if (nodeId === this.leader) return this.end;
+    const end = this.followers.get(nodeId);
+    return end === undefined ? undefined : Math.min(end, this.end);
+  }
+
+  /** Whom this broker sends a consumer to; undefined: it answers itself. */
+  nearestTo(rack: string, nodeId: number): number | undefined {
+    const nearest = nodeId === this.leader ? this.nearest.get(rack) : undefined;
+    return nearest === nodeId ? undefined : nearest;
   }
 
   #judge(id: number, epoch: number, sequence: number, count: number): Appended | undefined {
