@@ -8,6 +8,7 @@ import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/
 import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { checkControlLog } from "@tidemq/server/testing/checkers/control-log.ts";
+import { checkReplicaCommands } from "@tidemq/server/testing/checkers/replica-commands.ts";
 import { checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
 import { CLUSTER_ID } from "@tidemq/server/testing/controller-cluster.ts";
 import { HEALTHY_DISK } from "@tidemq/server/testing/sim-io/disk.ts";
@@ -75,7 +76,7 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await checkLog(sim, quietFromMs);
 }
 
-async function checkLog({ control }: ClusterSim, quietFromMs: number): Promise<void> {
+async function checkLog({ control, goodbyes }: ClusterSim, quietFromMs: number): Promise<void> {
   const { bucket, history } = control;
   const keys = new MetadataKeys(CLUSTER_ID);
   const { newestIndex } = history;
@@ -84,7 +85,8 @@ async function checkLog({ control }: ClusterSim, quietFromMs: number): Promise<v
   history.checkLog(CLUSTER_ID, entries);
   const storedAtMs = (index: number): number => must(bucket.object(keys.entry(index)), "a batch that was read").storedAtMs;
   const timed = entries.map((entry) => ({ entry, storedAtMs: storedAtMs(entry.index) }));
-  checkControlLog(CLUSTER_ID, timed, quietFromMs);
+  checkControlLog(CLUSTER_ID, timed, quietFromMs, goodbyes);
+  checkReplicaCommands(CLUSTER_ID, entries);
   const heads = bucket.keys().flatMap((key) => parseHeadKey(key)?.index ?? []);
   check(new Set(heads).size === heads.length, "snapshots", () => `one index has several snapshots: ${heads.join(", ")}`);
 }
@@ -98,11 +100,9 @@ function heal(sim: ClusterSim): void {
   Object.assign(peers.faults, HEALTHY_PEERS);
   Object.assign(sim.network.faults, HEALTHY_NETWORK);
   for (const { node } of sim.machines) Object.assign(node.disk.faults, HEALTHY_DISK);
-  for (const controller of nodes)
-    for (const { node } of sim.machines) {
-      peers.heal(controller.name, node.address.host);
-      peers.heal(node.address.host, controller.name);
-    }
+  sim.clocks.right();
+  const hosts = [...nodes.map(({ name }) => name), ...sim.machines.map(({ node }) => node.address.host)];
+  for (const from of hosts) for (const to of hosts) peers.heal(from, to);
   for (const controller of nodes) {
     controller.isCut = false;
     if (controller.process === undefined) controller.start();

@@ -1,16 +1,21 @@
 import type { Client } from "@tidemq/client/client.ts";
+import { must } from "@tidemq/server/base/assert.ts";
 import { QueueError } from "@tidemq/server/base/errors.ts";
 import type { ClusterState } from "@tidemq/server/cluster/cluster-state.ts";
 import { HEARTBEAT_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
+import { DiskError } from "@tidemq/server/io/disk.ts";
 import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { lifeKey } from "@tidemq/server/testing/checkers/control-log.ts";
 import { EqualFolds } from "@tidemq/server/testing/checkers/equal-folds.ts";
 import { EqualReplicas } from "@tidemq/server/testing/checkers/equal-replicas.ts";
 import { ClusterBroker } from "@tidemq/server/testing/cluster-broker.ts";
 import { ControllerCluster } from "@tidemq/server/testing/controller-cluster.ts";
 import { type Death, ProcessEnded, SIM_SIZES } from "@tidemq/server/testing/sim-broker.ts";
 import { SimNetwork } from "@tidemq/server/testing/sim-io/network.ts";
+import { WalOpenError } from "@tidemq/server/wal/wal-options.ts";
+import { Clocks } from "./clocks.ts";
 import { ofCluster } from "./cluster-clients.ts";
 import { type ClusterFinishOptions, finishCluster } from "./cluster-finish.ts";
 import { LeaderWatch } from "./leader-watch.ts";
@@ -23,6 +28,9 @@ import { TraceLog } from "./trace-log.ts";
 const CONTROLLERS = 3;
 const BROKERS = 3;
 
+/** One failure ends the process: the next one writes again. */
+const DISK_WRITES = { writeErrorRatio: 0, syncErrorRatio: 0 };
+
 /** A broker's machine, and who looks at it. */
 export type Machine = Readonly<{ node: ClusterBroker; watch: BrokerWatch }>;
 
@@ -34,6 +42,9 @@ export class ClusterSim extends SimRun {
   readonly leaders = new LeaderWatch();
   readonly folds = new EqualFolds();
   readonly replicas = new EqualReplicas();
+  readonly clocks = new Clocks();
+  /** Processes of brokers that were stopped, and not killed. */
+  readonly goodbyes = new Set<string>();
   #watching = true;
   #twins = 0;
   /** Of a start that nobody waits for. */
@@ -96,11 +107,21 @@ export class ClusterSim extends SimRun {
     } catch (error) {
       if (error instanceof ProcessEnded) return;
       // Its connections had fallen silent before it went: until its session is over nobody can know that.
+      if (isDiskBad(node) && isOfDisk(error)) return this.note(`${node.address.host} cannot start: ${(error as Error).message}`);
       const isTooEarly = isRefused(error) && this.world.nowMs - goneMs < SESSION_MS + HEARTBEAT_MS;
       if (!isTooEarly) this.#failure ??= error as Error;
       this.#goneMs.set(node.id, goneMs);
       this.note(`${node.address.host} does not start: ${(error as Error).message}`);
     }
+  }
+
+  /** A clean stop, which nobody waits for: others lead before it ends. */
+  stop({ node }: Machine): void {
+    const { broker } = node;
+    if (broker === undefined) return;
+    const { epoch } = must(broker.controller.state.brokers.get(node.id), "a broker that serves");
+    this.goodbyes.add(lifeKey(node.id, epoch));
+    void node.stop();
   }
 
   /** A second process by the name of a broker that lives, on another machine: resolves when it has been refused. @throws {CheckFailure} */
@@ -113,9 +134,9 @@ export class ClusterSim extends SimRun {
     check(isRefused(outcome), "twins", () => `broker ${id} runs, and a second process of it was not refused`);
   }
 
-  /** Topics that come and go from now on. */
-  churn(): TopicChurn {
-    const topics = new TopicChurn(this);
+  /** Topics of so many replicas that come and go from now on. */
+  churn(replicas: number): TopicChurn {
+    const topics = new TopicChurn(this, replicas);
     void topics.run();
     return topics;
   }
@@ -145,8 +166,18 @@ export class ClusterSim extends SimRun {
 
   #died(node: ClusterBroker, { error }: Death): void {
     this.note(`${node.address.host} ended itself: ${error.message}`);
+    if (isDiskBad(node) && isOfDisk(error)) return void Object.assign(node.disk.faults, DISK_WRITES);
     this.failAtOnce("process", `${node.address.host} ended itself: ${error.stack ?? error.message}`);
   }
+}
+
+/** Its writes fail, or have no room. */
+function isDiskBad({ disk: { faults } }: ClusterBroker): boolean {
+  return faults.capacityBytes !== Number.POSITIVE_INFINITY || faults.writeErrorRatio > 0 || faults.syncErrorRatio > 0;
+}
+
+function isOfDisk(error: unknown): boolean {
+  return error instanceof DiskError || error instanceof WalOpenError || (error instanceof QueueError && error.code === "DISK_FULL");
 }
 
 function isRefused(error: unknown): boolean {

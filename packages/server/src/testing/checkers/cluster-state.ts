@@ -1,6 +1,13 @@
 import { ByteWriter } from "@tidemq/protocol/byte-writer.ts";
 import { assert, must } from "../../base/assert.ts";
-import { type ClusterState, metricNameOf, NO_LEADER, type PartitionState } from "../../cluster/cluster-state.ts";
+import {
+  type ClusterState,
+  isInternalTopic,
+  metricNameOf,
+  NO_LEADER,
+  type PartitionState,
+  type TopicState,
+} from "../../cluster/cluster-state.ts";
 import type { CommandKind } from "../../cluster/commands.ts";
 import { isReady, minInSync, nextLeader } from "../../cluster/rules.ts";
 import { writePartition } from "../../cluster/state-codec.ts";
@@ -10,15 +17,14 @@ import { PARTITION_INDEX_BYTES_MAX, UNMERGED_RANGES_MAX } from "../../model/obje
 export function checkClusterState(state: ClusterState): void {
   let partitions = 0;
   for (const topic of state.topicsById.values()) {
-    assert(state.topicsByName.get(topic.name) === topic, `topic ${topic.name} is known by its name`);
-    assert(state.topicsByMetricName.get(metricNameOf(topic.name)) === topic, `topic ${topic.name} collides with none`);
+    checkName(state, topic);
     topic.partitions.forEach((id, index) => {
       const partition = must(state.partitions.get(id), `partition ${id}`);
       assert(partition.topicId === topic.id && partition.index === index, `partition ${id} is of its topic`);
     });
     partitions += topic.partitions.length;
   }
-  assert(state.topicsByName.size === state.topicsById.size, "as many names as topics");
+  assert(state.topicsByName.size + state.internalTopics.size === state.topicsById.size, "as many names as topics");
   assert(partitions === state.partitions.size, "every partition is of a topic");
   checkOrder([...state.partitions.keys()], state.partitionIdNext);
   checkOrder(
@@ -27,6 +33,15 @@ export function checkClusterState(state: ClusterState): void {
   );
   for (const partition of state.partitions.values()) checkPartition(state, partition);
   checkObjects(state);
+}
+
+/** Clients find one of our own under no name. */
+function checkName(state: ClusterState, topic: TopicState): void {
+  const isInternal = isInternalTopic(topic.name);
+  const named = (isInternal ? state.internalTopics : state.topicsByName).get(topic.name);
+  assert(named === topic, `topic ${topic.name} is known by its name`);
+  if (isInternal) return assert(!state.topicsByName.has(topic.name), `topic ${topic.name} is ours alone`);
+  assert(state.topicsByMetricName.get(metricNameOf(topic.name)) === topic, `topic ${topic.name} collides with none`);
 }
 
 function checkOrder(numbers: readonly number[], next: number): void {

@@ -12,11 +12,17 @@ export type TimedEntry = Readonly<{ entry: LogEntry; storedAtMs: number }>;
 
 /**
  * What a log of several controllers shows of their liveness rules: nobody claims while another is heard, and nobody is fenced without a whole
- * session with the controller that fences. No broker of such a run stops by itself: one that says goodbye is fenced at once.
+ * session with the controller that fences, unless it said goodbye.
  * @param quietFromMs From then on nothing went wrong: nobody is fenced any more.
+ * @param goodbyes Processes of brokers that stopped by themselves, by `lifeKey`.
  * @throws {CheckFailure}
  */
-export function checkControlLog(clusterId: string, entries: readonly TimedEntry[], quietFromMs: number): void {
+export function checkControlLog(
+  clusterId: string,
+  entries: readonly TimedEntry[],
+  quietFromMs: number,
+  goodbyes: ReadonlySet<string> = new Set(),
+): void {
   const state = new ClusterState(clusterId);
   let heardMs = Number.NEGATIVE_INFINITY;
   let claimedMs = Number.NEGATIVE_INFINITY;
@@ -27,13 +33,18 @@ export function checkControlLog(clusterId: string, entries: readonly TimedEntry[
         check(silentMs >= LEASE_MIN_MS, "lease", () => `batch ${entry.index} is a claim after ${silentMs} ms of silence`);
         claimedMs = storedAtMs;
       }
-      if (command.kind !== "fence-broker") continue;
+      if (command.kind !== "fence-broker" || goodbyes.has(lifeKey(command.broker, command.brokerEpoch))) continue;
       const sessionMs = storedAtMs - claimedMs;
       check(sessionMs >= SESSION_MS, "session", () => `broker ${command.broker} is fenced by a controller ${sessionMs} ms after its claim`);
       check(storedAtMs < quietFromMs, "session", () => `broker ${command.broker} is fenced though nothing goes wrong`);
     }
     heardMs = storedAtMs;
   }
+}
+
+/** One process of a broker. */
+export function lifeKey(broker: number, brokerEpoch: number): string {
+  return `${broker} in epoch ${brokerEpoch}`;
 }
 
 function accepted(state: ClusterState, entry: LogEntry): LoggedCommand[] {

@@ -1,0 +1,63 @@
+import { QueueError } from "@tidemq/server/base/errors.ts";
+import { isInternalTopic, type PartitionState } from "@tidemq/server/cluster/cluster-state.ts";
+import type { ClusterSim } from "./cluster-sim.ts";
+
+/** Their numbers. */
+export const BROKERS = [1, 2, 3];
+
+/** So soon after a move another one comes: its new replicas may just be asked for as members. */
+const AGAIN_MS = [1, 200] as const;
+const AGAIN_RATIO = 0.5;
+
+/** Some partitions of clients, or of our own, go to brokers by chance, or stay where they are in the middle of a move. Nobody waits for it. */
+export function move(sim: ClusterSim, isInternal: boolean): void {
+  const { random } = sim;
+  for (let count = random.between(1, 3); count > 0; count -= 1) {
+    const partition = pick(sim, isInternal);
+    if (partition === undefined) return;
+    reassign(sim, partition);
+    if (random.chance(AGAIN_RATIO)) sim.world.after(random.withinMs(AGAIN_MS), () => reassign(sim, partition));
+  }
+}
+
+function reassign(sim: ClusterSim, { id, topic, index, replicas }: PartitionState): void {
+  const { random, brokers } = sim;
+  if (brokers.length === 0) return;
+  const target = random.chance(0.1) ? undefined : replicasByChance(sim);
+  sim.note(`move ${topic}-${index} from ${replicas.join()} to ${target?.join() ?? "where it was"}`);
+  ask(sim, random.pick(brokers).controller.reassign(id, target));
+}
+
+/** The first replica of a partition is to lead it again, though it may have come back just now. */
+export function electPreferred(sim: ClusterSim): void {
+  const partition = pick(sim, sim.random.chance(0.5));
+  if (partition !== undefined) ask(sim, sim.random.pick(sim.brokers).controller.electPreferred(partition.id));
+}
+
+/** Members that a topic's in-sync sets are to have at least. */
+export function changeMinimum(sim: ClusterSim): void {
+  const partition = pick(sim, false);
+  if (partition === undefined) return;
+  const value = String(sim.random.between(1, BROKERS.length));
+  sim.note(`min.insync.replicas of ${partition.topic} becomes ${value}`);
+  const operations = [{ name: "min.insync.replicas", operation: "set" as const, value }];
+  ask(sim, sim.random.pick(sim.brokers).controller.alterTopicConfigs(partition.topic, operations, false));
+}
+
+function pick({ random, brokers }: ClusterSim, isInternal: boolean): PartitionState | undefined {
+  if (brokers.length === 0) return undefined;
+  const { state } = random.pick(brokers).controller;
+  const partitions = [...state.partitions.values()].filter(({ topic }) => isInternalTopic(topic) === isInternal);
+  return partitions.length === 0 ? undefined : random.pick(partitions);
+}
+
+function ask(sim: ClusterSim, asked: Promise<unknown>): void {
+  asked.catch((error: unknown) => {
+    if (!(error instanceof QueueError)) sim.failAtOnce("process", `a wish failed: ${error instanceof Error ? error.stack : error}`);
+  });
+}
+
+function replicasByChance({ random }: ClusterSim): number[] {
+  const left = [...BROKERS];
+  return Array.from({ length: random.pick([1, 1, 2, 3]) }, () => left.splice(random.between(0, left.length - 1), 1)).flat();
+}
