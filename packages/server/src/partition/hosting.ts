@@ -369,10 +369,20 @@ export class Hosting {
     this.#open(state, this.#walOf(state), base, base.copy(), { mark: state.uploadedEnd, isHollow: true });
   }
 
+  /**
+   * The folds are made at the uploadedEnd that its log was told: uploads of a leader elsewhere may be committed all the time. Who follows goes on
+   * from there; who leads has the newest one.
+   */
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
-    const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, state, found);
+    const { id } = state;
+    const { uploadedEnd } = found.partition;
+    const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, { ...state, uploadedEnd }, found);
     // Deleted meanwhile, or given to others.
-    if (this.#mine(state.id) === undefined || !this.#toRestore.has(state.id)) return;
+    if (this.#mine(id) === undefined || !this.#toRestore.has(id)) return;
+    if (this.#led(id) !== undefined && state.uploadedEnd > uploadedEnd) {
+      this.#catchUp(found);
+      return this.#restoreOne(state, found);
+    }
     this.#open(state, found.partition, base, live, { mark: found.mark, oldestPendingMs });
   }
 
