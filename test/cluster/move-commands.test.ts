@@ -107,10 +107,26 @@ suite("commands that move replicas", undefined, () => {
     const { code, stderr } = await drain("2");
     equal(code, 1);
     match(stderr, /nobody can take \d+ of the partitions of broker 2, such as \S+ on [\d,]+/);
-    match(await drained("3", "--cancel"), /^broker 3 has nothing; it gets new replicas$/m);
+    const cancelled = await drain("3", "--cancel");
+    match(cancelled.stdout, /^broker 3 has nothing; it gets new replicas$/m);
+    match(cancelled.stderr, /nothing comes back to broker 3 by itself/);
     match(await drained("2"), /^broker 2 has nothing; it gets nothing new$/m);
     match(await drained("2", "--undo"), /it gets new replicas$/m);
     await stream.goesOn();
+  });
+
+  test("internal topics are planned and moved as others", async () => {
+    const http = ["--http", addressText(broker(1).http)];
+    match((await reassign("--topic", "@groups:0", "--to", "3,4,2", ...http)).stdout, /^@groups +0 +[\d,]+ +[\d,]+ +\+/m);
+    await reassign("--topic", "@groups", "--to", "1,3,4", "--replication-factor", "3", "--execute", ...http);
+    match((await reassign("--topic", "@groups", "--to", "1,3,4", "--replication-factor", "3", ...http)).stdout, /nothing is to be moved/);
+    deepEqual(
+      (await cluster.client().groups.offsets("readers")).map(({ offset }) => offset),
+      [1],
+    );
+    const { code, stderr } = await run("partition", "reassign", "--topic", "@nothing", "--to", "1", ...http);
+    equal(code, 1);
+    match(stderr, /where @nothing has its replicas is not known/);
   });
 
   test("nothing was lost, and nothing is there twice", async (t) => {

@@ -12,10 +12,11 @@ export function addPartition(program: Command): void {
 function addReassign(partition: Command): void {
   const reassign = clusterCommand(partition.command("reassign"))
     .description("move replicas to other brokers, or change how many there are; shows what it would do unless --execute is given")
-    .option("--topic <topic[:partitions]>", "these partitions, such as orders or orders:0,2; may be repeated", collect, [])
+    .option("--topic <topic[:partitions]>", "these partitions, such as orders or orders:0,2, or @groups; may be repeated", collect, [])
     .option("--to <brokers>", "onto these brokers and no others, such as 1,2,3 (default: all that there are)")
     .option("--replication-factor <n>", "so many replicas (default: as many as each partition has)", positiveInteger)
     .option("--file <path>", "a plan as kafka-reassign-partitions reads it, in the place of --topic and --to")
+    .option("--http <host:port>", "the HTTP address of any broker, asked about internal topics (default: port 9643 where --bootstrap is)")
     .option("--execute", "do it", false)
     .option("--no-wait", "end when it has begun")
     .option("--status", "show what is being moved", false)

@@ -7,6 +7,8 @@ import { askHttp, HTTP_PORT } from "./http-request.ts";
 /** Whoever is asked waits a second for each leader, all at the same time. */
 const ASK_MS = 3_000;
 
+const ADVICE = "name the HTTP address of a broker with --http HOST:PORT";
+
 /** How far a follower is behind its leader, as that knows it; null: not known. */
 export type FollowerLag = Readonly<{ broker: number; inSync: boolean; records: number | null; bytes: number | null; ms: number | null }>;
 
@@ -16,9 +18,30 @@ export type TopicLag = Readonly<{ followers: ReadonlyMap<number, readonly Follow
 /** What `GET /replicas/TOPIC` answers. Everything may be missing: the server may be older or newer than this command. */
 type Answer = Readonly<{ clusterId?: string; partitions?: readonly PartitionAnswer[] }>;
 
-type PartitionAnswer = Readonly<{ partition?: number; problem?: string | null; followers?: readonly FollowerAnswer[] | null }>;
+type PartitionAnswer = Readonly<{
+  partition?: number;
+  replicas?: readonly number[];
+  problem?: string | null;
+  followers?: readonly FollowerAnswer[] | null;
+}>;
 
 type FollowerAnswer = Readonly<{ broker?: number; inSync?: boolean; records?: number; bytes?: number; ms?: number }>;
+
+/** Where the partitions of a topic are, also of an internal one, of which Kafka clients are told nothing. @throws {CommandError} Nobody knows. */
+export async function askReplicas(
+  topic: string,
+  clusterId: string,
+  addresses: readonly string[],
+): Promise<readonly Readonly<{ index: number; replicas: readonly number[] }>[]> {
+  const failures: string[] = [];
+  for (const address of addresses) {
+    const answer = await ask(address, topic, clusterId);
+    if (typeof answer !== "string")
+      return (answer.partitions ?? []).map(({ partition = -1, replicas = [] }) => ({ index: partition, replicas }));
+    failures.push(answer);
+  }
+  throw new CommandError(`where ${topic} has its replicas is not known: ${failures.join("; ")}`, ADVICE);
+}
 
 /** Whether somebody follows a leader of it. */
 export function isReplicated({ partitions }: DescribedTopic): boolean {
@@ -39,13 +62,13 @@ export async function askLag(topic: DescribedTopic, clusterId: string, addresses
     if (typeof answer !== "string") return lagOf(topic, answer.partitions ?? []);
     failures.push(answer);
   }
-  return { ...lagOf(topic, []), problems: [...failures, "name the HTTP address of a broker with --http HOST:PORT"] };
+  return { ...lagOf(topic, []), problems: [...failures, ADVICE] };
 }
 
 /** The answer; or why there is none. */
 async function ask(address: string, name: string, clusterId: string): Promise<Answer | string> {
   try {
-    const { status, body } = await askHttp("GET", address, `/replicas/${name}`, {}, ASK_MS);
+    const { status, body } = await askHttp("GET", address, `/replicas/${encodeURIComponent(name)}`, {}, ASK_MS);
     const answer = status === 200 ? (JSON.parse(body) as Answer) : undefined;
     if (answer?.clusterId === undefined) return `http://${address} does not know (HTTP status ${status})`;
     return answer.clusterId === clusterId ? answer : `http://${address} belongs to another cluster`;

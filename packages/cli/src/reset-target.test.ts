@@ -48,5 +48,6 @@ test("durations", () => {
 test("topics with and without partitions", () => {
   deepEqual(parseTopicChoice("a.b-c"), { topic: "a.b-c", partitions: undefined });
   deepEqual(parseTopicChoice("orders:0,2"), { topic: "orders", partitions: [0, 2] });
-  for (const text of ["", ":0", "a:", "a:x", "a:1,", "a b"]) throws(() => parseTopicChoice(text), UsageError, text);
+  deepEqual(parseTopicChoice("@groups:31"), { topic: "@groups", partitions: [31] });
+  for (const text of ["", "@", "a@b", ":0", "a:", "a:x", "a:1,", "a b"]) throws(() => parseTopicChoice(text), UsageError, text);
 });

@@ -79,9 +79,9 @@ export function parseDuration(text: string): number {
   return Math.round(parts.reduce((sum, [, count, unit]) => sum + Number(count) * (UNIT_MS[unit ?? ""] ?? 0), 0));
 }
 
-/** Reads `TOPIC` or `TOPIC:0,2`. @throws {UsageError} */
+/** Reads `TOPIC` or `TOPIC:0,2`; internal topics have an `@` in front. @throws {UsageError} */
 export function parseTopicChoice(text: string): TopicChoice {
-  const match = /^([A-Za-z0-9._-]{1,249})(?::(\d{1,9}(?:,\d{1,9})*))?$/.exec(text);
+  const match = /^(@?[A-Za-z0-9._-]{1,249})(?::(\d{1,9}(?:,\d{1,9})*))?$/.exec(text);
   if (match === null) throw new UsageError(`--topic is NAME, or NAME:0,2 for some of its partitions, not ${text}`);
   return { topic: match[1] ?? "", partitions: match[2]?.split(",").map(Number) };
 }

@@ -18,7 +18,14 @@ export async function drainBroker(id: number, options: Options): Promise<void> {
   if ([dryRun, status, cancel].filter(Boolean).length > 1) throw new UsageError("one of --dry-run, --status and --cancel at a time");
   if (dryRun) return printPlan(await ask(id, options, "plan"), output);
   if (status) return print(await ask(id, options, undefined), output);
-  if (cancel) return print(await cancelled(id, options), output);
+  if (cancel) {
+    await print(await cancelled(id, options), output);
+    process.stderr.write(`tidemq: what has moved stays where it is, and who leads there: nothing comes back to broker ${id} by itself\n`);
+    process.stderr.write(
+      "tidemq: to spread a topic over all brokers again: tidemq partition reassign --topic NAME --replication-factor N --execute\n",
+    );
+    return;
+  }
   const begun = await ask(id, options, "begin");
   await print(wait ? await drained(id, options, begun) : begun, output);
 }

@@ -8,11 +8,13 @@ import { CommandError, UsageError } from "../command-error.ts";
 import { printResult, printTable } from "../output.ts";
 import { startSteps } from "../progress.ts";
 import { PLAN_BYTES_MAX, type Placed, parseBrokers, planMoves, readKafkaPlan } from "../reassignment-plan.ts";
+import { askReplicas, httpAddresses } from "../replica-lag.ts";
 import { parseTopicChoice } from "../reset-target.ts";
 
 type Options = ClusterOptions &
   Readonly<{
     topic: readonly string[];
+    http?: string;
     to?: string;
     replicationFactor?: number;
     file?: string;
@@ -40,7 +42,7 @@ export async function reassignPartitions(options: Options): Promise<void> {
       return;
     }
     const refused = await client.replicas.reassign(moves.map(({ topic, partition, to }) => ({ topic, partition, replicas: to })));
-    if (options.wait && !options.cancel) await waitFor(client, begun(moves, refused));
+    if (options.wait && !options.cancel) await waitFor(client, begun(moves, refused), options);
     await print(moves, refused, options);
     if (refused.length > 0) throw refusal(refused);
   });
@@ -59,10 +61,11 @@ function checkUse({ status, cancel, topic, file, to, replicationFactor, execute 
 }
 
 /** What of it is not so already. */
-async function plan(client: Client, { topic, file, to, replicationFactor }: Options): Promise<Move[]> {
+async function plan(client: Client, options: Options): Promise<Move[]> {
+  const { topic, file, to, replicationFactor } = options;
   const wanted = file === undefined ? undefined : readKafkaPlan(await readPlan(file));
   const choices = wanted === undefined ? topic : [...new Set(wanted.map((one) => one.topic))];
-  const placed = (await Promise.all(choices.map((choice) => placedOf(client, choice)))).flat();
+  const placed = (await Promise.all(choices.map((choice) => placedOf(client, choice, options)))).flat();
   const brokers =
     to === undefined ? (await client.admin.describeCluster()).brokers.map(({ nodeId }) => nodeId).sort((a, b) => a - b) : parseBrokers(to);
   const targets = wanted ?? planMoves(placed, brokers, replicationFactor);
@@ -83,15 +86,21 @@ async function readPlan(path: string): Promise<string> {
 }
 
 /** Where the partitions are to be as far as is known: who comes counts, who goes does not. */
-async function placedOf(client: Client, choice: string): Promise<Placed[]> {
+async function placedOf(client: Client, choice: string, options: Options): Promise<Placed[]> {
   const { topic, partitions } = parseTopicChoice(choice);
-  const { partitions: all } = await client.admin.describeTopic(topic);
+  const all = topic.startsWith("@") ? await internal(client, topic, options) : (await client.admin.describeTopic(topic)).partitions;
   const missing = partitions?.find((index) => !all.some((one) => one.index === index));
   if (missing !== undefined)
     throw new CommandError(`topic ${topic} has no partition ${missing}`, `See them: tidemq topic describe ${topic}`);
   return all
     .filter(({ index }) => partitions?.includes(index) ?? true)
     .map(({ index, replicas }) => ({ topic, partition: index, replicas }));
+}
+
+/** Kafka clients are told nothing of internal topics, and may move them. */
+async function internal(client: Client, topic: string, { http, bootstrap }: Options) {
+  const { clusterId } = await client.admin.describeCluster();
+  return askReplicas(topic, clusterId, httpAddresses(http, bootstrap));
 }
 
 async function cancellations(client: Client, { topic, file }: Options): Promise<Move[]> {
@@ -111,7 +120,7 @@ function begun(moves: readonly Move[], refused: readonly RefusedMove[]): Move[] 
 }
 
 /** Until none of them runs any more. @throws {CommandError} Somebody has taken one back meanwhile. */
-async function waitFor(client: Client, moves: readonly Move[]): Promise<void> {
+async function waitFor(client: Client, moves: readonly Move[], options: Options): Promise<void> {
   if (moves.length === 0) return;
   process.stderr.write("tidemq: Ctrl-C leaves them moving; see: tidemq partition reassign --status\n");
   const names = new Set(moves.map(nameOf));
@@ -127,7 +136,7 @@ async function waitFor(client: Client, moves: readonly Move[]): Promise<void> {
   }
   const topics = [...new Set(moves.map(({ topic }) => topic))];
   const placed = new Map(
-    (await Promise.all(topics.map((topic) => placedOf(client, topic)))).flat().map((one) => [nameOf(one), one.replicas]),
+    (await Promise.all(topics.map((topic) => placedOf(client, topic, options)))).flat().map((one) => [nameOf(one), one.replicas]),
   );
   const other = moves.find((move) => placed.get(nameOf(move))?.join() !== move.to?.join());
   if (other !== undefined)

@@ -20,7 +20,7 @@ const DRAIN = /^\/brokers\/(\d{1,9})\/drain$/;
 const RECOVER = /^\/partitions\/((?:@|%40)?[A-Za-z0-9._-]{1,249})\/(\d{1,9})\/recover$/;
 
 /** Replicas of a topic, as the leaders of its partitions have them. */
-const REPLICAS = /^\/replicas\/([A-Za-z0-9._-]{1,249})$/;
+const REPLICAS = /^\/replicas\/((?:@|%40)?[A-Za-z0-9._-]{1,249})$/;
 
 /** What the HTTP address serves: scrapes, probes, and the one decision that only a person may take. */
 export class HttpEndpoints {
@@ -42,7 +42,7 @@ export class HttpEndpoints {
     if (drain !== null) return this.#drain(request, Number(drain[1]));
     if (request.method !== "GET" && request.method !== "HEAD") return text(405, "only GET is served here\n");
     const replicas = REPLICAS.exec(request.path);
-    if (replicas !== null) return this.#replicas(replicas[1] ?? "");
+    if (replicas !== null) return this.#replicas(decodeURIComponent(replicas[1] ?? ""));
     switch (request.path) {
       case "/metrics":
         return { status: 200, contentType: METRICS_CONTENT_TYPE, body: this.#metrics.text() };

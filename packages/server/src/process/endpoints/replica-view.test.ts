@@ -119,5 +119,7 @@ test("GET /replicas/TOPIC", async () => {
   deepEqual(first?.followers?.[1], { broker: 3, inSync: true, records: 1, bytes, ms: 4_000 });
   equal(second?.problem, "nobody knows where broker 2 is");
   equal((await get("/replicas/nothing")).status, 404);
+  await fixture.settle(fixture.controller.createInternalTopic("@groups", 2));
+  equal((JSON.parse((await get("/replicas/%40groups")).body) as TopicReplicas).partitions.length, 2);
   equal((await get("/replicas/t", "POST")).status, 405);
 });

@@ -34,12 +34,12 @@ export type TopicReplicas = Readonly<{ clusterId: string; topic: string; partiti
 type Answers = ReadonlyMap<number, LedReplicas>;
 
 /**
- * All partitions of a topic. Each leader is asked for its own, all at the same time: who does not answer soon is not waited for.
+ * All partitions of a topic, internal or not. Each leader is asked for its own, all at the same time: who does not answer soon is not waited for.
  * Undefined: there is no such topic.
  */
 export async function viewReplicas(source: ReplicaSource, topic: string): Promise<TopicReplicas | undefined> {
   const { state } = source.controller;
-  const ids = state.topicsByName.get(topic)?.partitions;
+  const ids = (state.topicsByName.get(topic) ?? state.internalTopics.get(topic))?.partitions;
   if (ids === undefined) return undefined;
   const partitions = ids.flatMap((id) => state.partitions.get(id) ?? []);
   const byLeader = Map.groupBy(partitions, ({ leader }) => leader);
