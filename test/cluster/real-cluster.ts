@@ -3,6 +3,7 @@ import type { Client, ClientOptions } from "@tidemq/client/client.ts";
 import { openClient } from "@tidemq/client/real/open-client.ts";
 import type { ClusterView } from "@tidemq/server/process/endpoints/cluster-view.ts";
 import { freePort, type HostPort, ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
+import type { Host } from "./host-network.ts";
 
 /** A new broker fills its first files ahead, and waits for a controller; a busy machine takes its time. */
 const START_MS_MAX = 60_000;
@@ -28,6 +29,8 @@ export type ClusterOptions = Readonly<{
   factorMax?: number;
   /** Of the brokers, in their order. */
   racks?: readonly string[];
+  /** Where it runs; on this machine when absent. */
+  hostOf?: (role: ClusterNode["role"], id: number) => Host;
   /** For every process, last. */
   flags?: readonly string[];
   environment?: Readonly<Record<string, string>>;
@@ -42,6 +45,7 @@ export class ClusterNode {
   readonly kafka: HostPort;
   readonly peer: HostPort;
   readonly http: HostPort;
+  readonly host: Host | undefined;
   readonly #environment: Readonly<Record<string, string>>;
   #server: ServerProcess | undefined;
 
@@ -52,6 +56,7 @@ export class ClusterNode {
     this.kafka = plan.kafka;
     this.peer = plan.peer;
     this.http = plan.http;
+    this.host = plan.host;
     this.args = args;
     this.#environment = environment;
   }
@@ -68,7 +73,8 @@ export class ClusterNode {
 
   /** @returns Milliseconds from the start of the process to its banner. @throws {RefusedError} */
   async start(): Promise<number> {
-    this.#server = await ServerProcess.run(this.args, { environment: this.#environment, startMsMax: START_MS_MAX });
+    const world = { environment: this.#environment, startMsMax: START_MS_MAX, by: this.host?.command ?? [] };
+    this.#server = await ServerProcess.run(this.args, world);
     return this.#server.startMs;
   }
 
@@ -82,7 +88,15 @@ export class ClusterNode {
   }
 }
 
-type NodePlan = Readonly<{ id: number; role: ClusterNode["role"]; folder: string; kafka: HostPort; peer: HostPort; http: HostPort }>;
+type NodePlan = Readonly<{
+  id: number;
+  role: ClusterNode["role"];
+  folder: string;
+  kafka: HostPort;
+  peer: HostPort;
+  http: HostPort;
+  host: Host | undefined;
+}>;
 
 /** Brokers and controllers as processes on this machine, over one bucket. */
 export class RealCluster {
@@ -145,8 +159,8 @@ export class RealCluster {
 
   /** Other controllers at the addresses of those that were there, all of one other number; they do not run yet. */
   replaceControllers(): void {
-    this.controllers = this.controllers.map(({ role, folder, kafka, peer, http }) => {
-      const plan = { id: SAME_NUMBER, role, folder, kafka, peer, http };
+    this.controllers = this.controllers.map(({ role, folder, kafka, peer, http, host }) => {
+      const plan = { id: SAME_NUMBER, role, folder, kafka, peer, http, host };
       return new ClusterNode(plan, ["controller", ...this.#always(plan)], this.#environment);
     });
   }
@@ -217,8 +231,9 @@ export class RealCluster {
   }
 
   async #plan(role: ClusterNode["role"], id: number): Promise<NodePlan> {
-    const [kafka, peer, http] = await Promise.all([freeAddress(), freeAddress(), freeAddress()]);
-    return { id, role, folder: join(this.folder, `${role}-${id}`), kafka, peer, http };
+    const host = this.#options.hostOf?.(role, id);
+    const [kafka, peer, http] = await Promise.all([freeAddress(host), freeAddress(host), freeAddress(host)]);
+    return { id, role, folder: join(this.folder, `${role}-${id}`), kafka, peer, http, host };
   }
 
   #always({ id, peer, http }: NodePlan): readonly string[] {
@@ -242,6 +257,7 @@ export function addressText({ host, port }: HostPort): string {
   return `${host}:${port}`;
 }
 
-async function freeAddress(): Promise<HostPort> {
-  return { host: "127.0.0.1", port: await freePort() };
+/** On another host nothing else has ports, either. */
+async function freeAddress(host: Host | undefined): Promise<HostPort> {
+  return { host: host?.address ?? "127.0.0.1", port: await freePort() };
 }

@@ -33,7 +33,13 @@ export type ServerOptions = Readonly<{
 }>;
 
 /** How a program of `./tidemq` is run: its world. */
-export type ProgramWorld = Readonly<{ environment?: Readonly<Record<string, string>>; workingFolder?: string; startMsMax?: number }>;
+export type ProgramWorld = Readonly<{
+  environment?: Readonly<Record<string, string>>;
+  workingFolder?: string;
+  startMsMax?: number;
+  /** A program, with its arguments, that becomes the one that stands behind them. */
+  by?: readonly string[];
+}>;
 
 /** `./tidemq start`, `broker` or `controller` as a process, from the outside. */
 export class ServerProcess {
@@ -187,9 +193,14 @@ function spawnServer({ folder, port = 0, flags = [], environment = {} }: ServerO
   return spawnProgram([...always, ...flags], output, { environment });
 }
 
-function spawnProgram(args: readonly string[], output: "pipe" | "ignore", { environment = {}, workingFolder }: ProgramWorld): ChildProcess {
+function spawnProgram(
+  args: readonly string[],
+  output: "pipe" | "ignore",
+  { environment = {}, workingFolder, by = [] }: ProgramWorld,
+): ChildProcess {
   const env = { ...process.env, ...environment };
-  const child = spawn(PROGRAM, args, {
+  const [program = PROGRAM, ...rest] = [...by, PROGRAM, ...args];
+  const child = spawn(program, rest, {
     stdio: ["ignore", output, output],
     env,
     ...(workingFolder === undefined ? {} : { cwd: workingFolder }),

@@ -338,8 +338,7 @@ export class ProducerSender {
     }
     queue.retry(batch, error);
     this.#options.onRetry?.(error);
-    const isMisplaced = error.kind === "moved" || code === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || error.kafkaCode === undefined;
-    if (isMisplaced) this.#refresh();
+    if (isMisplaced(error)) this.#refresh();
     const pause =
       batch.isTooLarge || isAboutSequence ? 0 : pauseMs(this.#cluster.options.backOff, queue.failures + 1, this.#cluster.parts.random);
     queue.notBeforeMs = Math.max(queue.notBeforeMs, this.#nowMs + pause);
@@ -371,6 +370,12 @@ export class ProducerSender {
     this.#refresh();
     this.#plan();
   }
+}
+
+/** Another broker may lead. One that cannot commit in time may be cut off from the others, and not know that they have replaced it. */
+function isMisplaced({ kind, kafkaCode }: ClientError): boolean {
+  const isPerhaps = kafkaCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || kafkaCode === ErrorCode.REQUEST_TIMED_OUT;
+  return kind === "moved" || isPerhaps || kafkaCode === undefined;
 }
 
 function timedOut(queue: PartitionQueue, batch: ProducerBatch): ClientError {

@@ -273,6 +273,18 @@ test("a doubtful batch that was not stored leaves a gap that later batches get o
   deepEqual(valuesOf(cluster.log("t", 0)), ["a", "c", "d"]);
 });
 
+test("a leader that does not commit in time may have been replaced without knowing it: somebody else is asked who leads", async () => {
+  const { world, cluster, client } = scene(QUICK, [1, 2]);
+  const [log] = cluster.createTopic("t", 1);
+  const producer = client.producer({ lingerMs: 0 });
+  await world.run(producer.send({ topic: "t", value: "a" }));
+  (log as ScriptedLog).leader = 2;
+  (log as ScriptedLog).leaderEpoch = 1;
+  cluster.script = (request) =>
+    request.api.key === API.produce.key && request.nodeId === 1 ? refusal(request, ErrorCode.REQUEST_TIMED_OUT) : "answer";
+  equal((await world.run(producer.send({ topic: "t", value: "b" }))).offset, 1);
+});
+
 test("the leader moves: the batch goes to the new one", async () => {
   const { world, cluster, client } = scene(QUICK, [1, 2]);
   const [log] = cluster.createTopic("t", 1);
