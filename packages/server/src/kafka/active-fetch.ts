@@ -36,6 +36,9 @@ export type FetchCall = Readonly<{
 
 type Found = Partition | number;
 
+/** A partition that is listened to. `bytes`: what it had for the client when it was looked at last. */
+type Watched = { readonly position: FetchPosition; bytes: number };
+
 /** An answer that is being gathered: the bytes it may still take, and what is being read from elsewhere than memory. */
 type Reading = { bytes: number; isFirst: boolean; readonly slow: Promise<void>[]; slowBytes: number };
 
@@ -50,7 +53,13 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
   readonly #call: FetchCall;
   readonly #damage: DamageLog;
   readonly #bytesMin: number;
-  readonly #watched = new Set<Partition>();
+  readonly #watched = new Map<Partition, Watched>();
+  /** What all of them had. */
+  #bytes = 0;
+  /** Since the last look. */
+  readonly #moved = new Set<Partition>();
+  /** A partition stands in the request twice: no more than the last is kept of it. */
+  #hasTwins = false;
   #timer: Timer | undefined;
   #isWaiting = false;
   #isQueued = false;
@@ -67,8 +76,10 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     else this.#wait();
   }
 
-  markMoved(): void {
-    if (this.#isQueued || !this.#isWaiting) return;
+  markMoved(partition: Partition): void {
+    if (!this.#isWaiting) return;
+    this.#moved.add(partition);
+    if (this.#isQueued) return;
     this.#isQueued = true;
     this.#call.connection.beforeSending(this);
   }
@@ -77,8 +88,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
   turn(): void {
     this.#isQueued = false;
     if (!this.#isWaiting) return;
-    if (this.#isReady()) this.#answer();
-    else this.#watch();
+    if (this.#hasMovedEnough()) this.#answer();
   }
 
   cancel(): void {
@@ -92,11 +102,37 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     let bytes = 0;
     for (const position of positions) {
       const found = this.#find(position);
-      if (typeof found === "number" || this.#isOutOfRange(found, position)) return true;
-      if (this.#divergence(found, position) !== undefined || this.#nearest(found, position) !== undefined) return true;
+      if (typeof found === "number" || this.#hasNews(found, position)) return true;
       bytes += readableBytes(found, position);
       if (bytes >= this.#bytesMin) return true;
     }
+    return false;
+  }
+
+  /** Something to tell that is no record. */
+  #hasNews(found: Partition, position: FetchPosition): boolean {
+    if (this.#isOutOfRange(found, position) || this.#divergence(found, position) !== undefined) return true;
+    return this.#nearest(found, position) !== undefined;
+  }
+
+  /** Looks at what moved and nothing else: one of a thousand partitions moves with each batch that is written. */
+  #hasMovedEnough(): boolean {
+    for (const partition of this.#moved) {
+      const watched = this.#watched.get(partition);
+      if (watched === undefined || this.#hasTwins || this.#find(watched.position) !== partition) return this.#isReadyAnew();
+      if (this.#hasNews(partition, watched.position)) return true;
+      const bytes = readableBytes(partition, watched.position);
+      this.#bytes += bytes - watched.bytes;
+      watched.bytes = bytes;
+    }
+    this.#moved.clear();
+    return this.#bytes >= this.#bytesMin;
+  }
+
+  /** What was led here, and is followed now, has forgotten who listens, and is another partition. */
+  #isReadyAnew(): boolean {
+    if (this.#isReady()) return true;
+    this.#watch();
     return false;
   }
 
@@ -108,21 +144,30 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     this.#call.connection.waitFor(this);
   }
 
-  /** Again when something moved: what was led here, and is followed now, has forgotten who listens. */
   #watch(): void {
+    this.#unwatch();
+    this.#bytes = 0;
     for (const position of this.#call.positions) {
       const found = this.#find(position);
       if (typeof found === "number") continue;
       found.listen(this);
-      this.#watched.add(found);
+      const bytes = readableBytes(found, position);
+      this.#bytes += bytes;
+      this.#hasTwins ||= this.#watched.has(found);
+      this.#watched.set(found, { position, bytes });
     }
+  }
+
+  #unwatch(): void {
+    for (const partition of this.#watched.keys()) partition.unlisten(this);
+    this.#watched.clear();
+    this.#moved.clear();
   }
 
   #stopWaiting(): void {
     this.#isWaiting = false;
     this.#timer?.cancel();
-    for (const partition of this.#watched) partition.unlisten(this);
-    this.#watched.clear();
+    this.#unwatch();
   }
 
   #answer(): void {

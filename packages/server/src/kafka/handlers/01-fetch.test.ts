@@ -139,6 +139,39 @@ describe("waiting", () => {
     deepEqual(brief(answer()), [[0, 0, [0, 1, 2]]]);
   });
 
+  test("until all partitions together have as much as was asked for; a move of one is no work for the others", () => {
+    let looks = 0;
+    const other = fixture.partition("orders", 2);
+    const hasRecordsFrom = other.hasRecordsFrom.bind(other);
+    other.hasRecordsFrom = (offset) => {
+      looks += 1;
+      return hasRecordsFrom(offset);
+    };
+    append(2, [100]);
+    client.send(fetchRequest, VERSION, body({ 0: { offset: 0 }, 1: { offset: 0 }, 2: { offset: 0 } }, { minBytes: 4500 }));
+    const looksAtStart = looks;
+    for (const partition of [0, 1, 0]) append(partition, [1000]);
+    equal(answer(), undefined);
+    equal(looks, looksAtStart);
+    append(1, [1000]);
+    append(1, [1000]);
+    deepEqual(brief(answer()), [
+      [0, 0, [0, 1]],
+      [1, 0, [0, 1, 2]],
+      [2, 0, [0]],
+    ]);
+  });
+
+  test("a partition that stands in the request twice counts twice", () => {
+    const positions = { partition: 0, fetchOffset: 0, partitionMaxBytes: 1_000_000 };
+    const twice = { ...body({ 0: { offset: 0 } }, { minBytes: 2500 }), topics: [{ topic: "orders", partitions: [positions, positions] }] };
+    client.send(fetchRequest, VERSION, twice);
+    append(0, [1000]);
+    equal(answer(), undefined);
+    append(0, [1000]);
+    equal(answer()?.partitions.length, 2);
+  });
+
   test("all partitions of a group that became durable at once are in the answer", () => {
     client.send(fetchRequest, VERSION, body({ 0: { offset: 0 }, 1: { offset: 0 }, 2: { offset: 0 } }));
     append(0, [10], false);
