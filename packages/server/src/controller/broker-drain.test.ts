@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, rejects, throws } from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { must } from "../base/assert.ts";
 import type { PartitionState } from "../cluster/cluster-state.ts";
+import type { Clock } from "../io/clock.ts";
 import { KafkaFixture } from "../testing/kafka-fixture.ts";
 import { BrokerDrain } from "./broker-drain.ts";
 import { DRAIN_MOVING_MAX } from "./limits.ts";
@@ -12,7 +13,7 @@ let drain: BrokerDrain;
 /** Brokers 1 to 4, each on a host of its own but for 4, which is on that of 3. */
 beforeEach(async () => {
   fixture = await KafkaFixture.open();
-  drain = new BrokerDrain(fixture.controller);
+  drain = new BrokerDrain(fixture.controller, fixture.clock);
   for (const [id, host] of [
     [2, "h2"],
     [3, "h3"],
@@ -43,7 +44,7 @@ async function catchUp(topic: string): Promise<void> {
 test("a broker gives away replicas and leaders, evenly, and not to a host that has one", async () => {
   await fixture.placeTopic("t", [2, 1], [2, 1], [2, 3], [3, 2]);
   deepEqual(
-    drain.plan(2).map(({ index, from, to }) => [index, from.join(), to.join()]),
+    (await fixture.settle(drain.plan(2))).map(({ index, from, to }) => [index, from.join(), to.join()]),
     [
       [0, "2,1", "4,1"],
       [1, "2,1", "1,4"],
@@ -78,7 +79,7 @@ test("a broker that is drained gets nothing new, until that is taken back; what 
 test("nothing begins when somebody is missing, and the answer says what for", async () => {
   await fixture.placeTopic("alone", [2]);
   await fixture.placeTopic("t", [1, 2, 3]);
-  throws(() => drain.plan(2), {
+  await rejects(fixture.settle(drain.plan(2)), {
     code: "INVALID_REPLICA_ASSIGNMENT",
     message: /nobody can take 1 of the partitions of broker 2, such as t:0 on 1,2,3: that needs another broker/,
   });
@@ -104,5 +105,23 @@ test("a rack that has no replica comes first", async () => {
   await fixture.settle(fixture.controller.electLeaders(6));
   await fixture.placeTopic("busy", [6], [6], [6]);
   await fixture.placeTopic("t", [1, 2]);
-  equal(drain.plan(1)[0]?.to.join(), "2,6", "6 has most, but none of the others is in another rack than 2");
+  equal((await fixture.settle(drain.plan(1)))[0]?.to.join(), "2,6", "6 has most, but none of the others is in another rack than 2");
+});
+
+test("a plan over many partitions is made in many turns", async () => {
+  await fixture.placeTopic("t", ...Array.from({ length: 300 }, () => [2, 1]));
+  let nowMs = 0;
+  let turns = 0;
+  const clock: Clock = {
+    wallMs: () => 0,
+    monotonicMs: () => (nowMs += 1),
+    after: () => ({ cancel: () => undefined }),
+    nextTurn: (run) => {
+      turns += 1;
+      fixture.clock.nextTurn(run);
+    },
+  };
+  const moves = await fixture.settle(new BrokerDrain(fixture.controller, clock).plan(2));
+  equal(moves.length, 300);
+  ok(turns > 100, `${turns}`);
 });

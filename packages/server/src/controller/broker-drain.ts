@@ -1,8 +1,9 @@
 import { QueueError } from "../base/errors.ts";
 import { isCordoned } from "../cluster/rules.ts";
 import { CORDONED_ALL, CORDONED_OPTION } from "../config/dynamic-options.ts";
+import { type Clock, paced } from "../io/clock.ts";
 import type { Controller } from "./controller.ts";
-import { DRAIN_MOVING_MAX } from "./limits.ts";
+import { DRAIN_MOVING_MAX, DRAIN_PLAN_TURN_MS } from "./limits.ts";
 import { type DrainMove, type DrainPlan, type DrainProgress, drainMoves, drainProgress, planDrain } from "./plan-drain.ts";
 
 /** How far it is. `isCordoned`: the broker gets nothing new. */
@@ -14,9 +15,11 @@ export type DrainStatus = DrainProgress & Readonly<{ broker: number; isCordoned:
  */
 export class BrokerDrain {
   readonly #controller: Controller;
+  readonly #clock: Clock;
 
-  constructor(controller: Controller) {
+  constructor(controller: Controller, clock: Clock) {
     this.#controller = controller;
+    this.#clock = clock;
   }
 
   status(broker: number): DrainStatus {
@@ -26,20 +29,30 @@ export class BrokerDrain {
   }
 
   /** What would be moved. INVALID_REPLICA_ASSIGNMENT: nobody can take some of it. */
-  plan(broker: number): readonly DrainMove[] {
+  async plan(broker: number): Promise<readonly DrainMove[]> {
+    const { state } = this.#controller;
     this.#checkBroker(broker);
-    const plan = planDrain(this.#controller.state, broker);
+    const pause = paced(this.#clock, DRAIN_PLAN_TURN_MS);
+    const plan = await planDrain(state, broker, pause);
     refuseStuck(broker, plan);
-    for (const { partitionId, to } of plan.moves) this.#controller.judgeReassignment(partitionId, to);
-    return plan.moves;
+    const moves: DrainMove[] = [];
+    for (const move of plan.moves) {
+      await pause();
+      // Deleted while the plan was made.
+      if (!state.partitions.has(move.partitionId)) continue;
+      this.#controller.judgeReassignment(move.partitionId, move.to);
+      moves.push(move);
+    }
+    return moves;
   }
 
   /** From now on the broker gets nothing new; so much of what it has begins to move as may at once. Asked again, more of it. */
   async begin(broker: number): Promise<DrainStatus> {
-    this.plan(broker);
+    await this.plan(broker);
     await this.#cordon(broker, true);
+    const planned = await this.plan(broker);
     const { moving } = this.status(broker);
-    const moves = this.plan(broker).slice(0, Math.max(0, DRAIN_MOVING_MAX - moving));
+    const moves = planned.slice(0, Math.max(0, DRAIN_MOVING_MAX - moving));
     await Promise.all(moves.map(({ partitionId, to }) => this.#controller.reassign(partitionId, to)));
     return this.status(broker);
   }

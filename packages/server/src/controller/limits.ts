@@ -110,3 +110,6 @@ export const REPLAY_TURN_MS = 4;
 
 /** Replicas that leave one broker at the same time when it is drained. */
 export const DRAIN_MOVING_MAX = 256;
+
+/** Of a turn of the loop, to plan where all of them go. */
+export const DRAIN_PLAN_TURN_MS = 2;

@@ -1,6 +1,9 @@
 import type { ClusterState, PartitionState } from "../cluster/cluster-state.ts";
 import { type Candidate, candidatesOf } from "./placement-candidates.ts";
 
+/** Partitions that are counted before the time is looked at. */
+const LOOKED_AT_ONCE = 64;
+
 /** Where a partition is to have its replicas when its broker is drained. */
 export type DrainMove = Readonly<{ partitionId: number; topic: string; index: number; from: readonly number[]; to: readonly number[] }>;
 
@@ -12,12 +15,17 @@ export type DrainProgress = Readonly<{ replicas: number; leads: number; moving: 
 
 /**
  * Every replica of the broker goes to whoever would get it of a new topic: not to a host that has another one of the partition, into a rack that
- * has none if there is one, and to those with the fewest. What goes already is left alone.
+ * has none if there is one, and to those with the fewest. What goes already is left alone. What changes while the plan is made may be missing in it.
+ *
+ * @param pause Called between partitions.
  */
-export function planDrain(state: ClusterState, broker: number): DrainPlan {
+export async function planDrain(state: ClusterState, broker: number, pause: () => Promise<void>): Promise<DrainPlan> {
   const candidates = candidatesOf(state);
   const partitions: PartitionState[] = [];
+  let looked = 0;
   for (const partition of state.partitions.values()) {
+    looked += 1;
+    if (looked % LOOKED_AT_ONCE === 0) await pause();
     const target = targetOf(partition);
     for (const [at, replica] of target.entries()) candidates.get(replica)?.has(at === 0);
     if (target.includes(broker)) partitions.push(partition);
@@ -26,6 +34,7 @@ export function planDrain(state: ClusterState, broker: number): DrainPlan {
   const moves: DrainMove[] = [];
   const stuck: PartitionState[] = [];
   for (const partition of partitions) {
+    await pause();
     const to = replaced(state, targetOf(partition), broker, candidates);
     if (to === undefined) stuck.push(partition);
     else moves.push({ partitionId: partition.id, topic: partition.topic, index: partition.index, from: targetOf(partition), to });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import type { PartitionState } from "../cluster/cluster-state.ts";
 import type { BrokerLife } from "../cluster/commands.ts";
+import type { Clock } from "../io/clock.ts";
 import { MemoryMetadataLog, SharedLog } from "../testing/memory-metadata-log.ts";
 import { RecordingLog } from "../testing/recording-log.ts";
 import { SimWorld } from "../testing/sim-io/sim-world.ts";
@@ -14,6 +15,7 @@ import type { CreateTopicRequest } from "./requests.ts";
 /** A controller with brokers that are ready, each on a host of its own unless it says which. */
 class Cluster {
   readonly world: SimWorld;
+  readonly clock: Clock;
   readonly #controller: Controller;
 
   static async start(hosts: readonly string[], options: Partial<ControllerOptions> = {}): Promise<Cluster> {
@@ -26,13 +28,14 @@ class Cluster {
     const commands = await world.settle(CommandLog.open({ clusterId: "cluster-1" }, { ...parts, fatal }));
     await world.settle(commands.claim());
     const defaults = { defaultPartitions: 1, defaultReplicationFactor: 3, replicationFactorMax: 3, ...options };
-    const cluster = new Cluster(world, new Controller(defaults, { applied: commands.applied, commands, random }));
+    const cluster = new Cluster(world, clock, new Controller(defaults, { applied: commands.applied, commands, random }));
     for (const [at, host] of hosts.entries()) await cluster.addBroker(at + 1, host);
     return cluster;
   }
 
-  private constructor(world: SimWorld, controller: Controller) {
+  private constructor(world: SimWorld, clock: Clock, controller: Controller) {
     this.world = world;
+    this.clock = clock;
     this.#controller = controller;
   }
 
@@ -116,10 +119,10 @@ test("what nobody would copy cannot be asked for", async () => {
   );
   const [leader = 0] = cluster.partition("one").replicas;
   await rejects(
-    cluster.run((controller) => new BrokerDrain(controller).begin(leader)),
+    cluster.run((controller) => new BrokerDrain(controller, cluster.clock).begin(leader)),
     { code: "NOT_IMPLEMENTED" },
   );
-  equal(await cluster.run((controller) => Promise.resolve(new BrokerDrain(controller).status(leader).isCordoned)), false);
+  equal(await cluster.run((controller) => Promise.resolve(new BrokerDrain(controller, cluster.clock).status(leader).isCordoned)), false);
 });
 
 test("in-sync sets, damage, leaders and replicas are changed through the controller, and refused with what to do", async () => {

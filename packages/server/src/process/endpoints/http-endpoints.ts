@@ -75,12 +75,12 @@ export class HttpEndpoints {
   }
 
   async #drain(request: HttpRequest, id: number): Promise<HttpReply> {
-    const drain = new BrokerDrain(this.#broker.controller);
+    const drain = new BrokerDrain(this.#broker.controller, this.#broker.world.clock);
     try {
       if (request.method !== "POST") return json(200, drain.status(id));
       switch (request.header(DRAIN_HEADER)) {
         case "plan":
-          return json(200, { ...drain.status(id), moves: drain.plan(id) });
+          return json(200, { ...drain.status(id), moves: await drain.plan(id) });
         case "begin":
           return json(200, await drain.begin(id));
         case "cancel":
