@@ -88,6 +88,8 @@ suite("how far followers are behind", undefined, () => {
     );
     const { code, stdout, stderr } = await describe(node(first));
     equal(code, 0, stderr);
+    match(stdout, new RegExp(`^ +0 +\\d+ +\\S+ +\\S+ +0 +${RECORDS}$`, "m"), "to where all members have it");
+    match(stdout, /^ +1 +\d+ +\S+ +\S+ +– +–$/m);
     match(stderr, /how far followers are behind is not known: broker \d does not answer/);
     match(stdout, new RegExp(`^ +0 +${node(third).id} +yes +${RECORDS} +[1-9]\\d* +[1-9]\\d*$`, "m"));
     match(stdout, new RegExp(`^ +1 +${node(third).id} +yes +unknown +unknown +unknown$`, "m"));

@@ -76,6 +76,23 @@ test("joins, reads, says what it has, commits and leaves", async () => {
   equal(await consumer.next(), undefined);
 });
 
+test("a member that says its rack reads from the replica there", async () => {
+  const made = filled(2, 1, [1, 2]);
+  const log = made.cluster.log("t", 0);
+  log?.followers.set(2, Number.POSITIVE_INFINITY);
+  log?.nearest.set("b", 2);
+  const consumer = member(made, { ...EARLIEST, rackId: "b" });
+  deepEqual(await take(made, consumer, 2), ["0.0", "0.1"]);
+  equal(heartbeats(made, consumer.memberId)[0]?.rackId, "b");
+  deepEqual(
+    made.cluster.requests
+      .filter(({ api }) => api.key === API.fetch.key)
+      .map(({ nodeId }) => nodeId)
+      .slice(0, 2),
+    [1, 2],
+  );
+});
+
 test("what was handed out is committed after the next call, not before", async () => {
   const made = filled(3, 1);
   const consumer = member(made, { ...EARLIEST, bufferBytesMax: 1 });

@@ -58,21 +58,30 @@ export async function describeTopic(name: string, options: Options): Promise<voi
 
 type Offsets = Readonly<{ firstOffset: number | null; endOffset: number | null }>;
 
-/** Both ends of each partition; null where a partition cannot tell now. */
-async function offsetsOf(client: Client, topic: DescribedTopic): Promise<Offsets[]> {
-  const led = topic.partitions.filter((partition) => partition.leader >= 0);
-  const ask = (at: "earliest" | "latest") =>
-    client.admin.listOffsets(led.map((partition) => ({ topic: topic.name, partition: partition.index, at })));
+const UNKNOWN: Offsets = { firstOffset: null, endOffset: null };
+
+/** Both ends of each partition; null where a partition cannot tell now. Each leader is asked by itself: one that does not answer hides no other's. */
+async function offsetsOf(client: Client, { name, partitions }: DescribedTopic): Promise<Offsets[]> {
+  const byLeader = Map.groupBy(
+    partitions.filter(({ leader }) => leader >= 0),
+    ({ leader }) => leader,
+  );
+  const answers = await Promise.all([...byLeader.values()].map((led) => offsetsOfLed(client, name, led)));
+  const known = new Map(answers.flatMap((answer) => [...answer]));
+  return partitions.map(({ index }) => known.get(index) ?? UNKNOWN);
+}
+
+/** By partition; none when their leader does not tell. */
+async function offsetsOfLed(client: Client, topic: string, led: DescribedTopic["partitions"]): Promise<ReadonlyMap<number, Offsets>> {
+  const ask = (at: "earliest" | "latest") => client.admin.listOffsets(led.map(({ index }) => ({ topic, partition: index, at })));
   try {
     const [first, end] = await Promise.all([ask("earliest"), ask("latest")]);
-    return topic.partitions.map(({ index }) => ({
-      firstOffset: first.find((answer) => answer.partition === index)?.offset ?? null,
-      endOffset: end.find((answer) => answer.partition === index)?.offset ?? null,
-    }));
+    const at = (answers: typeof first, index: number) => answers.find(({ partition }) => partition === index)?.offset ?? null;
+    return new Map(led.map(({ index }) => [index, { firstOffset: at(first, index), endOffset: at(end, index) }]));
   } catch (error) {
     if (!(error instanceof ClientError)) throw error;
     process.stderr.write(`tidemq: offsets are not known: ${error.message}\n`);
-    return topic.partitions.map(() => ({ firstOffset: null, endOffset: null }));
+    return new Map();
   }
 }
 
