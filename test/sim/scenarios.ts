@@ -11,6 +11,7 @@ import { scenario as cluster } from "./scenarios/cluster.ts";
 import { scenario as clusterGroups } from "./scenarios/cluster-groups.ts";
 import { scenario as clusterMoves } from "./scenarios/cluster-moves.ts";
 import { scenario as clusterReplicas } from "./scenarios/cluster-replicas.ts";
+import { scenario as clusterReplicasDamage } from "./scenarios/cluster-replicas-damage.ts";
 import { scenario as clusterReplicasGroups } from "./scenarios/cluster-replicas-groups.ts";
 import { scenario as clusterSilence } from "./scenarios/cluster-silence.ts";
 import { scenario as clusterTwins } from "./scenarios/cluster-twins.ts";
@@ -66,6 +67,7 @@ export const SCENARIOS: readonly Scenario[] = [
   clusterGroups,
   clusterMoves,
   clusterReplicas,
+  clusterReplicasDamage,
   clusterReplicasGroups,
   clusterSilence,
   clusterTwins,

@@ -70,7 +70,7 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await within(sim, EQUAL_WITHIN_MS, "everybody knows the same", equal(sim));
   sim.stopWatching();
   sim.folds.look(sim.brokers);
-  await within(sim, READ_WITHIN_MS, "every replica is read", sim.replicas.lookAtAll(sim.brokers));
+  await within(sim, READ_WITHIN_MS, "every replica is read", sim.replicas.lookAtAll(sim.brokers, sim.damageAllowed));
   sim.say(`folds were compared ${sim.folds.compared} times, batches ${sim.replicas.comparisons} times`);
   sim.load.disconnect();
   await checkLog(sim, quietFromMs);

@@ -33,6 +33,11 @@ export function isReady(state: ClusterState, broker: number): boolean {
   return state.brokers.get(broker)?.fenced === false;
 }
 
+/** Somebody else has everything of it that is committed. */
+export function isElsewhere({ inSync }: PartitionState, broker: number): boolean {
+  return inSync.some((member) => member !== broker);
+}
+
 /** It gets no new replicas. */
 export function isCordoned(state: ClusterState, broker: number): boolean {
   const own = state.brokerConfigsOf(broker).configs.get(CORDONED_OPTION);

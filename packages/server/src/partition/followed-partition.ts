@@ -17,6 +17,8 @@ export type FollowedParts = Readonly<{
   /** As of the newest metadata that was applied here. */
   state: () => FollowedState;
   records: RecordSource;
+  /** Something that was durable here cannot be read any more. */
+  damaged: () => void;
   /** What keeps the folds behind is to be tried again after a while. */
   later: (run: () => void) => void;
   fatal: (error: Error) => void;
@@ -36,7 +38,7 @@ export class FollowedPartition implements FollowedLog {
   #isWanted = false;
   /** The live fold is being made again. */
   #truncating: Promise<void> | undefined;
-  /** It could not be made again: what the log has cannot be read. */
+  /** One of the folds could not be made: what the log has cannot be read. */
   #isBroken = false;
   #isHollow: boolean;
   /** To be led here: who is elected has everything that is committed, whether it has heard so or not. */
@@ -72,7 +74,12 @@ export class FollowedPartition implements FollowedLog {
   }
 
   get isDamaged(): boolean {
-    return this.#isHollow || this.#isBroken || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
+    return this.#isHollow || this.isLost;
+  }
+
+  /** Something of it that was durable is not here any more, or cannot be read. */
+  get isLost(): boolean {
+    return this.#isBroken || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
   }
 
   get pinsLog(): boolean {
@@ -91,6 +98,7 @@ export class FollowedPartition implements FollowedLog {
   truncateTo(offset: number, leaderEpoch: number): Promise<void> {
     this.#truncating = this.#truncate(offset, leaderEpoch).finally(() => {
       this.#truncating = undefined;
+      if (this.#isBroken) this.#parts.damaged();
     });
     return this.#truncating;
   }
@@ -178,15 +186,30 @@ export class FollowedPartition implements FollowedLog {
   async #move(): Promise<boolean> {
     const { partition } = this;
     if (this.#records !== undefined && !(await this.#records.advance())) {
-      if (!this.#records.isLost) this.#parts.later(() => this.catchUp());
+      if (this.#records.isLost) this.#parts.damaged();
+      else this.#parts.later(() => this.catchUp());
       return false;
     }
     const end = this.#reachedEnd();
     if (end === undefined || this.#isBroken) return true;
+    if (!(await this.#foldAt(end))) return false;
     this.#isWanted = true;
-    await partition.foldAt(end);
     if (!this.#isOver && this.#reachedEnd() === end) partition.uploadedMoved(end);
     return true;
+  }
+
+  /** False: what lies below cannot be read, ever or at present. */
+  async #foldAt(end: number): Promise<boolean> {
+    try {
+      await this.partition.foldAt(end);
+      return true;
+    } catch (error) {
+      if (!(error instanceof QueueError)) throw error;
+      this.#isBroken = error.code !== "WAL_UNREADABLE";
+      if (this.#isBroken) this.#parts.damaged();
+      else this.#parts.later(() => this.catchUp());
+      return false;
+    }
   }
 
   /**
@@ -213,6 +236,17 @@ export class FollowedPartition implements FollowedLog {
     const { wal } = this.partition;
     if (wal.durableEnd < wal.logEnd) await this.#parts.wal.synced();
     await this.#catchUp();
+  }
+
+  /** It is to be led here, and nobody else has it: what cannot be read is passed over, and what it made is not known. */
+  passOver(): void {
+    const { partition } = this;
+    const { uploadedEnd } = this.#parts.state();
+    if (partition.uploadedEnd < uploadedEnd) partition.uploadedMoved(uploadedEnd);
+    const live = partition.base.copy();
+    live.skipTo(partition.logEnd);
+    partition.live = live;
+    this.#isBroken = false;
   }
 
   /** Somebody else leads it after all. */

@@ -2,7 +2,7 @@ import { must } from "../base/assert.ts";
 import { kafkaErrorOf } from "../base/errors.ts";
 import { ALL_BROKERS, type ClusterState, isInternalTopic, isKept, NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
-import { minInSync } from "../cluster/rules.ts";
+import { isElsewhere, minInSync } from "../cluster/rules.ts";
 import { topicDefaults } from "../config/dynamic-options.ts";
 import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
 import { nextTurn, paced } from "../io/clock.ts";
@@ -36,6 +36,8 @@ export type HostingParts = PartitionParts &
     internal: InternalPartitions;
     /** Undefined on one node: every partition has one replica. */
     replicator: Replicator | undefined;
+    /** What is here of a partition is not whole, and others are in sync: this broker is to leave the set, and gets it again. */
+    damaged: (partitionId: number) => void;
     /** A broken invariant in the background: ends the process. */
     fatal: (error: Error) => void;
   }>;
@@ -193,7 +195,26 @@ export class Hosting {
 
   #inSyncChanged(partitionId: number): void {
     const state = this.#led(partitionId);
-    if (state !== undefined) this.#parts.replicator?.membersChanged(partitionId, state);
+    if (this.#isLost(partitionId)) this.damaged(partitionId);
+    if (state === undefined) return;
+    // Nobody else may be left to lead it.
+    if (this.#resting.has(partitionId)) this.#leaderChanged(partitionId);
+    else this.#parts.replicator?.membersChanged(partitionId, state);
+  }
+
+  /** Something of it that was durable cannot be read any more. */
+  damaged(partitionId: number): void {
+    const state = this.#mine(partitionId);
+    if (state !== undefined && this.#isElsewhere(state)) this.#parts.damaged(partitionId);
+  }
+
+  #isLost(partitionId: number): boolean {
+    const followed = this.#followed.get(partitionId);
+    return followed === undefined ? (this.#here(partitionId)?.wal.holes.length ?? 0) > 0 : followed.isLost;
+  }
+
+  #isElsewhere(state: PartitionState): boolean {
+    return isElsewhere(state, this.#parts.brokerId);
   }
 
   /** It has come here, or gone; or who leads it has others to follow it than before. */
@@ -273,7 +294,8 @@ export class Hosting {
     };
     const later = (run: () => void): void => void clock.after(OPENING_RETRY_MS, run);
     const state = (): FollowedState => this.#followedState(partition);
-    return new FollowedPartition(partition, isHollow, { wal, records: { pause, base }, state, later, fatal });
+    const damaged = (): void => this.damaged(partition.identity.id);
+    return new FollowedPartition(partition, isHollow, { wal, records: { pause, base }, state, damaged, later, fatal });
   }
 
   /** Of one that is not here any more, nothing is uploaded that it has to follow. */
@@ -312,7 +334,8 @@ export class Hosting {
   #resume(partition: Partition, state: PartitionState): void {
     const { id, topic, leaderEpoch } = state;
     const followed = this.#followed.get(id);
-    if (followed?.isHollow === true) return this.#resumeEmpty(followed);
+    if (followed?.isHollow === true || followed?.isBehind === true) return this.#resumeEmpty(followed);
+    if (followed?.isLost === true && this.#isElsewhere(state)) return this.#leadNot(followed);
     if (followed?.isSettled === false) return this.#resumeLater(followed);
     this.#resting.delete(id);
     this.#unfollow(id);
@@ -324,7 +347,7 @@ export class Hosting {
     else this.#serve(partition, undefined);
   }
 
-  /** The log has nothing of it, and needs nothing: everything is uploaded. */
+  /** The log has nothing of it, or nothing of use, and needs nothing: everything is uploaded. */
   #resumeEmpty(followed: FollowedPartition): void {
     const { id } = followed;
     this.#unfollow(id);
@@ -333,18 +356,39 @@ export class Hosting {
     this.#late.add(id);
   }
 
+  /** Another member is to lead it. */
+  #leadNot({ id }: FollowedPartition): void {
+    this.#parts.replicator?.leave(id);
+    this.damaged(id);
+  }
+
   /** When its folds are where they should be. */
   #resumeLater(followed: FollowedPartition): void {
-    const { replicator, log, fatal } = this.#parts;
+    const { replicator, fatal } = this.#parts;
     replicator?.leave(followed.id);
     followed.settled().then(
-      () => {
-        if (this.#followed.get(followed.id) !== followed || this.#led(followed.id) === undefined) return;
-        if (followed.isSettled) this.#leaderChanged(followed.id);
-        else log.error("a partition cannot be led: its log cannot be read here", { partition: followed.name });
-      },
+      () => this.#resumeSettled(followed),
       (error: unknown) => fatal(error as Error),
     );
+  }
+
+  #resumeSettled(followed: FollowedPartition): void {
+    const { id } = followed;
+    const state = this.#led(id);
+    if (this.#followed.get(id) !== followed || state === undefined || followed.isHollow) return;
+    if (followed.isLost && !followed.isSettled && !this.#isElsewhere(state)) {
+      this.#parts.log.error("a part of a partition cannot be read here, and nobody else has it: it is led without", {
+        partition: followed.name,
+      });
+      followed.passOver();
+    }
+    if (followed.isLost || followed.isSettled) this.#leaderChanged(id);
+    else this.#parts.clock.after(OPENING_RETRY_MS, () => this.#resumeIfLed(followed));
+  }
+
+  /** What cannot be read at present is tried again. */
+  #resumeIfLed(followed: FollowedPartition): void {
+    if (this.#followed.get(followed.id) === followed && this.#led(followed.id) !== undefined) this.#resumeLater(followed);
   }
 
   /** Its fold is whole: it is uploaded, and appended to. */
@@ -403,6 +447,7 @@ export class Hosting {
     if (partition.wal.durableEnd < partition.logEnd) await this.#parts.wal.synced();
     const isRestored = await restoreRecords(this.#parts, state, partition, () => nextTurn(clock));
     if (this.#late.isStopped || partitions.byId(id) !== partition) return;
+    if (!isRestored && this.#isElsewhere(state)) return this.damaged(id);
     partition.recordsLost = !isRestored;
     if (!isRestored) {
       log.error("groups are offline: entries of theirs are lost; see `tidemq cluster health`", { partition: partition.name });

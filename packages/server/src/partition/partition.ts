@@ -204,7 +204,8 @@ export class Partition {
 
   #readLocal(offset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
     const elsewhere = (error: unknown): Promise<RecordSlices> => {
-      if (!isDamage(error) || offset >= this.uploadedEnd) throw error;
+      if (!isDamage(error)) throw error;
+      if (offset >= this.uploadedEnd) throw error.code === "CORRUPT_RECORD" && this.#isElsewhere ? this.#givenUp(error) : error;
       return this.#readRemote(offset, bytesMax, atLeastOne);
     };
     try {
@@ -213,6 +214,15 @@ export class Partition {
     } catch (error) {
       return elsewhere(error);
     }
+  }
+
+  get #isElsewhere(): boolean {
+    return this.#follower !== undefined || (this.inSyncCount ?? 1) > 1;
+  }
+
+  /** Others have it and lead it soon: a reader that looks for them finds what is lost here. */
+  #givenUp(cause: QueueError): QueueError {
+    return new QueueError("NOT_LEADER", `a part of ${this.name} cannot be read here, others have it: ask its leader`, { cause });
   }
 
   /** A stretch without any record (a loss that was accepted) may reach to uploadedEnd: the reader goes on behind it. */
@@ -572,6 +582,6 @@ export class Partition {
 }
 
 /** What is damaged or cannot be read here may be whole in object storage. */
-function isDamage(error: unknown): boolean {
+function isDamage(error: unknown): error is QueueError {
   return error instanceof QueueError && (error.code === "CORRUPT_RECORD" || error.code === "WAL_UNREADABLE");
 }

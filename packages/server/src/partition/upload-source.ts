@@ -28,8 +28,10 @@ export class PartitionUploadSource implements UploadSource {
     return this.#partition.uploadedEnd;
   }
 
+  /** What is lost here and not elsewhere is not committed as lost: nor is anything behind it. */
   get highWatermark(): number {
-    return this.#partition.highWatermark;
+    const { highWatermark, wal } = this.#partition;
+    return this.#isElsewhere ? Math.min(highWatermark, wal.holes[0]?.from ?? highWatermark) : highWatermark;
   }
 
   /** Nothing is transactional yet. */
@@ -46,7 +48,11 @@ export class PartitionUploadSource implements UploadSource {
   }
 
   holes() {
-    return this.#partition.wal.holes;
+    return this.#isElsewhere ? [] : this.#partition.wal.holes;
+  }
+
+  get #isElsewhere(): boolean {
+    return (this.#partition.inSyncCount ?? 1) > 1;
   }
 
   readForUpload(offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices> {

@@ -195,6 +195,8 @@ export class FollowerStream implements PeerStreamReader {
     const led = this.#side.led(partitionId);
     if (led === undefined || led.log.leaderEpoch !== leaderEpoch)
       return this.#sayDrop(partitionId, leaderEpoch, "it is not led here in that epoch");
+    // What it has said to have it may have no more.
+    if (asked.damaged) led.set.forget(this.broker);
     this.#begin(led, historyOf(asked), asked.damaged);
     this.flush();
   }

@@ -119,7 +119,7 @@ export class ReplicaSet {
     return Math.max(progress?.caughtUpMs ?? -1, this.#startMs);
   }
 
-  /** Another process of the broker has come: what the one before had is not known any more. */
+  /** Another process of the broker has come, or it has lost something: what it has is not known any more. */
   forget(broker: number): void {
     this.#followers.delete(broker);
     this.#answers.delete(broker);

@@ -136,6 +136,7 @@ export class KafkaFixture {
       recordFolds: new Map([[GROUPS_TOPIC, groupsFolds]]),
       replicator: this.replicator,
       internal: groups,
+      damaged: (partitionId) => this.fatal.push(new Error(`partition ${partitionId} is damaged`)),
       fatal: (error) => this.fatal.push(error),
     });
     this.hosting = hosting;

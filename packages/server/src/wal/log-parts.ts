@@ -43,6 +43,8 @@ export class LogParts {
     this.reads = new LogReads(parts.clock, parts.log);
     this.cold = new ColdReader(files, new GroupDirectories(files, this.reads), memory, parts.log, this.reads);
     const hot = new HotReader(this.slabs, memory);
-    this.partitionLog = new WalPartitionLog(this.writer, hot, this.cold, this.controls, this.live, baseChunkBytesMax(options), changed);
+    const { writer, cold, controls, live } = this;
+    const damaged = (p: WalPartition): void => parts.damaged(p);
+    this.partitionLog = new WalPartitionLog(writer, hot, cold, controls, live, baseChunkBytesMax(options), changed, damaged);
   }
 }

@@ -25,6 +25,7 @@ export class WalPartitionLog implements PartitionLog {
   readonly #live: LiveBytes;
   readonly #baseChunkBytes: number;
   readonly #uploaded: () => void;
+  readonly #damaged: (p: WalPartition) => void;
 
   /** @param uploaded Told when the uploaded end of any partition moved: files may have become free. */
   constructor(
@@ -35,6 +36,7 @@ export class WalPartitionLog implements PartitionLog {
     live: LiveBytes,
     baseChunkBytes: number,
     uploaded: () => void,
+    damaged: (p: WalPartition) => void,
   ) {
     this.#writer = writer;
     this.#hot = hot;
@@ -43,6 +45,7 @@ export class WalPartitionLog implements PartitionLog {
     this.#live = live;
     this.#baseChunkBytes = baseChunkBytes;
     this.#uploaded = uploaded;
+    this.#damaged = damaged;
   }
 
   append(p: WalPartition, bytes: Uint8Array, start: number, length: number, baseOffset: number, epoch: number, timeMs: number): void {
@@ -107,6 +110,10 @@ export class WalPartitionLog implements PartitionLog {
     p.uploadedAt = this.#writer.counters.bytesWritten;
     this.#live.uploadedAt = p.uploadedAt;
     this.#uploaded();
+  }
+
+  damaged(p: WalPartition): void {
+    this.#damaged(p);
   }
 
   read(p: WalPartition, offset: number, endOffset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {

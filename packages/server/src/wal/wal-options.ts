@@ -35,6 +35,8 @@ export type WalParts = Readonly<{
   durable(partition: WalPartition): void;
   /** After all `durable` calls of one write. */
   groupDone(): void;
+  /** A check of stored bytes failed: the partition has more holes than before. */
+  damaged(partition: WalPartition): void;
 }>;
 
 /** What the metadata log says of a partition that this broker hosts; undefined: it hosts no such partition. */

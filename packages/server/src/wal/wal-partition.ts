@@ -27,6 +27,7 @@ export interface PartitionLog {
   readForUpload(partition: WalPartition, offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices>;
   scanHeaders(partition: WalPartition, from: number, to: number, visit: HeaderVisitor): void | Promise<void>;
   uploadedEndMoved(partition: WalPartition): void;
+  damaged(partition: WalPartition): void;
 }
 
 /**
@@ -234,7 +235,9 @@ export class WalPartition {
 
   /** A check of stored bytes failed. */
   addHole(from: number, to: number): void {
+    const before = total(this.#holes);
     this.setHoles(joinRanges([...this.#damaged, { from, to }]));
+    if (total(this.#holes) > before) this.#log.damaged(this);
   }
 
   /** A group is durable in which the log ended at `end`; it knew of the first `truncations` truncations. */
@@ -263,6 +266,10 @@ function without(ranges: readonly OffsetRange[], taken: OffsetRange): readonly O
     if (to > taken.to) left.push({ from: Math.max(from, taken.to), to });
   }
   return left;
+}
+
+function total(ranges: readonly OffsetRange[]): number {
+  return ranges.reduce((sum, { from, to }) => sum + to - from, 0);
 }
 
 /** Ascending, without overlap. */

@@ -40,6 +40,7 @@ async function openLog(root: string, sync: boolean, durable: () => void): Promis
       partition.setUploadedEnd(partition.durableEnd);
     },
     groupDone: durable,
+    damaged: () => undefined,
   };
   const { wal } = await Wal.open(options, parts, () => undefined);
   wal.ready();

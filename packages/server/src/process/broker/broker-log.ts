@@ -24,6 +24,8 @@ export class LogWiring {
 
   readonly durable = (partition: WalPartition): void => ownerOf(partition).durableMoved();
 
+  readonly damaged = (partition: WalPartition): void => this.#broker?.logDamaged(partition.id);
+
   readonly groupDone = (): void => {
     const broker = must(this.#broker, "the broker of the log");
     broker.replicator?.durable();
@@ -79,7 +81,7 @@ export function openLog(
     slabBudgetBytes: config.writeMemoryBytes,
     indexBytesMax: sizes.indexBytesMax,
   };
-  const { baseOf, durable, groupDone } = wiring;
-  const parts = { disk, clock, random, log, baseOf, durable, groupDone, fatal: (error: Error) => world.fatal(error) };
+  const { baseOf, durable, groupDone, damaged } = wiring;
+  const parts = { disk, clock, random, log, baseOf, durable, groupDone, damaged, fatal: (error: Error) => world.fatal(error) };
   return Wal.open(options, parts, (id) => byId.get(id), byId.keys());
 }

@@ -44,6 +44,7 @@ import { BucketWatch } from "./bucket-watch.ts";
 import { ClusterCollectionIndex } from "./cluster-collection-index.ts";
 import { ClusterObjectIndex } from "./cluster-object-index.ts";
 import { type Damage, damageOf } from "./damage.ts";
+import { DamageReports } from "./damage-reports.ts";
 import { DynamicConfigs } from "./dynamic-config.ts";
 import { refuseForeignWal } from "./foreign-wal.ts";
 import { ClusterReplicationState, peerOf } from "./replication-state.ts";
@@ -117,6 +118,7 @@ export class Broker {
   /** Undefined on one node. */
   readonly replicator: Replicator | undefined;
   readonly #listeners: Listener[] = [];
+  readonly #damageReports: DamageReports;
   #hosting: Hosting | undefined;
   readonly #openedMs: number;
 
@@ -142,8 +144,11 @@ export class Broker {
     if (offline > 0) logger.error("the write-ahead log was lost: put it back, or see `tidemq cluster health`", { partitions: offline });
     // Before anything is led: so the next start knows this log from an older copy of it.
     await opened.wal.nameMetadataIndex(state.index);
+    const { fatal } = world;
+    const damage = new DamageReports({ brokerId, controller, clock, log: logger, fatal: (error) => fatal(error) });
+    await damage.report(damagedIn(opened.wal));
     await control.lead();
-    const broker = new Broker(config, world, { control, opened, brokerEpoch, sizes, bucket, others });
+    const broker = new Broker(config, world, { control, opened, brokerEpoch, sizes, bucket, others, damage });
     await broker.#restore(opened, wiring);
     return broker;
   }
@@ -158,6 +163,7 @@ export class Broker {
       sizes: BrokerSizes;
       bucket: BucketWatch;
       others: Peers | undefined;
+      damage: DamageReports;
     }>,
   ) {
     const { clock, random, log, objectStore: store } = world;
@@ -176,6 +182,7 @@ export class Broker {
     const metrics = this.tierMetrics;
     const { clusterId } = this;
     this.bucket = parts.bucket;
+    this.#damageReports = parts.damage;
     const failed = (error: Error, again?: () => Promise<unknown>): void => this.bucket.failed(error, again);
     this.rates = { up: new ByteRate(clock, config.uploadRateBytes), down: new ByteRate(clock, config.downloadRateBytes) };
     this.coldTurns = new TurnShare(clock, COLD_TURN_MS, () => wal.writeNow());
@@ -246,6 +253,7 @@ export class Broker {
     this.groups.stop();
     await this.clients.close(DRAIN_MS);
     this.#hosting?.stop();
+    this.#damageReports.stop();
     this.replicator?.close();
     this.bucket.stop();
     this.audits.stop();
@@ -273,6 +281,7 @@ export class Broker {
       recordFolds: RECORD_FOLDS,
       internal: this.groups,
       replicator: this.replicator,
+      damaged: (partitionId) => this.#damageReports.found(partitionId),
       fatal,
     });
     this.#hosting = hosting;
@@ -352,6 +361,11 @@ export class Broker {
     return this.world.clock.monotonicMs() - this.#openedMs;
   }
 
+  /** What the log has of a partition cannot be read any more. */
+  logDamaged(partitionId: number): void {
+    this.#hosting?.damaged(partitionId);
+  }
+
   get damage(): readonly Damage[] {
     const { partitions, remote } = this;
     return damageOf({ partitions, state: this.controller.state, remote });
@@ -385,6 +399,10 @@ export class Broker {
   get addresses(): readonly HostPort[] {
     return this.#listeners.map(({ host, port }) => ({ host, port }));
   }
+}
+
+function damagedIn(wal: Wal): number[] {
+  return [...wal.partitions()].filter(({ holes }) => holes.length > 0).map(({ id }) => id);
 }
 
 /** Partitions that nobody can lead until the log of this broker that they had is back, or given up. */

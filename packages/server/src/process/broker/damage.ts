@@ -7,14 +7,15 @@ export type Damage = Readonly<{ topic: string; partition: number; from: number; 
 
 type DamageParts = Readonly<{ partitions: Partitions; state: ClusterState; remote: RemoteReader }>;
 
-/** Damage that nobody has accepted, of the partitions served here: in objects as far as somebody read it since the start. */
+/** Damage that nobody has accepted, and nobody else can give again, of the partitions served here: in objects as far as somebody read it since the start. */
 export function damageOf({ partitions, state: cluster, remote }: DamageParts): Damage[] {
   const damage: Damage[] = [];
   for (const partition of partitions.all()) {
     const { id, topic, index } = partition.identity;
     const state = cluster.partitions.get(id);
     const spans = state === undefined ? [] : damageInObjects(state, remote.damagedSpans(id));
-    const found = [...spans, ...partition.wal.holes];
+    const isElsewhere = (partition.inSyncCount ?? 1) > 1;
+    const found = isElsewhere ? spans : [...spans, ...partition.wal.holes];
     if (partition.recordsLost && found.length === 0) found.push({ from: partition.logStart, to: partition.uploadedEnd });
     for (const { from, to } of found) damage.push({ topic, partition: index, from, to });
   }

@@ -10,7 +10,7 @@ type Seen = Readonly<{ header: string; by: string }>;
 
 /**
  * Looks at all replicas of all partitions at once, led and followed: what anybody has told as committed is on every member of the in-sync set, an
- * offset below that has the same batch everywhere and for ever, and no replica's mark goes back while its process lives.
+ * offset below that has the same batch everywhere and for ever, and no member's mark goes back while its process lives.
  */
 export class EqualReplicas {
   /** By partition: the highest mark that was seen of any replica. */
@@ -25,12 +25,16 @@ export class EqualReplicas {
 
   /** @param newest The newest state that anybody has applied. @throws {CheckFailure} */
   look(brokers: readonly Broker[], newest: ClusterState | undefined): void {
-    for (const broker of brokers) for (const partition of replicasOf(broker)) this.#noteMark(partition, broker);
+    for (const broker of brokers) for (const partition of replicasOf(broker)) this.#noteMark(partition, broker, newest);
     for (const broker of brokers) for (const partition of replicasOf(broker)) this.#lookAt(partition, broker, newest);
   }
 
-  /** All that the brokers' logs have, in memory or not: when nothing goes wrong and all replicas are in sync. @throws {CheckFailure} */
-  async lookAtAll(brokers: readonly Broker[]): Promise<void> {
+  /**
+   * All that the brokers' logs have, in memory or not: when nothing goes wrong and all replicas are in sync.
+   * @param mayBeDamaged What cannot be read is passed over.
+   * @throws {CheckFailure}
+   */
+  async lookAtAll(brokers: readonly Broker[], mayBeDamaged: boolean): Promise<void> {
     for (const broker of brokers)
       for (const partition of [...replicasOf(broker)]) {
         const { wal, highWatermark } = partition;
@@ -38,7 +42,9 @@ export class EqualReplicas {
         try {
           await wal.scanHeaders(wal.firstOffset, end, (header) => this.stored(partition, header, `broker ${broker.nodeId}`));
         } catch (error) {
-          if (!(error instanceof QueueError) || wal.firstOffset < end) throw error; // else it has been uploaded, and let go of
+          if (!(error instanceof QueueError)) throw error;
+          const isGone = wal.firstOffset >= end; // uploaded, and let go of
+          if (!isGone && !(mayBeDamaged && error.code === "CORRUPT_RECORD")) throw error;
         }
       }
   }
@@ -56,10 +62,12 @@ export class EqualReplicas {
     check(first.header === header, "replicas", what);
   }
 
-  #noteMark(partition: Partition, { nodeId }: Broker): void {
+  /** Who is not in sync may have begun anew. */
+  #noteMark(partition: Partition, { nodeId }: Broker, newest: ClusterState | undefined): void {
     const { identity, name, highWatermark, logEnd } = partition;
     const before = this.#marks.get(partition) ?? 0;
-    check(highWatermark >= before, "marks", () => `${name}: the mark of broker ${nodeId} went back from ${before} to ${highWatermark}`);
+    const isBack = highWatermark < before && isMember(newest, identity.id, nodeId);
+    check(!isBack, "marks", () => `${name}: the mark of broker ${nodeId} went back from ${before} to ${highWatermark}`);
     check(highWatermark <= logEnd, "marks", () => `${name}: broker ${nodeId} has the mark ${highWatermark}, and its log ends at ${logEnd}`);
     this.#marks.set(partition, highWatermark);
     this.#committed.set(identity.id, Math.max(highWatermark, this.#committed.get(identity.id) ?? 0));
@@ -68,14 +76,14 @@ export class EqualReplicas {
   #lookAt(partition: Partition, broker: Broker, newest: ClusterState | undefined): void {
     const { identity, name, wal, highWatermark } = partition;
     const { durableEnd, logEnd, uploadedEnd } = wal;
-    const isMember = newest?.partitions.get(identity.id)?.inSync.includes(broker.nodeId) === true;
+    const isInSync = isMember(newest, identity.id, broker.nodeId);
     const committed = this.#committed.get(identity.id) ?? 0;
     // A base that was just begun with is not durable yet, nor does it have to be: the bucket has all below.
     const end = Math.min(logEnd, Math.max(durableEnd, uploadedEnd));
     const what = (): string =>
       `${name}: broker ${broker.nodeId} is in sync with [${wal.firstOffset}, ${end}), and ${committed} was committed`;
-    check(!isMember || end >= committed, "marks", what);
-    this.#compare(partition, broker, Math.min(durableEnd, isMember ? committed : highWatermark));
+    check(!isInSync || end >= committed, "marks", what);
+    this.#compare(partition, broker, Math.min(durableEnd, isInSync ? committed : highWatermark));
   }
 
   /** What is new and in memory: a look reads no file, so that it changes nothing of a run. */
@@ -88,6 +96,10 @@ export class EqualReplicas {
     const scanned = wal.scanHeaders(from, end, (header) => void (isNew(header) && this.stored(partition, header, `broker ${nodeId}`)));
     scanned?.catch(() => undefined);
   }
+}
+
+function isMember(state: ClusterState | undefined, partitionId: number, broker: number): boolean {
+  return state?.partitions.get(partitionId)?.inSync.includes(broker) === true;
 }
 
 function* replicasOf({ wal }: Broker): Generator<Partition> {

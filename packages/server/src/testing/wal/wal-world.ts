@@ -82,6 +82,7 @@ export class WalWorld {
         groupDone: () => {
           this.groupsDone += 1;
         },
+        damaged: () => undefined,
       },
       (id) => {
         const model = this.models.get(id);

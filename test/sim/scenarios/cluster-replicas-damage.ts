@@ -1,0 +1,61 @@
+import { groupsIn } from "@tidemq/server/testing/checkers/wal-group-at.ts";
+import type { ClusterSim, Machine } from "../harness/cluster-sim.ts";
+import type { ClusterScenario } from "../scenario.ts";
+import { troubleInCluster } from "./cluster.ts";
+
+/** Groups are damaged whose loss cannot be taken for the end of a write that was under way. */
+const NEWEST_SPARED = 4;
+
+/**
+ * Bits flip in the log of one broker, while it runs or before it starts, first of all or not: it leads nothing that it lost something of, gets
+ * that from the others, and nothing that was acknowledged is lost or given up.
+ */
+export const scenario: ClusterScenario = {
+  name: "cluster-replicas-damage",
+  async runCluster(sim) {
+    sim.control.replicationFactorMax = 3;
+    sim.damageAllowed = true;
+    await sim.begin();
+    await sim.load.begin({ topics: 2, partitions: 3, replicas: 3, producers: 2, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
+    // Two copies are whole at any moment.
+    for (const { name } of sim.brokers[0]?.controller.state.topicsById.values() ?? [])
+      await sim.brokers[0]?.controller.alterTopicConfigs(name, [{ name: "min.insync.replicas", operation: "set", value: "2" }], false);
+    const victim = sim.random.pick(sim.machines);
+    for (let rounds = sim.random.between(1, 8); rounds > 0; rounds -= 1) {
+      await sim.rest(100, 5_000);
+      if (sim.random.chance(0.3)) troubleInCluster(sim);
+      // What is not uploaded is soon in files only.
+      else sim.control.bucket.faults.outage = sim.random.pick(["none", "fails"] as const);
+      flipInLog(sim, victim);
+      await sim.rest(0, 2_000);
+      if (sim.random.chance(0.3)) await startedFirst(sim, victim);
+      else if (sim.random.chance(0.5)) victim.node.kill();
+      if (sim.random.chance(0.5)) for (const machine of sim.machines) if (!machine.node.isUp) void sim.start(machine);
+    }
+    await sim.finish();
+  },
+};
+
+/** Everybody is killed, and comes back after the victim. */
+async function startedFirst(sim: ClusterSim, victim: Machine): Promise<void> {
+  for (const { node } of sim.machines) node.kill();
+  await sim.rest(0, 5_000);
+  void sim.start(victim);
+  await sim.rest(0, 3_000);
+  for (const machine of sim.machines) if (machine !== victim && !machine.node.isUp) void sim.start(machine);
+}
+
+/** Anywhere in some group, not in one of the newest. */
+function flipInLog(sim: ClusterSim, { node }: Machine): void {
+  const { disk } = node;
+  const paths = disk.names.list("wal").map((name) => `wal/${name}`);
+  const groups = paths.flatMap((path) => groupsIn(disk.contents(path)).map((group) => ({ path, group })));
+  const old = groups.sort((a, b) => a.group.header.number - b.group.header.number).slice(0, -NEWEST_SPARED);
+  const withBatches = old.filter(({ group }) => group.batches.length > 0).slice(-20);
+  if (withBatches.length === 0) return;
+  const { path, group } = sim.random.pick(withBatches);
+  const { position, bytes } = sim.random.pick([...group.batches, { position: group.position, bytes: 60 }]);
+  const at = sim.random.between(position, position + bytes - 1);
+  sim.note(`a bit flips in group ${group.header.number} of ${node.address.host}, ${path} at ${at}`);
+  disk.flipBits(path, at, at + 1);
+}
