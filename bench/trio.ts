@@ -41,7 +41,7 @@ export type Trio = Readonly<{
 
 export function tideTrio(mode: Mode): Trio {
   const cluster = new ClusterProcesses({
-    bucket: (folder) => ({ flags: ["--object-storage", `dir:${folder}/bucket`], environment: { TIDEMQ_TEST_REPLICATION_FACTOR_MAX: "3" } }),
+    bucket: (folder) => ({ flags: ["--object-storage", `dir:${folder}/bucket`], environment: {} }),
     brokerFlags: ["--sync", mode === "synced" ? "on" : "off", "--wal-capacity", "1GiB"],
   });
   const process = (id: number): ReturnType<ClusterProcesses["process"]> => cluster.process("broker", id);

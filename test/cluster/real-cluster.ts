@@ -226,8 +226,7 @@ export class RealCluster {
   }
 
   get #environment(): Readonly<Record<string, string>> {
-    const { factorMax, environment = {} } = this.#options;
-    return factorMax === undefined ? environment : { ...environment, TIDEMQ_TEST_REPLICATION_FACTOR_MAX: String(factorMax) };
+    return this.#options.environment ?? {};
   }
 
   async #plan(role: ClusterNode["role"], id: number): Promise<NodePlan> {

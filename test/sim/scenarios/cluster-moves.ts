@@ -1,4 +1,4 @@
-import { BROKERS, move } from "../harness/moves.ts";
+import { move } from "../harness/moves.ts";
 import { troubleWithReplicas } from "../harness/replica-troubles.ts";
 import type { ClusterScenario } from "../scenario.ts";
 
@@ -11,7 +11,6 @@ const MOVE_RATIO = 0.5;
 export const scenario: ClusterScenario = {
   name: "cluster-moves",
   async runCluster(sim) {
-    sim.control.replicationFactorMax = BROKERS.length;
     await sim.begin();
     const replicas = sim.random.between(1, 3);
     sim.leadersMayLag = true;

@@ -13,7 +13,6 @@ const NEWEST_SPARED = 4;
 export const scenario: ClusterScenario = {
   name: "cluster-replicas-damage",
   async runCluster(sim) {
-    sim.control.replicationFactorMax = 3;
     sim.damageAllowed = true;
     await sim.begin();
     await sim.load.begin({ topics: 2, partitions: 3, replicas: 3, producers: 2, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });

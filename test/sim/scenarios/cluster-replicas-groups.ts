@@ -13,7 +13,6 @@ const MOVE_RATIO = 0.15;
 export const scenario: ClusterScenario = {
   name: "cluster-replicas-groups",
   async runCluster(sim) {
-    sim.control.replicationFactorMax = REPLICAS;
     await groupsInTrouble(sim, REPLICAS, () => (sim.random.chance(MOVE_RATIO) ? move(sim, true) : troubleWithReplicas(sim)));
   },
 };

@@ -11,7 +11,6 @@ const REPLICAS = 3;
 export const scenario: ClusterScenario = {
   name: "cluster-replicas",
   async runCluster(sim) {
-    sim.control.replicationFactorMax = REPLICAS;
     await sim.begin();
     const clients = { producers: 2, plainProducers: 1, leaderProducers: 1, replicaReaders: 1 };
     await sim.load.begin({ topics: 2, partitions: 3, replicas: REPLICAS, ...clients, bytes: [12, 800], pauseMs: [0, 150] });

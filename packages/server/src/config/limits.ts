@@ -7,11 +7,11 @@ export const UPLOAD_WAL_USED_PERCENT = Math.round(UPLOAD_WAL_USED_RATIO * 100);
 /** Addresses of controllers that a broker is given. */
 export const CONTROLLERS_MAX = 16;
 
-/** Replicas of a partition that can be asked for: more than these nobody copies yet. */
-export const REPLICATION_FACTOR_MAX = 1;
+/** Replicas of a partition. */
+export const REPLICATION_FACTOR_MAX = 64;
 
 /** In a cluster, when nobody says how many. */
-export const REPLICATION_FACTOR_DEFAULT = Math.min(3, REPLICATION_FACTOR_MAX);
+export const REPLICATION_FACTOR_DEFAULT = 3;
 
 /** Listeners for Kafka clients of one broker. */
 export const LISTENERS_MAX = 16;

@@ -68,7 +68,7 @@ test("a broker", () => {
     autoCreateTopics: true,
     fetchFromFollowers: true,
     defaultPartitions: 1,
-    defaultReplicationFactor: 1,
+    defaultReplicationFactor: 3,
     host: undefined,
     walFileBytes: 128 * MiB,
     walCapacityBytes: 10 * GiB,

@@ -285,7 +285,7 @@ export const SERVER_OPTIONS = {
       default: 1,
       min: 1,
       max: REPLICATION_FACTOR_MAX,
-      doc: "Replicas of a topic that is created without saying how many. With fewer brokers that are ready it is not created.",
+      doc: "Replicas of a topic that is created without saying how many; where brokers run on fewer hosts, one on each.",
     }),
     { defaultFor: { broker: String(REPLICATION_FACTOR_DEFAULT) } },
   ),

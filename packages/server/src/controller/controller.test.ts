@@ -31,11 +31,9 @@ class Machine {
   readonly world: SimWorld;
   readonly disk: SimDisk;
   readonly fatals: Error[] = [];
-  readonly #factorMax: number | undefined;
 
-  constructor(seed = 1, factorMax?: number) {
+  constructor(seed = 1) {
     this.world = new SimWorld(seed);
-    this.#factorMax = factorMax;
     this.disk = new SimDisk(this.world, "disk");
   }
 
@@ -55,8 +53,7 @@ class Machine {
     const parts = { clock: process.clock, random: process.random, logger: QUIET, fatal };
     const log = await LocalMetadataLog.open({ ...parts, disk: this.disk.mount(process) });
     const commands = await CommandLog.open({ clusterId: log.clusterId }, { ...parts, log });
-    const factorMax = this.#factorMax === undefined ? {} : { replicationFactorMax: this.#factorMax };
-    const defaults = { defaultPartitions: 1, defaultReplicationFactor: 1, ...factorMax };
+    const defaults = { defaultPartitions: 1, defaultReplicationFactor: 1 };
     const controller = new Controller(defaults, { applied: commands.applied, commands, random: process.random });
     const effects: Effect[] = [];
     controller.onApplied((more) => effects.push(...more));
@@ -163,7 +160,7 @@ test("what is new goes to brokers that are ready", async () => {
 });
 
 test("manual assignments are judged as Kafka judges them", async () => {
-  const machine = new Machine(1, 2);
+  const machine = new Machine();
   const { controller } = await machine.start();
   const outcome = async (assignments: CreateTopicRequest["assignments"], more: Partial<CreateTopicRequest> = {}) =>
     told(await machine.run(controller.createTopics([request("t", { assignments, ...more })], true)))[0];

@@ -13,13 +13,12 @@ import {
   type RangeVerdict,
   type SetClientMetrics,
 } from "../cluster/commands.ts";
-import { REPLICATION_FACTOR_MAX } from "../config/limits.ts";
 import { type Random, textId, uuid4 } from "../io/random.ts";
 import type { ObjectId } from "../model/object-id.ts";
 import { assertRange, type ManifestPointer, type ObjectRange } from "../model/object-range.ts";
 import type { AppliedListener, AppliedState } from "./applied-state.ts";
 import type { Commands } from "./commands.ts";
-import { REPLANS_MAX } from "./limits.ts";
+import { INTERNAL_REPLICATION_FACTOR, REPLANS_MAX } from "./limits.ts";
 import { Placement } from "./placement.ts";
 import {
   brokerTable,
@@ -29,7 +28,7 @@ import {
   planConfigReplacement,
   TOPIC_TABLE,
 } from "./plan-configs.ts";
-import { checkFactor, internalFactor, planPreferredElection, planReassignment } from "./plan-replicas.ts";
+import { factorOnHosts, planPreferredElection, planReassignment } from "./plan-replicas.ts";
 import { type PlanParts, planCreatePartitions, planCreateTopic, planInternalTopic, refusalError } from "./plan-topics.ts";
 import type {
   ConfigEntry,
@@ -44,9 +43,8 @@ import type {
 
 export type ControllerOptions = Readonly<{
   defaultPartitions: number;
+  /** Where there are as many hosts. */
   defaultReplicationFactor: number;
-  /** Replicas of a partition; for tests of what cannot be asked for yet. */
-  replicationFactorMax?: number;
 }>;
 
 /** What a topic is called before it has an id. */
@@ -65,7 +63,6 @@ export class Controller {
   readonly #commands: Commands;
   readonly #random: Random;
   readonly #plan: PlanParts;
-  readonly #factorMax: number;
 
   constructor(options: ControllerOptions, { applied, commands, random }: ControllerParts) {
     this.state = applied.state;
@@ -74,7 +71,6 @@ export class Controller {
     this.#commands = commands;
     this.#random = random;
     this.#plan = { state: this.state, placement: new Placement(this.state) };
-    this.#factorMax = options.replicationFactorMax ?? REPLICATION_FACTOR_MAX;
   }
 
   /** The result removes the listener. */
@@ -143,12 +139,12 @@ export class Controller {
 
   /** As `reassign`, and nothing is changed. */
   judgeReassignment(partitionId: number, replicas: readonly number[]): void {
-    planReassignment(this.state, partitionId, replicas, { factorMax: this.#factorMax, mayChangeFactor: true });
+    planReassignment(this.state, partitionId, replicas, true);
   }
 
   /** Begins to exchange the replicas for these, or cancels that. Resolves with the replicas as they are then, those that will go included. */
   async reassign(partitionId: number, replicas: readonly number[] | undefined, mayChangeFactor = true): Promise<readonly number[]> {
-    const answer = await this.#ask(planReassignment(this.state, partitionId, replicas, { factorMax: this.#factorMax, mayChangeFactor }));
+    const answer = await this.#ask(planReassignment(this.state, partitionId, replicas, mayChangeFactor));
     return answer.replicas;
   }
 
@@ -171,7 +167,7 @@ export class Controller {
   /** A topic of our own, once: asked again, or by two at once, it is there. */
   async createInternalTopic(name: string, partitions: number): Promise<void> {
     if (this.state.internalTopics.has(name)) return;
-    const factor = internalFactor(this.state, this.#factorMax);
+    const factor = factorOnHosts(this.state, INTERNAL_REPLICATION_FACTOR);
     const command = planInternalTopic(this.#plan, name, partitions, factor, this.#newTopicId());
     const outcome = await this.submit(command);
     if (isRefusal(outcome) && outcome.refused !== "TOPIC_EXISTS") throw refusalError(outcome);
@@ -331,10 +327,10 @@ export class Controller {
   }
 
   async #createTopic(request: CreateTopicRequest, validateOnly: boolean): Promise<CreateTopicResult> {
-    const defaults = { partitions: this.#options.defaultPartitions, replicationFactor: this.#options.defaultReplicationFactor };
+    const { defaultPartitions, defaultReplicationFactor } = this.#options;
+    const defaults = { partitions: defaultPartitions, replicationFactor: factorOnHosts(this.state, defaultReplicationFactor) };
     const topicId = validateOnly ? NO_TOPIC_ID : this.#newTopicId();
     const command = planCreateTopic(this.#plan, request, defaults, topicId);
-    checkFactor(this.#plan, command.assignments, this.#factorMax);
     if (validateOnly) this.#plan.placement.forget();
     else await this.#ask(command);
     const { name, configs, assignments } = command;

@@ -3,50 +3,36 @@ import { QueueError } from "../base/errors.ts";
 import type { ClusterState } from "../cluster/cluster-state.ts";
 import type { ElectLeader, ReassignPartition } from "../cluster/commands.ts";
 import { isCordoned, noSuchTopic } from "../cluster/rules.ts";
-import { INTERNAL_REPLICATION_FACTOR } from "./limits.ts";
 import { checkReplicaList } from "./manual-placement.ts";
-import { type PlanParts, refusalError } from "./plan-topics.ts";
-
-/** Of partitions that were placed, or are to be. @throws {QueueError} INVALID_REPLICATION_FACTOR; nothing is placed then. */
-export function checkFactor({ placement }: PlanParts, assignments: readonly (readonly number[])[], max: number): void {
-  if (assignments.every(({ length }) => length <= max)) return;
-  placement.forget();
-  throw new QueueError("INVALID_REPLICATION_FACTOR", `replication is not implemented: a partition has ${max} replica, give factor ${max}`);
-}
+import { refusalError } from "./plan-topics.ts";
 
 /**
- * Of a topic of our own. A host whose brokers are not ready counts: what has fewer replicas than it could would have them for ever, so the
- * topic waits for them.
+ * For a topic for which nobody says how many. A host whose brokers are not ready counts: what has fewer replicas than it could would have them for
+ * ever, so the topic waits for them.
  */
-export function internalFactor(state: ClusterState, max: number): number {
+export function factorOnHosts(state: ClusterState, wanted: number): number {
   const open = [...state.brokers.values()].filter(({ id }) => !isCordoned(state, id));
   const hosts = new Set(open.map(({ host }) => host)).size;
-  return Math.max(1, Math.min(INTERNAL_REPLICATION_FACTOR, hosts, max));
+  return Math.max(1, Math.min(wanted, hosts));
 }
 
-/** What a reassignment may ask for. `mayChangeFactor`: another number of replicas than there are. */
-export type ReassignmentBounds = Readonly<{ factorMax: number; mayChangeFactor: boolean }>;
-
 /**
- * `replicas` undefined: the reassignment that runs is cancelled.
+ * `replicas` undefined: the reassignment that runs is cancelled. `mayChangeFactor`: to another number of replicas than there are.
  * @throws {QueueError} UNKNOWN_TOPIC_OR_PARTITION, INVALID_REPLICA_ASSIGNMENT with Kafka's texts, INVALID_REPLICATION_FACTOR.
  */
 export function planReassignment(
   state: ClusterState,
   partitionId: number,
   replicas: readonly number[] | undefined,
-  { factorMax, mayChangeFactor }: ReassignmentBounds,
+  mayChangeFactor: boolean,
 ): ReassignPartition {
   const partition = state.partitions.get(partitionId);
   if (partition === undefined) throw refusalError(noSuchTopic());
   if (replicas === undefined) return { kind: "reassign-partition", partitionId, replicas };
-  if (factorMax === 1)
-    throw new QueueError("NOT_IMPLEMENTED", "replication is not implemented: nothing would be copied to another replica");
   checkReplicaList(state, replicas);
   const factor = (partition.reassignment?.target ?? partition.replicas).length;
   if (!mayChangeFactor && replicas.length !== factor)
     throw new QueueError("INVALID_REPLICATION_FACTOR", `The replication factor is changed from ${factor} to ${replicas.length}`);
-  if (replicas.length > factorMax) throw new QueueError("INVALID_REPLICATION_FACTOR", `a partition has at most ${factorMax} replicas`);
   return { kind: "reassign-partition", partitionId, replicas };
 }
 

@@ -15,8 +15,6 @@ import type { ProcessUse } from "./load-meter.ts";
 
 /** Set for tests: writes that were not synced are lost when the process dies, as if the power had failed. */
 const DROP_UNSYNCED_VARIABLE = "TIDEMQ_TEST_DROP_UNSYNCED";
-/** Set for tests: so many replicas a partition can be asked for, whatever others are told. */
-const FACTOR_MAX_VARIABLE = "TIDEMQ_TEST_REPLICATION_FACTOR_MAX";
 
 /** Besides the files of the write-ahead log: metadata, snapshots, and room for objects to begin with. */
 const FREE_BYTES_MIN = 64 * MiB;
@@ -45,12 +43,6 @@ export class Machine {
 /** The folder as the parts see it. */
 export function diskOf(folder: DataFolder): Disk {
   return process.env[DROP_UNSYNCED_VARIABLE] === "1" ? new DroppingDisk(folder) : folder;
-}
-
-/** Replicas of a partition that tests may ask for. */
-export function factorMaxOfTests(): Readonly<{ replicationFactorMax?: number }> {
-  const given = process.env[FACTOR_MAX_VARIABLE];
-  return given === undefined ? {} : { replicationFactorMax: Number(given) };
 }
 
 /** What a person does about each fault of the disk. */

@@ -33,7 +33,7 @@ import { nodeMetrics, processMetrics, readController, readPeers, readReplicas } 
 import { replicaService } from "./endpoints/replica-service.ts";
 import { listenAt, listenHttp } from "./listening.ts";
 import { LoadMeter } from "./load-meter.ts";
-import { diskOf, factorMaxOfTests, Machine, refusedByDisk } from "./machine.ts";
+import { diskOf, Machine, refusedByDisk } from "./machine.ts";
 import { openObjectStore } from "./open-object-store.ts";
 import { listenKafka, openServingFolder, type RunningServer, realWorld, type StartUi } from "./start.ts";
 import { Stops } from "./stops.ts";
@@ -139,7 +139,7 @@ async function startController(config: ControllerConfig, parts: Process): Promis
   const { clock, random, log: logger, fatal } = machine;
   const disk = config.metadataLog === "local" && folder !== undefined ? diskOf(folder) : undefined;
   const { log, clusterId } = await openMetadataLog({ store, disk, clock, random, logger, fatal });
-  const defaults = { ...CONTROLLER_DEFAULTS, ...factorMaxOfTests() };
+  const defaults = CONTROLLER_DEFAULTS;
   const options = { nodeId: config.nodeId, clusterId, controller: defaults, snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN };
   const node = await ControllerNode.open(options, { log, clock, random, logger, fatal });
   stops.add(() => node.close());
@@ -161,7 +161,7 @@ async function startBroker(config: BrokerConfig, parts: Process): Promise<readon
   ui.say(`looking for a controller at ${config.controllers.map(formatHostPort).join(", ")}`);
   const world = await realWorld(machine, folder, objectStore);
   const { defaultPartitions, defaultReplicationFactor } = config;
-  const controller = { defaultPartitions, defaultReplicationFactor, ...factorMaxOfTests() };
+  const controller = { defaultPartitions, defaultReplicationFactor };
   const options = { broker: brokerOf(config, machine.stats.machineName, parts.peerPort), controller };
   const control = await RemoteControl.open(
     { ...options, clusterId: await clusterOf(world.disk, config) },

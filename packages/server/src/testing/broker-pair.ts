@@ -20,7 +20,6 @@ export class BrokerPair {
   /** @param configs Of broker 1, of broker 2. */
   static async open(...configs: readonly Partial<StartConfig>[]): Promise<BrokerPair> {
     const cluster = new ControllerCluster(1, 1);
-    cluster.replicationFactorMax = 2;
     cluster.start();
     cluster.stopSubmitting();
     const network = new SimNetwork(cluster.world);

@@ -38,7 +38,7 @@ export class ClusterBroker extends SimBroker {
   }
 
   protected override async openControl({ clock, random, log: logger, fatal }: World, process: SimProcess): Promise<ControlPlane> {
-    const { peers: network, nodes, history, replicationFactorMax } = this.#cluster;
+    const { peers: network, nodes, history } = this.#cluster;
     const { host } = this.address;
     const transport = network.attach(process, { host });
     this.#transport = transport;
@@ -50,7 +50,7 @@ export class ClusterBroker extends SimBroker {
     ];
     const options = {
       broker: { id: this.id, host, rack: "", listeners },
-      controller: { ...DEFAULTS, replicationFactorMax },
+      controller: DEFAULTS,
       clusterId: CLUSTER_ID,
     };
     const control = await RemoteControl.open(options, { controllers, clock, random, logger, load: () => NO_LOAD, fatal });

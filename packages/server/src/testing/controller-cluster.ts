@@ -108,8 +108,6 @@ export class ControllerCluster {
   readonly nodes: readonly SimController[];
   readonly history = new CommandHistory();
   readonly fatals: string[] = [];
-  /** Of topics that brokers are asked for, internal ones included. */
-  replicationFactorMax = 1;
   #submitting = true;
   #submitted = 0;
 

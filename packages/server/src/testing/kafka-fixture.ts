@@ -89,7 +89,7 @@ export class KafkaFixture {
       throw error;
     };
     const commands = await run(clock, CommandLog.open({ clusterId: "test-cluster" }, { log, clock, random, logger, fatal }));
-    const defaults = { defaultPartitions: 2, defaultReplicationFactor: 1, replicationFactorMax: 3 };
+    const defaults = { defaultPartitions: 2, defaultReplicationFactor: 1 };
     const controller = new Controller(defaults, { applied: commands.applied, commands, random });
     await run(clock, commands.claim());
     await run(clock, controller.registerBroker({ id: 1, host: HOST, rack: "", walId: "log", walIndex: 0, walDamaged: false }));
