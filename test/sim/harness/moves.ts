@@ -3,7 +3,7 @@ import { isInternalTopic, type PartitionState } from "@tidemq/server/cluster/clu
 import type { ClusterSim } from "./cluster-sim.ts";
 
 /** Their numbers. */
-export const BROKERS = [1, 2, 3];
+const BROKERS = [1, 2, 3];
 
 /** So soon after a move another one comes: its new replicas may just be asked for as members. */
 const AGAIN_MS = [1, 200] as const;
