@@ -8,6 +8,9 @@ const BROKERS = [1, 2, 3];
 /** So soon after a move another one comes: its new replicas may just be asked for as members. */
 const AGAIN_MS = [1, 200] as const;
 const AGAIN_RATIO = 0.5;
+/** Of a partition, within so long. */
+const LEADERS_MAX = 4;
+const ELECTIONS_MS = [0, 1_000] as const;
 
 /** Some partitions of clients, or of our own, go to brokers by chance, or stay where they are in the middle of a move. Nobody waits for it. */
 export function move(sim: ClusterSim, isInternal: boolean): void {
@@ -32,6 +35,24 @@ function reassign(sim: ClusterSim, { id, topic, index, replicas }: PartitionStat
 export function electPreferred(sim: ClusterSim): void {
   const partition = pick(sim, sim.random.chance(0.5));
   if (partition !== undefined) ask(sim, sim.random.pick(sim.brokers).controller.electPreferred(partition.id));
+}
+
+/** Leaders change to and fro: each partition gets some, one after the other, out of its in-sync set. */
+export function changeLeaders(sim: ClusterSim): void {
+  const { random, brokers, world } = sim;
+  if (brokers.length === 0) return;
+  for (const id of random.pick(brokers).controller.state.partitions.keys())
+    for (let changes = random.between(0, LEADERS_MAX); changes > 0; changes -= 1)
+      world.after(random.withinMs(ELECTIONS_MS), () => elect(sim, id));
+}
+
+function elect(sim: ClusterSim, id: number): void {
+  const { random, brokers } = sim;
+  if (brokers.length === 0) return;
+  const { controller } = random.pick(brokers);
+  const partition = controller.state.partitions.get(id);
+  if (partition === undefined || partition.inSync.length < 2) return;
+  ask(sim, controller.electLeader(id, partition.leaderEpoch, random.pick(partition.inSync)));
 }
 
 /** Members that a topic's in-sync sets are to have at least. */

@@ -1,10 +1,19 @@
+import { BATCH_HEADER_BYTES, isBatchCrcRight } from "@tidemq/protocol/record-batch.ts";
+import { LeaderMessage } from "@tidemq/server/peer-net/proto/broker/replication.ts";
+import type { SimPeerFaults } from "@tidemq/server/testing/sim-io/peer-transport.ts";
 import { troubleInCluster } from "../scenarios/cluster.ts";
-import type { ClusterSim } from "./cluster-sim.ts";
-import { changeMinimum, electPreferred } from "./moves.ts";
+import type { ClusterSim, Machine } from "./cluster-sim.ts";
+import { changeLeaders, changeMinimum, electPreferred } from "./moves.ts";
 
 const YEAR_MS = 365 * 86_400_000;
 /** The rest is what goes wrong in every cluster. */
 const RATIO = 0.5;
+/** Of messages that bring batches; and within their last bytes, all of which are of records. */
+const FLIP_RATIO = 0.05;
+const FLIPPED_BYTES = 8;
+/** Longer than a session: then others lead. */
+const REPLACED_MS = [2_500, 4_000] as const;
+const LOST_MS = [2_500, 20_000] as const;
 
 /** One thing that goes wrong where partitions have several replicas, or goes well again. */
 export function troubleWithReplicas(sim: ClusterSim): void {
@@ -27,8 +36,8 @@ export function troubleWithReplicas(sim: ClusterSim): void {
     "a broker hears of no other": () => others.forEach((host) => control.peers.cut(host, here)),
     "no broker hears of it": () => others.forEach((host) => control.peers.cut(here, host)),
     "brokers reach each other": () => healBrokers(sim),
-    "a broker and the controllers lose each other": () => control.nodes.forEach(({ name }) => cutBoth(sim, name, here)),
-    "controllers reach all brokers": () => healControllers(sim),
+    "a broker and the controllers lose each other": () => loseControllers(sim, machine),
+    "batches change on their way": () => Object.assign(control.peers.faults, { damage: flipBatches(sim) }),
     "a clock is wrong": () => sim.clocks.jump(node.process, jumpMs),
     "a controller's clock is wrong": () => sim.clocks.jump(random.pick(control.nodes).process, jumpMs),
     "a disk is full": () => {
@@ -38,6 +47,8 @@ export function troubleWithReplicas(sim: ClusterSim): void {
       machines.forEach((each) => Object.assign(each.node.disk.faults, { capacityBytes: Number.POSITIVE_INFINITY })),
     "a write fails": () => Object.assign(node.disk.faults, { writeErrorRatio: 0.05, syncErrorRatio: random.pick([0, 0.05]) }),
     "a preferred leader is asked for": () => electPreferred(sim),
+    "leaders change": () => changeLeaders(sim),
+    "all disks are slow": () => machines.forEach((each) => Object.assign(each.node.disk.faults, { syncMs: [1, 200] })),
     "another minimum": () => changeMinimum(sim),
   };
   const what = random.pick(Object.keys(troubles) as (keyof typeof troubles)[]);
@@ -45,17 +56,52 @@ export function troubleWithReplicas(sim: ClusterSim): void {
   troubles[what]();
 }
 
-function cutBoth({ control: { peers } }: ClusterSim, here: string, there: string): void {
-  peers.cut(here, there);
-  peers.cut(there, here);
+/** It is replaced and does not know it, though clients reach it, until the cuts heal; some of them look meanwhile who leads now. */
+export function loseControllers(sim: ClusterSim, { node }: Machine): void {
+  const { control, random, world, network } = sim;
+  const { host } = node.address;
+  sim.note(`${host} and the controllers lose each other`);
+  world.after(random.withinMs(REPLACED_MS), () => [...network.links].forEach((link) => random.chance(0.5) && link.reset()));
+  for (const { name } of control.nodes) cutBoth(sim, name, host);
+  world.after(random.withinMs(LOST_MS), () => {
+    for (const { name } of control.nodes) for (const [from, to] of bothWays(name, host)) control.peers.heal(from, to);
+  });
 }
 
-function healControllers({ control: { peers, nodes }, machines }: ClusterSim): void {
-  for (const { name } of nodes)
-    for (const { node } of machines) {
-      peers.heal(name, node.address.host);
-      peers.heal(node.address.host, name);
-    }
+/** One bit of the last batch of a message of a leader: it lies under the batch's checksum. */
+function flipBatches({ random }: ClusterSim): SimPeerFaults["damage"] {
+  const chance = random.fork("flips");
+  return (from, to, bytes) => {
+    if (!isBroker(from) || !isBroker(to) || !chance.chance(FLIP_RATIO) || !bringsBatches(bytes)) return;
+    const at = bytes.byteLength - chance.between(1, FLIPPED_BYTES);
+    bytes[at] = (bytes[at] as number) ^ (1 << chance.between(0, 7));
+  };
+}
+
+/** Those who follow say other things, some of which look like it. */
+function bringsBatches(bytes: Uint8Array): boolean {
+  try {
+    const { kind } = LeaderMessage.decode(bytes);
+    const payload = kind?.$case === "append" ? kind.value.payload : undefined;
+    return payload !== undefined && payload.byteLength > BATCH_HEADER_BYTES && isBatchCrcRight(payload, 0);
+  } catch {
+    return false;
+  }
+}
+
+function isBroker(host: string): boolean {
+  return host.startsWith("broker-");
+}
+
+function bothWays(here: string, there: string): readonly (readonly [string, string])[] {
+  return [
+    [here, there],
+    [there, here],
+  ];
+}
+
+function cutBoth({ control: { peers } }: ClusterSim, here: string, there: string): void {
+  for (const [from, to] of bothWays(here, there)) peers.cut(from, to);
 }
 
 function healBrokers({ control: { peers }, machines }: ClusterSim): void {

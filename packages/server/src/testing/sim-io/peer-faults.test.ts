@@ -103,6 +103,20 @@ test("a connection that is reset at a random moment: the call ran or not, and is
   deepEqual([...outcomes].sort(), ["done 1", "lost 0", "lost 1"]);
 });
 
+test("a message is changed on its way, in the direction that is asked for", async () => {
+  const damage: SimPeerFaults["damage"] = (from, _to, bytes) => {
+    if (from === "two") bytes[0] = 0xff;
+  };
+  const { world, connection, ends } = await setup(1, { damage });
+  const client = openStream(connection);
+  client.stream.send(message(1));
+  await world.run(world.nowMs + 10);
+  const [server] = ends.all;
+  server?.stream.send(message(1));
+  await world.run(world.nowMs + 10);
+  deepEqual([server?.messages[0]?.[0], client.messages[0]?.[0]], [0xff, message(1)[0]?.[0]]);
+});
+
 test("a crash is heard of, or not when the machine is gone: then keep-alive finds out", async () => {
   const { world, server, connection, connect } = await setup(1);
   server.crash();

@@ -54,6 +54,7 @@ export class SimPeerLink {
     const { random, faults } = this.#network;
     if (random.chance(faults.silenceRatio)) this.silence();
     if (random.chance(faults.resetRatio)) this.reset();
+    if (frame.kind === "message") faults.damage?.(from.host, this.#otherEnd(from).host, frame.bytes);
     this.#push(from, frame);
   }
 

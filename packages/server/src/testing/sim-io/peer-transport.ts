@@ -22,9 +22,18 @@ export type SimPeerFaults = {
   silenceRatio: number;
   /** Probability that the connections of a process that dies fall silent (its machine is gone) instead of being reset. */
   silentCrashRatio: number;
+  /** Sees each message of a stream as it leaves, and may change bits of it: whoever gets it cannot tell. Undefined: nobody does. */
+  damage: ((from: string, to: string, bytes: Uint8Array) => void) | undefined;
 };
 
-export const HEALTHY_PEERS: SimPeerFaults = { delayMs: [0.05, 0.5], refuseRatio: 0, resetRatio: 0, silenceRatio: 0, silentCrashRatio: 0 };
+export const HEALTHY_PEERS: SimPeerFaults = {
+  delayMs: [0.05, 0.5],
+  refuseRatio: 0,
+  resetRatio: 0,
+  silenceRatio: 0,
+  silentCrashRatio: 0,
+  damage: undefined,
+};
 
 /** A simulated machine as the others see it. `name`: its certificate's, when all of them have one. */
 export type SimPeerHost = Readonly<{ host: string; name?: string; limits?: PeerLimits }>;
