@@ -251,7 +251,6 @@ export class LeaderLink {
 
   /** In their order; one that takes time holds up those behind it. */
   #takeWaiting(): void {
-    const stream = this.#stream;
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       const busy = this.#take(next);
       if (busy === undefined) continue;
@@ -260,7 +259,8 @@ export class LeaderLink {
         .catch((error: unknown) => this.#side.fatal(error as Error))
         .finally(() => {
           this.#isBusy = false;
-          if (this.#stream === stream) this.#takeWaiting();
+          // Of this stream, or of one that was opened meanwhile.
+          this.#takeWaiting();
         });
       return;
     }
