@@ -72,8 +72,7 @@ function addBrokerDrain(broker: Command): void {
 
 const DRAIN_HELP = `
 Nothing begins when somebody is missing who could take all of it. Only what object storage does not hold is copied. The mark that a broker gets
-nothing new stays when it is drained, and while it is away: --cancel removes it.
-Not open yet: clusters still answer with "not implemented".`;
+nothing new stays when it is drained, and while it is away: --cancel removes it.`;
 
 function addControllerList(controller: Command): void {
   const list = nodeCommand(controller.command("list"))

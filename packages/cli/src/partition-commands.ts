@@ -36,8 +36,7 @@ function addReassign(partition: Command): void {
 }
 
 const REASSIGN_HELP = `
-New replicas are added, catch up and join those that are in sync; then the old ones go, in one step. What object storage holds is not copied.
-Not open yet: clusters still answer --execute with "not implemented".`;
+New replicas are added, catch up and join those that are in sync; then the old ones go, in one step. What object storage holds is not copied.`;
 
 function addRecover(partition: Command): void {
   const recover = partition
