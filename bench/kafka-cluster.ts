@@ -28,7 +28,9 @@ export class KafkaCluster {
     const ports = await Promise.all(ids.map(async (id) => ({ id, port: await freePort(), controllerPort: await freePort() })));
     const voters = ports.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join();
     this.#members = ports.map((each) => ({ ...each, voters }));
-    await Promise.all(ids.map((id) => this.startOne(id)));
+    // None is left starting when another one has failed: `stop` would not know of it.
+    const started = await Promise.allSettled(ids.map((id) => this.startOne(id)));
+    for (const one of started) if (one.status === "rejected") throw one.reason;
   }
 
   async startOne(id: number): Promise<void> {
