@@ -186,6 +186,7 @@ export class FollowedPartition implements FollowedLog {
   async #move(): Promise<boolean> {
     const { partition } = this;
     if (this.#records !== undefined && !(await this.#records.advance())) {
+      if (this.#isOver) return false;
       if (this.#records.isLost) this.#parts.damaged();
       else this.#parts.later(() => this.catchUp());
       return false;
@@ -205,6 +206,7 @@ export class FollowedPartition implements FollowedLog {
       return true;
     } catch (error) {
       if (!(error instanceof QueueError)) throw error;
+      if (this.#isOver) return false;
       this.#isBroken = error.code !== "WAL_UNREADABLE";
       if (this.#isBroken) this.#parts.damaged();
       else this.#parts.later(() => this.catchUp());
@@ -252,6 +254,11 @@ export class FollowedPartition implements FollowedLog {
   /** Somebody else leads it after all. */
   followed(): void {
     this.#isElected = false;
+  }
+
+  /** The broker stops: nothing more is read. */
+  stop(): void {
+    this.#isOver = true;
   }
 
   /** It follows no more: it is led here, or was here once. */

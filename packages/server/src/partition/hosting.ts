@@ -141,6 +141,7 @@ export class Hosting {
 
   stop(): void {
     this.#late.stop();
+    for (const followed of this.#followed.values()) followed.stop();
   }
 
   /** In the turn in which the metadata changed. */

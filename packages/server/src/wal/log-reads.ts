@@ -20,6 +20,7 @@ export class LogReads {
   #failures = 0;
   #timer: Timer | undefined;
   #stopped = false;
+  #closed = false;
 
   constructor(clock: Clock, log: Log) {
     this.#clock = clock;
@@ -36,8 +37,9 @@ export class LogReads {
     return this.#failures;
   }
 
-  /** @throws {QueueError} WAL_UNREADABLE: the disk refuses, after all tries. */
+  /** @throws {QueueError} WAL_UNREADABLE: the disk refuses, after all tries; or the log is closed. */
   readonly read = async (file: WalFile, position: number, target: Uint8Array): Promise<number> => {
+    if (this.#closed) throw new QueueError("WAL_UNREADABLE", "the write-ahead log is closed: the broker stops");
     try {
       return await readAgain(file, position, target);
     } catch (error) {
@@ -50,6 +52,11 @@ export class LogReads {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+  }
+
+  /** Its files are closed next: who has read on in the background is told so. */
+  close(): void {
+    this.#closed = true;
   }
 
   #failed(failure: Failure): void {

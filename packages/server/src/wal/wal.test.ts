@@ -266,6 +266,19 @@ describe("group commit", () => {
     }
   });
 
+  test("a closed log is not read: who reads in the background is told so", async () => {
+    const w = await started(18);
+    w.host(1);
+    for (let i = 0; i < 70; i++) {
+      ok(w.append(1, 20_000, 1));
+      await w.run(2);
+    }
+    const p = w.partition(1);
+    await w.world.settle(w.open.close());
+    await rejects(async () => p.read(p.firstOffset, p.logEnd, 1_000, true), { code: "WAL_UNREADABLE" });
+    await rejects(async () => p.scanHeaders(p.firstOffset, p.logEnd, () => undefined), { code: "WAL_UNREADABLE" });
+  });
+
   test("close makes everything durable and leaves a clean end", async () => {
     const w = await started(16);
     w.host(1);

@@ -288,6 +288,7 @@ export class Wal {
     this.#log.reads.stop();
     await this.#reuse.stop();
     await this.#log.writer.close();
+    this.#log.reads.close();
     await this.#log.files.close();
   }
 }
