@@ -72,7 +72,7 @@ export class FollowedRecords {
         if (!(error instanceof QueueError)) throw error;
         if (serial !== this.#serial) continue;
         this.#fold = undefined;
-        this.#problem = error.code === "OBJECT_STORAGE_UNAVAILABLE" ? "away" : "lost";
+        this.#problem = isAway(error) ? "away" : "lost";
       }
       if (this.#problem !== undefined) return false;
     }
@@ -110,6 +110,11 @@ export class FollowedRecords {
     base.records = found.bytes;
     base.recordsEnd = base.nextOffset;
   }
+}
+
+/** It says nothing of what is there: later it may be read. */
+function isAway({ code }: QueueError): boolean {
+  return code === "OBJECT_STORAGE_UNAVAILABLE" || code === "WAL_UNREADABLE";
 }
 
 /** Whether a base has the records' part. */
