@@ -25,6 +25,9 @@ import { SimRun } from "./sim-run.ts";
 import { TopicChurn } from "./topic-churn.ts";
 import { TraceLog } from "./trace-log.ts";
 
+/** How often it is asked whether in-sync sets may have changed. */
+const SETS_MS = 2;
+
 const CONTROLLERS = 3;
 const BROKERS = 3;
 
@@ -67,6 +70,7 @@ export class ClusterSim extends SimRun {
       return { node, watch: new BrokerWatch(SIM_SIZES.uploadWindowBytes) };
     });
     this.#watchOn();
+    this.#watchSets();
   }
 
   protected override get bootstrap() {
@@ -163,6 +167,16 @@ export class ClusterSim extends SimRun {
       const [fatal] = this.control.fatals;
       check(fatal === undefined, "process", () => `a controller ended itself: ${fatal}`);
       this.#watchOn();
+    });
+  }
+
+  /** Right behind each change: a new member is one before its leader hears so. */
+  #watchSets(lookedAt = -1): void {
+    this.world.after(SETS_MS, () => {
+      if (!this.#watching) return;
+      const newest = this.leadersMayLag ? this.newestState : undefined;
+      if (newest !== undefined && newest.index !== lookedAt) this.replicas.look(this.brokers, newest);
+      this.#watchSets(newest?.index);
     });
   }
 

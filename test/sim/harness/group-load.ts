@@ -1,5 +1,6 @@
 import { API } from "@tidemq/client/apis.ts";
 import type { Client } from "@tidemq/client/client.ts";
+import type { Connection } from "@tidemq/client/connection.ts";
 import { ClientError } from "@tidemq/client/errors.ts";
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
@@ -11,6 +12,9 @@ import type { SimRun } from "./sim-run.ts";
 import type { Target } from "./target.ts";
 
 const LOOK_MS = 200;
+const ANY_RATIO = 0.5;
+/** Of a cluster. */
+const BROKERS = [1, 2, 3];
 /** OffsetFetch that names topics. */
 const VERSION_WITH_NAMES = 9;
 
@@ -51,11 +55,16 @@ export class GroupLoad {
 
   /** Somebody who shows lag: what it was told once is never taken back. */
   async #look(): Promise<void> {
+    const random = this.#sim.random.fork(`looks at ${this.groupId}`);
     while (!this.#stopped) {
       await this.#sim.rest(5, 100);
-      await this.#askOffsets().catch((error: unknown) => {
-        if (!(error instanceof ClientError)) throw error;
-      });
+      // With several replicas somebody may have been replaced, and clients that have not heard of it ask there.
+      const isByChance = this.#sim.leadersMayLag && random.chance(ANY_RATIO);
+      await this.#askOffsets(isByChance ? this.#client.cluster.connection(random.pick(BROKERS), "group") : undefined).catch(
+        (error: unknown) => {
+          if (!(error instanceof ClientError)) throw error;
+        },
+      );
     }
   }
 
@@ -72,21 +81,25 @@ export class GroupLoad {
     }
   }
 
-  /** What a consumer that comes now would be told. */
-  async #askOffsets(): Promise<void> {
+  /** What a consumer that comes now would be told, by its coordinator or by whoever was one. */
+  async #askOffsets(connecting?: Promise<Connection>): Promise<void> {
     const floors = new Map(this.#targets.map((target) => [keyOf(target), this.history.floor(keyOf(target))]));
     const topics = [...new Set(this.#targets.map(({ topic }) => topic))].map((name) => ({
       name,
       partitionIndexes: this.#targets.filter(({ topic }) => topic === name).map(({ partition }) => partition),
     }));
-    const connection = await coordinatorConnection(this.#client, this.groupId);
+    const connection = await (connecting ?? coordinatorConnection(this.#client, this.groupId));
     const { groups } = await connection.request(
       API.offsetFetch,
       { groups: [{ groupId: this.groupId, topics }] },
       { version: VERSION_WITH_NAMES },
     );
     const errorCode = groups[0]?.errorCode ?? ErrorCode.NONE;
-    check(!this.#stopped || errorCode === ErrorCode.NONE, "groups", () => `${this.groupId}: offsets are answered with error ${errorCode}`);
+    check(
+      !this.#stopped || connecting !== undefined || errorCode === ErrorCode.NONE,
+      "groups",
+      () => `${this.groupId}: offsets are answered with error ${errorCode}`,
+    );
     if (errorCode !== ErrorCode.NONE) return;
     for (const { name, partitions } of groups[0]?.topics ?? [])
       for (const { partitionIndex, committedOffset } of partitions) {

@@ -58,11 +58,21 @@ function elect(sim: ClusterSim, id: number): void {
 /** Members that a topic's in-sync sets are to have at least. */
 export function changeMinimum(sim: ClusterSim): void {
   const partition = pick(sim, false);
-  if (partition === undefined) return;
-  const value = String(sim.random.between(1, BROKERS.length));
-  sim.note(`min.insync.replicas of ${partition.topic} becomes ${value}`);
+  if (partition !== undefined) setMinimum(sim, partition.topic);
+}
+
+/** Of every topic. */
+export function changeMinimums(sim: ClusterSim): void {
+  for (const topic of new Set(sim.load.targets.map((target) => target.topic))) setMinimum(sim, topic);
+}
+
+function setMinimum(sim: ClusterSim, topic: string): void {
+  const { random, brokers } = sim;
+  if (brokers.length === 0) return;
+  const value = String(random.between(1, BROKERS.length));
+  sim.note(`min.insync.replicas of ${topic} becomes ${value}`);
   const operations = [{ name: "min.insync.replicas", operation: "set" as const, value }];
-  ask(sim, sim.random.pick(sim.brokers).controller.alterTopicConfigs(partition.topic, operations, false));
+  ask(sim, random.pick(brokers).controller.alterTopicConfigs(topic, operations, false));
 }
 
 function pick({ random, brokers }: ClusterSim, isInternal: boolean): PartitionState | undefined {

@@ -3,7 +3,7 @@ import { LeaderMessage } from "@tidemq/server/peer-net/proto/broker/replication.
 import type { SimPeerFaults } from "@tidemq/server/testing/sim-io/peer-transport.ts";
 import { troubleInCluster } from "../scenarios/cluster.ts";
 import type { ClusterSim, Machine } from "./cluster-sim.ts";
-import { changeLeaders, changeMinimum, electPreferred } from "./moves.ts";
+import { changeLeaders, changeMinimum, changeMinimums, electPreferred } from "./moves.ts";
 
 const YEAR_MS = 365 * 86_400_000;
 /** The rest is what goes wrong in every cluster. */
@@ -14,6 +14,12 @@ const FLIPPED_BYTES = 8;
 /** Longer than a session: then others lead. */
 const REPLACED_MS = [2_500, 4_000] as const;
 const LOST_MS = [2_500, 20_000] as const;
+
+/** What some runs have from the beginning. */
+export function troubleFromTheBeginning(sim: ClusterSim): void {
+  if (sim.random.chance(0.5)) changeMinimums(sim);
+  if (sim.random.chance(0.3)) sim.control.peers.faults.damage = flipBatches(sim);
+}
 
 /** One thing that goes wrong where partitions have several replicas, or goes well again. */
 export function troubleWithReplicas(sim: ClusterSim): void {

@@ -1,5 +1,4 @@
-import { changeMinimum } from "../harness/moves.ts";
-import { troubleWithReplicas } from "../harness/replica-troubles.ts";
+import { troubleFromTheBeginning, troubleWithReplicas } from "../harness/replica-troubles.ts";
 import type { ClusterScenario } from "../scenario.ts";
 
 const REPLICAS = 3;
@@ -15,7 +14,7 @@ export const scenario: ClusterScenario = {
     await sim.begin();
     const clients = { producers: 2, plainProducers: 1, leaderProducers: 1, replicaReaders: 1 };
     await sim.load.begin({ topics: 2, partitions: 3, replicas: REPLICAS, ...clients, bytes: [12, 800], pauseMs: [0, 150] });
-    if (sim.random.chance(0.5)) changeMinimum(sim);
+    troubleFromTheBeginning(sim);
     const topics = sim.random.chance(0.5) ? sim.churn(REPLICAS) : undefined;
     for (let rounds = sim.random.between(2, 12); rounds > 0; rounds -= 1) {
       await sim.rest(100, 4_000);

@@ -64,11 +64,13 @@ export class EqualReplicas {
 
   /** Who is not in sync may have begun anew. */
   #noteMark(partition: Partition, { nodeId }: Broker, newest: ClusterState | undefined): void {
-    const { identity, name, highWatermark, logEnd } = partition;
+    const { identity, name, highWatermark } = partition;
     const before = this.#marks.get(partition) ?? 0;
     const isBack = highWatermark < before && isMember(newest, identity.id, nodeId);
     check(!isBack, "marks", () => `${name}: the mark of broker ${nodeId} went back from ${before} to ${highWatermark}`);
-    check(highWatermark <= logEnd, "marks", () => `${name}: broker ${nodeId} has the mark ${highWatermark}, and its log ends at ${logEnd}`);
+    // Who has nothing yet of what was uploaded knows that as committed: the bucket has it.
+    const end = Math.max(partition.logEnd, partition.uploadedEnd);
+    check(highWatermark <= end, "marks", () => `${name}: broker ${nodeId} has the mark ${highWatermark}, and its log ends at ${end}`);
     this.#marks.set(partition, highWatermark);
     this.#committed.set(identity.id, Math.max(highWatermark, this.#committed.get(identity.id) ?? 0));
   }
