@@ -121,6 +121,8 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
       const watched = this.#watched.get(partition);
       if (watched === undefined || this.#hasTwins || this.#find(watched.position) !== partition) return this.#isReadyAnew();
       if (this.#hasNews(partition, watched.position)) return true;
+      // One that was led here, and is followed now, has forgotten who listens.
+      partition.listen(this);
       const bytes = readableBytes(partition, watched.position);
       this.#bytes += bytes - watched.bytes;
       watched.bytes = bytes;
@@ -129,7 +131,7 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
     return this.#bytes >= this.#bytesMin;
   }
 
-  /** What was led here, and is followed now, has forgotten who listens, and is another partition. */
+  /** What moved is another partition by now, or none. */
   #isReadyAnew(): boolean {
     if (this.#isReady()) return true;
     this.#watch();
