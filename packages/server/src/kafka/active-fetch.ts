@@ -121,14 +121,15 @@ export class ActiveFetch implements MarkListener, PendingRequest, TurnWork {
       const watched = this.#watched.get(partition);
       if (watched === undefined || this.#hasTwins || this.#find(watched.position) !== partition) return this.#isReadyAnew();
       if (this.#hasNews(partition, watched.position)) return true;
-      // One that was led here, and is followed now, has forgotten who listens.
-      partition.listen(this);
       const bytes = readableBytes(partition, watched.position);
       this.#bytes += bytes - watched.bytes;
       watched.bytes = bytes;
     }
+    if (this.#bytes >= this.#bytesMin) return true;
+    // One that was led here, and is followed now, has forgotten who listens.
+    for (const partition of this.#moved) partition.listen(this);
     this.#moved.clear();
-    return this.#bytes >= this.#bytesMin;
+    return false;
   }
 
   /** What moved is another partition by now, or none. */
