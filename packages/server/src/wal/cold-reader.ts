@@ -24,10 +24,11 @@ import { COLD_GAP_BYTES_MAX, COLD_GROUPS_MAX, COLD_READ_BYTES_MAX, PIECE_BYTES_M
 import { isUnreadable, type LogReads } from "./log-reads.ts";
 import type { WalFile } from "./wal-file.ts";
 import type { WalFiles } from "./wal-files.ts";
+import type { OffsetRange } from "./wal-options.ts";
 import type { HeaderVisitor, WalPartition } from "./wal-partition.ts";
 
-/** One index entry, as it was when the read began. */
-export type Run = Readonly<{ offset: number; runEnd: number; group: number; entry: number; file: WalFile }>;
+/** One index entry, as it was when the read began: when the log had been cut, or begun anew, so often. */
+export type Run = Readonly<{ offset: number; runEnd: number; group: number; entry: number; file: WalFile; truncations: number }>;
 
 /** One batch to be read: where it lies, and its directory entry to prove it by. */
 type StoredBatch = Readonly<{ file: WalFile; address: number; length: number; base: number; end: number; directory: Buffer; at: number }>;
@@ -74,7 +75,7 @@ export class ColdReader {
       if (failure !== undefined && pieces.length === 0)
         throw this.#failed(p, failure, batches[0]?.base ?? offset, batches[0]?.end ?? offset);
       p.wasRead(offset);
-      const slices = this.#joined(this.#proven(p, offset, batches, pieces), memory);
+      const slices = this.#joined(this.#proven(p, truncations, offset, batches, pieces), memory);
       // What was read may have been truncated meanwhile: then it is none of the log.
       if (truncations === p.truncations && slices.bytes > 0) return { ...slices, hold };
       hold.release();
@@ -112,7 +113,7 @@ export class ColdReader {
       if (i > first && index.bytesBefore(i) - index.bytesBefore(first + 1) > bytesMax) break;
       const file = must(this.#files.at(index.group(i)), "the file of batches that the index leads to");
       file.readerEntered();
-      runs.push({ offset: index.offset(i), runEnd: index.runEnd(i, p.logEnd), group: index.group(i), entry: index.entry(i), file });
+      runs.push(runAt(p, i, file));
     }
     return runs;
   }
@@ -150,7 +151,7 @@ export class ColdReader {
     const first = p.index.floor(run.runEnd - 1);
     const from = first < 0 ? p.firstOffset : p.index.offset(first);
     if (isUnreadable(error)) return this.#failed(p, error, from, run.runEnd);
-    return this.#damaged(p, from, run.runEnd, "its group in the WAL is not right", error);
+    return this.#damaged(p, run.truncations, { from, to: run.runEnd }, "its group in the WAL is not right", error);
   }
 
   /**
@@ -163,7 +164,8 @@ export class ColdReader {
     if (directory === undefined) return [];
     const chain = [...batchesOf(run, directory)];
     const end = chain.at(-1)?.end ?? run.offset;
-    assert(end >= run.runEnd || p.isLost(end, run.runEnd), "batches of a run follow one another");
+    const isWhole = end >= run.runEnd || p.isLost(end, run.runEnd) || run.truncations !== p.truncations;
+    assert(isWhole, "batches of a run follow one another");
     const batches = chain.filter((batch) => batch.end > from);
     const { pieces, failure } = await this.#readBatches(batches, (bytes) => Buffer.allocUnsafeSlow(bytes));
     if (failure !== undefined) throw failure;
@@ -172,7 +174,7 @@ export class ColdReader {
       const bytes = pieces[i] as Buffer;
       if (isBatchProven(bytes, batch.directory, batch.at))
         proven.push({ base: batch.base, end: batch.end, bytes, directory, at: batch.at });
-      else this.#damaged(p, batch.base, batch.end, "", undefined);
+      else this.#damaged(p, run.truncations, { from: batch.base, to: batch.end }, "", undefined);
     }
     return proven;
   }
@@ -223,13 +225,19 @@ export class ColdReader {
   }
 
   /** What may be served: up to the first batch that fails a check. */
-  #proven(p: WalPartition, offset: number, batches: readonly StoredBatch[], pieces: readonly Buffer[]): RecordSlices {
+  #proven(p: WalPartition, truncations: number, offset: number, batches: readonly StoredBatch[], pieces: readonly Buffer[]): RecordSlices {
     let bytes = 0;
     let nextOffset = offset;
     for (const [i, piece] of pieces.entries()) {
       const batch = batches[i] as StoredBatch;
       if (!isBatchProven(piece, batch.directory, batch.at)) {
-        const error = this.#damaged(p, batch.base, batch.end, "its bytes in the WAL fail their checksum", undefined);
+        const error = this.#damaged(
+          p,
+          truncations,
+          { from: batch.base, to: batch.end },
+          "its bytes in the WAL fail their checksum",
+          undefined,
+        );
         if (i === 0) throw error;
         return { pieces: pieces.slice(0, i), bytes, nextOffset, hold: undefined };
       }
@@ -244,9 +252,10 @@ export class ColdReader {
     return error;
   }
 
-  #damaged(p: WalPartition, from: number, to: number, what: string, cause: unknown): QueueError {
+  /** @param truncations When the read began. What was cut off since, or what a log had that began anew since, is missed by nobody. */
+  #damaged(p: WalPartition, truncations: number, { from, to }: OffsetRange, what: string, cause: unknown): QueueError {
     this.counters.damaged += 1;
-    p.addHole(from, to);
+    if (truncations === p.truncations) p.addHole(from, to);
     this.#log.error("damaged records in the WAL", { partition: p.id, from, to });
     return corruptRecord(p.id, from, to, what, cause);
   }
@@ -272,6 +281,12 @@ export class ColdReader {
       }
     }
   }
+}
+
+/** Entry `i` of the index. */
+export function runAt(p: WalPartition, i: number, file: WalFile): Run {
+  const { index, truncations } = p;
+  return { offset: index.offset(i), runEnd: index.runEnd(i, p.logEnd), group: index.group(i), entry: index.entry(i), file, truncations };
 }
 
 function* batchesOf(run: Run, directory: GroupDirectory): Generator<StoredBatch> {

@@ -1,6 +1,6 @@
 import { type Clock, nextTurn } from "../io/clock.ts";
 import { BaseAppend } from "./base-writer.ts";
-import type { ColdReader, ProvenBatch, Run } from "./cold-reader.ts";
+import { type ColdReader, type ProvenBatch, type Run, runAt } from "./cold-reader.ts";
 import { type ControlEntries, type ControlEntry, copyOf } from "./control-entries.ts";
 import { COPY_FLAG, ENTRY_BYTES, ENTRY_FLAGS_AT, EntryKind, MARK_AT, NO_PARTITION, ORIGIN_INDEX_AT, readU64 } from "./group-codec.ts";
 import type { MovedRun } from "./header-index.ts";
@@ -249,8 +249,8 @@ export class FileEmptier {
     const floor = p.base?.offset ?? 0;
     const runs: Run[] = [];
     this.#eachRunIn(file, p, (i) => {
-      const runEnd = p.index.runEnd(i, p.logEnd);
-      if (runEnd > floor) runs.push({ offset: p.index.offset(i), runEnd, group: p.index.group(i), entry: p.index.entry(i), file });
+      const run = runAt(p, i, file);
+      if (run.runEnd > floor) runs.push(run);
     });
     return runs;
   }

@@ -76,6 +76,7 @@ export class WalPartitionLog implements PartitionLog {
     p.logEnd = offset;
     p.durableEnd = Math.min(p.durableEnd, offset);
     p.setHoles([]);
+    p.unreadable = undefined;
     const base = new BaseAppend(this.#writer, p, offset, bytes, INSTALLED_FLAG, this.#baseChunkBytes);
     while (!base.next());
     // No batch may follow for long, and what lies below the base is waited for.

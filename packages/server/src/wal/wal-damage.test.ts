@@ -95,6 +95,29 @@ describe("a flipped bit in a batch", () => {
     deepEqual([behind.nextOffset, behind.bytes], [40, 4000]);
   });
 
+  test("is none of a log that was cut there, or began anew, while it was read", async () => {
+    for (const change of ["truncate", "installBase"] as const) {
+      const { w, groups } = await filled(4);
+      const group = groups[15] as PlacedGroup;
+      flip(w, group.path, group.position + 128 + 500);
+      await reopened(w);
+      const p = w.partition(1);
+      const reading = rejects(Promise.resolve(p.read(20, 40, 100_000, true)), isCorrupt(/offsets=\[20, 24\)/));
+      if (change === "truncate") p.truncate(20, 9);
+      else p.installBase(0, new Uint8Array(8));
+      await w.world.settle(reading);
+      deepEqual(p.holes, [], change);
+    }
+  });
+
+  test("is forgotten with what is cut off", async () => {
+    const { w } = await filled(5);
+    const p = w.partition(1);
+    p.addHole(18, 26);
+    p.truncate(20, 9);
+    deepEqual(p.holes, [{ from: 18, to: 20 }]);
+  });
+
   test("is left behind when its file is emptied: the hole stays, nothing else is lost", async () => {
     const { w, groups } = await filled(3, 15_000);
     const group = groups[15] as PlacedGroup;

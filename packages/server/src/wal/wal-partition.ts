@@ -254,6 +254,7 @@ export class WalPartition {
     this.logEnd = offset;
     this.durableEnd = Math.min(this.durableEnd, offset);
     this.truncations += 1;
+    if (this.#damaged.length > 0) this.setHoles(without(this.#damaged, { from: offset, to: Number.MAX_SAFE_INTEGER }));
     this.truncatedTo = Math.min(this.truncatedTo, offset);
   }
 }
