@@ -38,6 +38,8 @@ export class FollowedPartition implements FollowedLog {
   #isWanted = false;
   /** The live fold is being made again. */
   #truncating: Promise<void> | undefined;
+  /** Counts how often the log was cut or began anew: what was awaited since counts for nothing. */
+  #serial = 0;
   /** One of the folds could not be made: what the log has cannot be read. */
   #isBroken = false;
   #isHollow: boolean;
@@ -73,13 +75,15 @@ export class FollowedPartition implements FollowedLog {
     return this.logEnd < this.#parts.state().uploadedEnd;
   }
 
+  /** Nor is it known what it has while it is being cut. */
   get isDamaged(): boolean {
-    return this.#isHollow || this.isLost;
+    return this.#isHollow || this.#truncating !== undefined || this.isLost;
   }
 
   /** Something of it that was durable is not here any more, or cannot be read. */
   get isLost(): boolean {
-    return this.#isBroken || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
+    const isBroken = this.#isBroken && this.#truncating === undefined;
+    return isBroken || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
   }
 
   get pinsLog(): boolean {
@@ -96,35 +100,51 @@ export class FollowedPartition implements FollowedLog {
   }
 
   truncateTo(offset: number, leaderEpoch: number): Promise<void> {
-    this.#truncating = this.#truncate(offset, leaderEpoch).finally(() => {
+    if (offset < Math.max(this.partition.highWatermark, this.partition.uploadedEnd)) {
+      const what = `the leader would take back what is committed. partition=${this.name} from=${offset}`;
+      return Promise.reject(new QueueError("CORRUPT_RECORD", what));
+    }
+    const truncating = this.#truncate(offset, leaderEpoch).finally(() => {
+      if (this.#truncating !== truncating) return;
       this.#truncating = undefined;
       if (this.#isBroken) this.#parts.damaged();
     });
-    return this.#truncating;
+    this.#truncating = truncating;
+    return truncating;
   }
 
   async #truncate(offset: number, leaderEpoch: number): Promise<void> {
     const { partition } = this;
-    const { wal, base } = partition;
-    if (offset < Math.max(partition.highWatermark, wal.uploadedEnd))
-      throw new QueueError("CORRUPT_RECORD", `the leader would take back what is committed. partition=${this.name} from=${offset}`);
+    const { wal } = partition;
+    const serial = this.#begun();
     wal.truncate(offset, leaderEpoch);
     // A fold does not go back: it is made again from the base.
     this.#records?.forget();
     this.#isBroken = true;
     if (wal.durableEnd < offset) await this.#parts.wal.synced();
-    const live = base.copy();
+    if (serial !== this.#serial) return;
+    const live = partition.base.copy();
     await wal.scanHeaders(live.nextOffset, offset, (header, _address, appendTimeMs) => applyBehind(live, header, appendTimeMs));
+    // Another leader may have had it cut again, or given it a base: that is what counts.
+    if (serial !== this.#serial) return;
     if (live.nextOffset < offset) live.skipTo(offset);
     partition.live = live;
     this.#isBroken = false;
     this.catchUp();
   }
 
-  /** A member of the in-sync set never gives up what is committed: it leaves the set first. */
+  #begun(): number {
+    this.#serial += 1;
+    return this.#serial;
+  }
+
+  /**
+   * A member of the in-sync set gives up nothing that may be committed, which is all that it has, whatever mark it was told: it leaves
+   * the set first.
+   */
   mayBeginAt(offset: number): boolean {
     const { uploadedEnd, isInSync } = this.#parts.state();
-    return offset === uploadedEnd && (!isInSync || this.partition.highWatermark <= offset);
+    return offset === uploadedEnd && (!isInSync || this.logEnd <= offset);
   }
 
   beginAt(offset: number, base: Uint8Array): void {
@@ -136,6 +156,8 @@ export class FollowedPartition implements FollowedLog {
       throw new QueueError("CORRUPT_RECORD", `the base lacks what its records made. partition=${this.name}`);
     fold.limit = partition.base.limit;
     fold.keepToLimit();
+    this.#begun();
+    this.#truncating = undefined;
     wal.setUploadedEnd(offset);
     wal.installBase(offset, encodeHeaderFold(fold));
     partition.base = fold;

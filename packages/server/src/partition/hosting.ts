@@ -196,7 +196,7 @@ export class Hosting {
 
   #inSyncChanged(partitionId: number): void {
     const state = this.#led(partitionId);
-    if (this.#isLost(partitionId)) this.damaged(partitionId);
+    if (this.#isLost(partitionId) && this.#isMember(partitionId)) this.damaged(partitionId);
     if (state === undefined) return;
     // Nobody else may be left to lead it.
     if (this.#resting.has(partitionId)) this.#leaderChanged(partitionId);
@@ -206,12 +206,21 @@ export class Hosting {
   /** Something of it that was durable cannot be read any more. */
   damaged(partitionId: number): void {
     const state = this.#mine(partitionId);
-    if (state !== undefined && this.#isElsewhere(state)) this.#parts.damaged(partitionId);
+    if (state === undefined || !this.#isElsewhere(state)) return;
+    this.#parts.damaged(partitionId);
+    // The leader is to count no more on what this broker has said to have; nothing may come for long that it cannot take.
+    this.#parts.replicator?.followAnew(partitionId);
   }
 
   #isLost(partitionId: number): boolean {
     const followed = this.#followed.get(partitionId);
-    return followed === undefined ? (this.#here(partitionId)?.wal.holes.length ?? 0) > 0 : followed.isLost;
+    if (followed !== undefined) return followed.isLost;
+    const partition = this.#here(partitionId);
+    return partition !== undefined && (partition.recordsLost || partition.wal.holes.length > 0);
+  }
+
+  #isMember(partitionId: number): boolean {
+    return this.#parts.state.partitions.get(partitionId)?.inSync.includes(this.#parts.brokerId) === true;
   }
 
   #isElsewhere(state: PartitionState): boolean {

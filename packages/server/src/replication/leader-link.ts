@@ -94,6 +94,12 @@ export class LeaderLink {
     else if (!this.#isRunning) this.#run().catch((error: unknown) => this.#side.fatal(error as Error));
   }
 
+  /** Something of it was lost. Who is not in step asks anyway. */
+  followAnew(partitionId: number): void {
+    const followed = this.#followed.get(partitionId);
+    if (followed?.isInStep === true) this.#askLater(followed, LOST);
+  }
+
   leave(partitionId: number): void {
     if (this.#followed.has(partitionId)) this.#say({ $case: "leave", value: { partitionId } });
     this.#stop(partitionId);
@@ -319,6 +325,8 @@ export class LeaderLink {
 
   #inStep(followed: Followed): void {
     if (this.#followed.get(followed.log.id) !== followed) return;
+    // Since it asked.
+    if (followed.log.isDamaged) return this.#askLater(followed, LOST);
     followed.isInStep = true;
   }
 
@@ -377,10 +385,11 @@ export class LeaderLink {
 }
 
 const NOTHING = new Uint8Array(0);
+const LOST = "something of it is lost here";
 
 /** Appends what a message has of one partition; why that cannot be, when it cannot. Some of it may have been appended. */
 function appendPart(log: FollowedLog, part: Part, payload: Uint8Array, start: number): string | undefined {
-  if (log.isDamaged) return "something of it is lost here";
+  if (log.isDamaged) return LOST;
   if (part.baseOffset !== log.logEnd) return `it goes on at ${part.baseOffset}, the log ends at ${log.logEnd}`;
   const end = start + part.bytes;
   let timeMs = part.appendTimeMs;

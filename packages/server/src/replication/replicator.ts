@@ -108,6 +108,12 @@ export class Replicator implements LeadingSide, FollowingSide {
     this.#link(leader).follow(log, leaderEpoch);
   }
 
+  /** What this broker has said to have of it, it has no more: its leader is asked for it anew. */
+  followAnew(partitionId: number): void {
+    const leader = this.#leaderOf.get(partitionId);
+    if (leader !== undefined) this.#links.get(leader)?.followAnew(partitionId);
+  }
+
   /** Neither leads nor follows it. */
   leave(partitionId: number): void {
     if (this.#led.delete(partitionId)) for (const stream of this.#streams) stream.drop(partitionId);

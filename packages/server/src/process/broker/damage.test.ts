@@ -79,3 +79,23 @@ test("who finds damage at a start leads nothing of it, though it is the first to
   ok(!leaders.has(1));
   deepEqual(await world.settle(readAll(must(whole.partitions.byName("t", 0), "led by the other"))), written);
 });
+
+test("a follower of a quiet partition that meets damage leaves the set once, and gets what it lost without anybody's appending", async () => {
+  const { pair, world, id, written } = await pairWithData();
+  const { first, second, cluster } = pair;
+  flipFirstBatch(second, id);
+  const { controller, partitions } = first.broker;
+  const sizes: number[] = [];
+  controller.onApplied((effects) => {
+    for (const effect of effects)
+      if (effect.kind === "in-sync-changed" && effect.partitionId === id)
+        sizes.push(must(controller.state.partition("t", 0), "t").inSync.length);
+  });
+  const followed = must(second.broker.partitions.followed(id), "followed by the second");
+  await world.settle(Promise.resolve(followed.read(0, 1_000_000, true)).catch(() => undefined));
+  await cluster.pass(10_000);
+  deepEqual(sizes, [1, 2]);
+  deepEqual(followed.wal.holes, []);
+  deepEqual(await world.settle(readAll(followed)), written);
+  equal(partitions.byId(id)?.highWatermark, followed.highWatermark);
+});

@@ -1,0 +1,65 @@
+// Goal: what a follower's log was told by one leader does not count any more when another has begun with it; a member gives up nothing.
+import { deepEqual, equal } from "node:assert/strict";
+import { test } from "node:test";
+import { setBaseOffset } from "@tidemq/protocol/record-batch.ts";
+import { must } from "../base/assert.ts";
+import { KiB } from "../base/units.ts";
+import { BrokerPair } from "../testing/broker-pair.ts";
+import { append, records } from "../testing/partition-fixture.ts";
+import { FollowedPartition, type FollowedState } from "./followed-partition.ts";
+import { HeaderFold } from "./header-fold.ts";
+import { encodeHeaderFold } from "./header-fold-codec.ts";
+
+const BATCHES = 24;
+
+/** A replica with so many batches, most of them in files only; its leader is gone. */
+async function replica() {
+  const pair = await BrokerPair.open({}, { writeMemoryBytes: 256 * KiB });
+  await pair.createTopic("t");
+  const { world } = pair.cluster;
+  for (let n = 0; n < BATCHES; n++) await world.settle(append(pair.led("t"), records(10, {}, n, 3_000)).committed);
+  await pair.cluster.pass(500);
+  const { id } = must(pair.second.broker.controller.state.partition("t", 0), "the partition");
+  const partition = must(pair.second.broker.partitions.followed(id), "followed by the second");
+  pair.first.node.kill();
+  const state: { now: FollowedState; damaged: number } = { now: { uploadedEnd: 0, isInSync: false }, damaged: 0 };
+  const followed = new FollowedPartition(partition, false, {
+    wal: pair.second.broker.wal,
+    state: () => state.now,
+    records: { base: () => Promise.resolve(undefined), pause: () => Promise.resolve() },
+    damaged: () => void (state.damaged += 1),
+    later: () => undefined,
+    fatal: (error) => {
+      throw error;
+    },
+  });
+  return { world, partition, followed, state };
+}
+
+test("while it is cut nothing is lost, and nothing can be said of what it has", async () => {
+  const { world, partition, followed, state } = await replica();
+  const cut = followed.truncateTo(partition.logEnd, 9);
+  deepEqual([followed.isLost, followed.isDamaged, followed.isSettled], [false, true, false]);
+  await world.settle(cut);
+  deepEqual([followed.isLost, followed.isDamaged, followed.isSettled, state.damaged], [false, false, true, 0]);
+  equal(partition.live.nextOffset, partition.logEnd);
+});
+
+test("a cut that takes its time does not end in what another leader has begun since", async () => {
+  const { world, partition, followed } = await replica();
+  const cut = followed.truncateTo(partition.logEnd, 9);
+  followed.beginAt(0, encodeHeaderFold(new HeaderFold(0)));
+  const batch = records(5);
+  setBaseOffset(batch, 0, 0);
+  followed.appendReplica(batch, 0, batch.byteLength, 1_000);
+  await world.settle(cut);
+  deepEqual([partition.live.nextOffset, partition.logEnd, followed.isDamaged], [5, 5, false]);
+});
+
+test("a member begins anew only where its log has nothing, whatever mark it was told", async () => {
+  const { partition, followed, state } = await replica();
+  partition.setMark(0);
+  deepEqual([followed.mayBeginAt(0), followed.mayBeginAt(10)], [true, false]);
+  state.now = { uploadedEnd: 0, isInSync: true };
+  equal(followed.mayBeginAt(0), false);
+});
