@@ -79,8 +79,9 @@ export class FollowedRecords {
     return true;
   }
 
+  /** A base that the log has just begun with is ahead of what is durable there, until it is durable itself. */
   #isCurrent(end: number): boolean {
-    return this.#fold !== undefined && this.#end === end && isWhole(this.#partition.base);
+    return this.#fold !== undefined && this.#end >= end && isWhole(this.#partition.base);
   }
 
   /** What was awaited counts only when nothing was begun anew meanwhile. */
