@@ -98,6 +98,48 @@ suite("three replicas whose disks and bucket fail", undefined, () => {
     await allIsWell();
   });
 
+  test("all are killed, a bit is flipped in the log of one that led: others lead, it gets the record again, and nothing wrong is served", async (t) => {
+    await uploadAfter(LATE); // logs alone have it
+    t.after(() => uploadAfter(SOON));
+    const marked = await MarkedRecords.create(cluster, "in-the-log", RECORD_BYTES);
+    await marked.append(COUNT);
+    const victim = await marked.leader();
+    await Promise.all(cluster.brokers.map((node) => node.kill()));
+    flipBit(shifted(placeOf(join(victim.folder, "wal"), marked.valueAt(HIT)), MIDDLE));
+    await Promise.all(cluster.brokers.map((node) => node.start()));
+    await marked.check();
+    const damaged = victim.server.log.filter(({ msg }) => /damage|unreadable/.test(msg)).map(({ msg }) => msg);
+    t.diagnostic(`broker ${victim.id} says: ${damaged.join("; ")}`);
+    await until("all are in sync", async () => (await marked.inSync()).length === 3, GOES_ON_MS_MAX);
+    await until("it leads again, as is preferred", async () => (await marked.leader()) === victim, GOES_ON_MS_MAX);
+    await marked.check();
+    await allIsWell();
+  });
+
+  test("a bit is flipped in an object: it is named, nothing wrong is served, and what is mended is read", async () => {
+    const marked = await MarkedRecords.create(cluster, "in-an-object", RECORD_BYTES);
+    await marked.append(COUNT);
+    await until("it is uploaded", () => isIn(bucket(), marked.valueAt(COUNT - 1)), GOES_ON_MS_MAX);
+    const place = shifted(placeOf(bucket(), marked.valueAt(HIT)), MIDDLE);
+    flipBit(place);
+    // What is uploaded leaves the logs soon after a start; until then it is read from there.
+    for (const node of cluster.brokers) {
+      equal(await node.end(), 0);
+      await node.start();
+      await allInSync();
+    }
+    await until("the record comes from the object", async () => (await marked.look(HIT)).error !== "NONE", GOES_ON_MS_MAX);
+    deepEqual(await marked.look(HIT), { error: "CORRUPT_MESSAGE", records: 0 });
+    await marked.check(0, HIT);
+    await marked.check(HIT + 1);
+    const leader = await marked.leader();
+    ok((await cli(leader)).stdout.includes(`tidemq partition recover ${marked.name}:0 --accept-loss`));
+    flipBit(place);
+    await marked.check();
+    equal((await cli(leader)).code, 0);
+    await allIsWell();
+  });
+
   test("the disk of a broker is full, which leads some and follows others: all go on with the log that it has", {
     skip: WITHOUT_MOUNT,
   }, async (t) => {
@@ -133,48 +175,6 @@ suite("three replicas whose disks and bucket fail", undefined, () => {
     );
     faults?.mend();
     await victim.start();
-    await allIsWell();
-  });
-
-  test("all are killed, a bit is flipped in the log of one that led: others lead, it gets the record again, and nothing wrong is served", async (t) => {
-    await uploadAfter(LATE); // logs alone have it
-    const marked = await MarkedRecords.create(cluster, "in-the-log", RECORD_BYTES);
-    await marked.append(COUNT);
-    const victim = await marked.leader();
-    await Promise.all(cluster.brokers.map((node) => node.kill()));
-    flipBit(shifted(placeOf(join(victim.folder, "wal"), marked.valueAt(HIT)), MIDDLE));
-    await Promise.all(cluster.brokers.map((node) => node.start()));
-    await marked.check();
-    const damaged = victim.server.log.filter(({ msg }) => /damage|unreadable/.test(msg)).map(({ msg }) => msg);
-    t.diagnostic(`broker ${victim.id} says: ${damaged.join("; ")}`);
-    await until("all are in sync", async () => (await marked.inSync()).length === 3, GOES_ON_MS_MAX);
-    await until("it leads again, as is preferred", async () => (await marked.leader()) === victim, GOES_ON_MS_MAX);
-    await marked.check();
-    await allIsWell();
-    await uploadAfter(SOON);
-  });
-
-  test("a bit is flipped in an object: it is named, nothing wrong is served, and what is mended is read", async () => {
-    const marked = await MarkedRecords.create(cluster, "in-an-object", RECORD_BYTES);
-    await marked.append(COUNT);
-    await until("it is uploaded", () => isIn(bucket(), marked.valueAt(COUNT - 1)), GOES_ON_MS_MAX);
-    const place = shifted(placeOf(bucket(), marked.valueAt(HIT)), MIDDLE);
-    flipBit(place);
-    // What is uploaded leaves the logs soon after a start; until then it is read from there.
-    for (const node of cluster.brokers) {
-      equal(await node.end(), 0);
-      await node.start();
-      await allInSync();
-    }
-    await until("the record comes from the object", async () => (await marked.look(HIT)).error !== "NONE", GOES_ON_MS_MAX);
-    deepEqual(await marked.look(HIT), { error: "CORRUPT_MESSAGE", records: 0 });
-    await marked.check(0, HIT);
-    await marked.check(HIT + 1);
-    const leader = await marked.leader();
-    ok((await cli(leader)).stdout.includes(`tidemq partition recover ${marked.name}:0 --accept-loss`));
-    flipBit(place);
-    await marked.check();
-    equal((await cli(leader)).code, 0);
     await allIsWell();
   });
 

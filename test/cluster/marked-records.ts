@@ -3,9 +3,11 @@ import type { Client } from "@tidemq/client/client.ts";
 import type { Producer } from "@tidemq/client/producer.ts";
 import { batchesOf, fetch, type Topic } from "../clients/calls.ts";
 import { Wire } from "../clients/wire.ts";
+import { until } from "../process/server-process.ts";
 import type { ClusterNode, RealCluster } from "./real-cluster.ts";
 
 const FETCH_BYTES = 8 * 1024 * 1024;
+const LED_MS_MAX = 30_000;
 
 /** A partition with three replicas whose record at offset n says n, one record a batch, long enough to be found in a file. */
 export class MarkedRecords {
@@ -68,11 +70,21 @@ export class MarkedRecords {
   /** Reads offsets [from, to): all have to be there. */
   async check(from = 0, to = this.count): Promise<void> {
     for (let offset = from; offset < to; ) {
-      const { error, records } = await this.look(offset);
+      const { error, records } = await this.#lookAtLeader(offset);
       equal(error, "NONE", `at offset ${offset} of ${this.name}`);
-      if (records === 0) throw new Error(`nothing at offset ${offset} of ${this.name}`);
       offset += records;
     }
+  }
+
+  /** As `look`, of a leader that knows that it leads. */
+  async #lookAtLeader(offset: number): Promise<Readonly<{ error: string; records: number }>> {
+    let found = { error: "", records: 0 };
+    const isFound = async (): Promise<boolean> => {
+      found = await this.look(offset);
+      return found.error === "NONE" ? found.records > 0 : found.error !== "NOT_LEADER_OR_FOLLOWER";
+    };
+    await until(`offset ${offset} of ${this.name} is read`, isFound, LED_MS_MAX);
+    return found;
   }
 
   valueAt(offset: number): Buffer {
