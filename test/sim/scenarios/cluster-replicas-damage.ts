@@ -8,17 +8,18 @@ const NEWEST_SPARED = 4;
 
 /**
  * Bits flip in the log of one broker, while it runs or before it starts, first of all or not: it leads nothing that it lost something of, gets
- * that from the others, and nothing that was acknowledged is lost or given up.
+ * that from the others, of whom one at least has everything at any moment, and nothing that was acknowledged is lost or given up. What groups
+ * have committed, where there are some, is damaged as records are.
  */
 export const scenario: ClusterScenario = {
   name: "cluster-replicas-damage",
   async runCluster(sim) {
     sim.damageAllowed = true;
     await sim.begin();
-    await sim.load.begin({ topics: 2, partitions: 3, replicas: 3, producers: 2, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
-    // Two copies are whole at any moment.
-    for (const { name } of sim.brokers[0]?.controller.state.topicsById.values() ?? [])
-      await sim.brokers[0]?.controller.alterTopicConfigs(name, [{ name: "min.insync.replicas", operation: "set", value: "2" }], false);
+    const hasGroups = sim.random.chance(0.5);
+    const plainProducers = hasGroups ? 0 : 1;
+    await sim.load.begin({ topics: 2, partitions: 3, replicas: 3, producers: 2, plainProducers, bytes: [12, 800], pauseMs: [0, 150] });
+    if (hasGroups) sim.load.addGroup("group", sim.random.between(1, 3));
     const victim = sim.random.pick(sim.machines);
     for (let rounds = sim.random.between(1, 8); rounds > 0; rounds -= 1) {
       await sim.rest(100, 5_000);
@@ -44,8 +45,9 @@ async function startedFirst(sim: ClusterSim, victim: Machine): Promise<void> {
   for (const machine of sim.machines) if (machine !== victim && !machine.node.isUp) void sim.start(machine);
 }
 
-/** Anywhere in some group, not in one of the newest. */
+/** Anywhere in some group, not in one of the newest. A start that meets what it has not seen a moment ago would be refused. */
 function flipInLog(sim: ClusterSim, { node }: Machine): void {
+  if (node.isUp && node.broker === undefined) return;
   const { disk } = node;
   const paths = disk.names.list("wal").map((name) => `wal/${name}`);
   const groups = paths.flatMap((path) => groupsIn(disk.contents(path)).map((group) => ({ path, group })));

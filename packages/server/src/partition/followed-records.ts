@@ -34,6 +34,7 @@ export class FollowedRecords {
     this.#fold = partition.records;
     this.#end = partition.logEnd;
     partition.records = undefined;
+    partition.recordsLost = false;
   }
 
   /** The log was cut, or began anew. */

@@ -22,6 +22,8 @@ export type DamageReportsParts = Readonly<{
 export class DamageReports {
   readonly #parts: DamageReportsParts;
   readonly #waiting = new Set<number>();
+  /** Of these a line of the log says so: not again at each attempt. */
+  readonly #told = new Set<number>();
   #running: Promise<void> | undefined;
   #isStopped = false;
 
@@ -57,9 +59,12 @@ export class DamageReports {
     const ids = [...this.#waiting].filter((id) => this.#hasOthers(id));
     this.#waiting.clear();
     if (ids.length === 0) return true;
-    log.error("damaged partitions are given up here: they are copied again from brokers that have them", { partitions: ids.length });
+    if (!ids.every((id) => this.#told.has(id)))
+      log.error("damaged partitions are given up here: they are copied again from brokers that have them", { partitions: ids.length });
+    for (const id of ids) this.#told.add(id);
     try {
       await controller.reportDamage(brokerId, ids);
+      for (const id of ids) this.#told.delete(id);
       return true;
     } catch (error) {
       if (!(error instanceof QueueError)) throw error;

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import { KiB, MiB } from "../../base/units.ts";
+import { GROUPS_TOPIC } from "../../coordinator/group-coordinator.ts";
 import { BrokerPair, type PairedBroker } from "../../testing/broker-pair.ts";
 import { groupsIn } from "../../testing/checkers/wal-group-at.ts";
 import { append, readAll, records } from "../../testing/partition-fixture.ts";
@@ -98,4 +99,19 @@ test("a follower of a quiet partition that meets damage leaves the set once, and
   deepEqual(followed.wal.holes, []);
   deepEqual(await world.settle(readAll(followed)), written);
   equal(partitions.byId(id)?.highWatermark, followed.highWatermark);
+});
+
+test("who leads groups whose entries are lost gives them to a member that has them, as soon as there is one", async () => {
+  const pair = await BrokerPair.open();
+  const { first, second, cluster } = pair;
+  await cluster.world.settle(first.broker.controller.createInternalTopic(GROUPS_TOPIC, 1));
+  const partition = () => must(second.broker.controller.state.partition(GROUPS_TOPIC, 0), "the partition");
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().leader > 0 && partition().inSync.length === 2), "both are in sync");
+  const [leader, other] = partition().leader === 1 ? [first, second] : [second, first];
+  const led = must(leader.broker.partitions.byId(partition().id), "led");
+  ok(await cluster.until(MENDED_MS_MAX, () => led.records !== undefined), "its groups are known");
+  led.recordsLost = true;
+  other.broker.logDamaged(partition().id);
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().leader === other.node.id && partition().inSync.length === 2), "the other leads");
+  deepEqual([leader.broker.damage, other.broker.damage], [[], []]);
 });
