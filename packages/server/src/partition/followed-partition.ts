@@ -1,8 +1,10 @@
 import * as batch from "@tidemq/protocol/record-batch.ts";
 import { QueueError } from "../base/errors.ts";
 import type { LogHistory } from "../replication/log-history.ts";
-import type { FollowedLog } from "../replication/logs.ts";
+import type { FoldDigest, FollowedLog } from "../replication/logs.ts";
+import type { Log } from "../telemetry/log.ts";
 import type { Wal } from "../wal/wal.ts";
+import { areEqual, digestOf } from "./fold-digest.ts";
 import { FollowedRecords, isWhole, type RecordSource } from "./followed-records.ts";
 import { applyBehind } from "./header-fold.ts";
 import { decodeHeaderFold, encodeHeaderFold } from "./header-fold-codec.ts";
@@ -21,6 +23,7 @@ export type FollowedParts = Readonly<{
   damaged: () => void;
   /** What keeps the folds behind is to be tried again after a while. */
   later: (run: () => void) => void;
+  log: Log;
   fatal: (error: Error) => void;
 }>;
 
@@ -43,6 +46,8 @@ export class FollowedPartition implements FollowedLog {
   /** One of the folds could not be made: what the log has cannot be read. */
   #isBroken = false;
   #isHollow: boolean;
+  /** Of an offset that the base here has not reached yet. */
+  #leadersFold: FoldDigest | undefined;
   /** To be led here: who is elected has everything that is committed, whether it has heard so or not. */
   #isElected = false;
   #isOver = false;
@@ -165,6 +170,7 @@ export class FollowedPartition implements FollowedLog {
     partition.setMark(offset);
     this.#records?.forget();
     this.#isBroken = this.#isHollow = false;
+    this.#leadersFold = undefined;
     this.catchUp();
   }
 
@@ -178,6 +184,27 @@ export class FollowedPartition implements FollowedLog {
 
   learnMark(highWatermark: number): void {
     if (this.partition.learnMark(highWatermark) && this.#reachedEnd() !== undefined) this.catchUp();
+  }
+
+  learnFold(digest: FoldDigest): void {
+    this.#leadersFold = digest;
+    this.#compareFolds();
+  }
+
+  /** Where both are at the same offset. The leader's goes into objects: what differs here is made anew from it. */
+  #compareFolds(): void {
+    const { base, logStart } = this.partition;
+    const leaders = this.#leadersFold;
+    if (leaders === undefined || base.nextOffset < leaders.offset) return;
+    this.#leadersFold = undefined;
+    const own = base.nextOffset === leaders.offset && logStart === leaders.logStart ? digestOf(base, logStart) : undefined;
+    if (own === undefined || areEqual(own, leaders)) return;
+    this.#parts.log.error("what a replica remembers is not what its leader does: it begins anew", {
+      partition: this.name,
+      offset: own.offset,
+    });
+    this.#isBroken = true;
+    this.#parts.damaged();
   }
 
   /**
@@ -218,6 +245,7 @@ export class FollowedPartition implements FollowedLog {
     if (!(await this.#foldAt(end))) return false;
     this.#isWanted = true;
     if (!this.#isOver && this.#reachedEnd() === end) partition.uploadedMoved(end);
+    this.#compareFolds();
     return true;
   }
 

@@ -296,7 +296,7 @@ export class Hosting {
   }
 
   #followedOf(partition: Partition, isHollow: boolean): FollowedPartition {
-    const { wal, clock, fatal } = this.#parts;
+    const { wal, clock, log, fatal } = this.#parts;
     const pause = (): Promise<void> => nextTurn(clock);
     const base = async (): Promise<BaseRecords | undefined> => {
       const state = this.#parts.state.partitions.get(partition.identity.id);
@@ -305,7 +305,7 @@ export class Hosting {
     const later = (run: () => void): void => void clock.after(OPENING_RETRY_MS, run);
     const state = (): FollowedState => this.#followedState(partition);
     const damaged = (): void => this.damaged(partition.identity.id);
-    return new FollowedPartition(partition, isHollow, { wal, records: { pause, base }, state, damaged, later, fatal });
+    return new FollowedPartition(partition, isHollow, { wal, records: { pause, base }, state, damaged, later, log, fatal });
   }
 
   /** Of one that is not here any more, nothing is uploaded that it has to follow. */

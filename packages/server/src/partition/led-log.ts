@@ -1,12 +1,15 @@
 import type { LogHistory } from "../replication/log-history.ts";
-import type { LedLog, ReplicaRead } from "../replication/logs.ts";
+import type { FoldDigest, LedLog, ReplicaRead } from "../replication/logs.ts";
+import { digestOf } from "./fold-digest.ts";
 import { isWhole } from "./followed-records.ts";
+import type { HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import type { Partition } from "./partition.ts";
 
 /** What followers get of a partition that is led here. */
 export class PartitionLedLog implements LedLog {
   readonly #partition: Partition;
+  #digest: Readonly<{ base: HeaderFold; digest: FoldDigest | undefined }> | undefined;
 
   constructor(partition: Partition) {
     this.#partition = partition;
@@ -51,6 +54,12 @@ export class PartitionLedLog implements LedLog {
   baseForReplica(): Uint8Array | undefined {
     const isKnown = this.#partition.recordFolds === undefined || isWhole(this.#partition.base);
     return isKnown ? encodeHeaderFold(this.#partition.base) : undefined;
+  }
+
+  foldDigest(): FoldDigest | undefined {
+    const { base, logStart } = this.#partition;
+    if (this.#digest?.base !== base) this.#digest = { base, digest: digestOf(base, logStart) };
+    return this.#digest.digest;
   }
 
   readForReplica(offset: number, bytesMax: number): ReplicaRead | Promise<ReplicaRead> {

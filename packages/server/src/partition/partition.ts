@@ -472,6 +472,7 @@ export class Partition {
     for (const end of this.#basesAhead.keys()) if (end <= uploadedEnd) this.#basesAhead.delete(end);
     this.wal.setUploadedEnd(uploadedEnd);
     if (this.#follower !== undefined) this.learnMark(uploadedEnd);
+    this.#followers?.markMoved(); // and are told of the folds there
     this.assertNumbers();
   }
 

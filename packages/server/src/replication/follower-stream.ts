@@ -48,6 +48,8 @@ type Progress = {
   next: number;
   /** The mark that was sent last. */
   mark: number;
+  /** The end of uploads whose folds it was told. */
+  foldTold: number;
   /** The follower has to say that it is there, though there is nothing to send. */
   isNew: boolean;
   isReading: boolean;
@@ -211,7 +213,7 @@ export class FollowerStream implements PeerStreamReader {
     const from = isDamaged ? undefined : fromWhere(log, history);
     const base = from === undefined ? log.baseForReplica() : NO_BASE;
     if (base === undefined) return this.#sayDrop(log.id, log.leaderEpoch, "its base is not known yet");
-    const progress = { led, next: from ?? log.uploadedEnd, mark: -1, isNew: true, isReading: false, loaded: undefined };
+    const progress = { led, next: from ?? log.uploadedEnd, mark: -1, foldTold: -1, isNew: true, isReading: false, loaded: undefined };
     this.#progress.set(log.id, progress);
     this.#dirty.add(progress);
     const begin = { partitionId: log.id, leaderEpoch: log.leaderEpoch, from: progress.next };
@@ -263,7 +265,7 @@ export class FollowerStream implements PeerStreamReader {
       return undefined;
     }
     if (progress.next < log.durableEnd) return this.#read(progress);
-    const hasNews = progress.isNew || log.highWatermark > progress.mark;
+    const hasNews = progress.isNew || log.highWatermark > progress.mark || log.uploadedEnd > progress.foldTold;
     return hasNews ? { pieces: [], bytes: 0, nextOffset: progress.next, hold: undefined, appendTimesMs: [] } : undefined;
   }
 
@@ -318,6 +320,8 @@ export class FollowerStream implements PeerStreamReader {
     const { log } = progress.led;
     progress.isNew = false;
     progress.mark = log.highWatermark;
+    const fold = log.uploadedEnd > progress.foldTold ? log.foldDigest() : undefined;
+    progress.foldTold = log.uploadedEnd;
     this.#marked.delete(progress);
     return {
       partitionId: log.id,
@@ -325,6 +329,7 @@ export class FollowerStream implements PeerStreamReader {
       baseOffset: progress.next,
       bytes,
       highWatermark: progress.mark,
+      fold,
       appendTimeMs: appendTimesMs[0] ?? 0,
       appendTimeStepsMs: appendTimesMs.slice(1).map((ms, i) => ms - (appendTimesMs[i] as number)),
     };

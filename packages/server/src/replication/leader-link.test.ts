@@ -77,6 +77,7 @@ class CutLog {
   beginAt = (): void => undefined;
   appendReplica = (): boolean => true;
   learnMark = (): void => undefined;
+  learnFold = (): void => undefined;
 }
 
 async function settle(): Promise<void> {

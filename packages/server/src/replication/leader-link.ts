@@ -220,6 +220,7 @@ export class LeaderLink {
    * follows, must not be taken for this partition's.
    */
   #askLater(followed: Followed, reason: string): void {
+    if (this.#followed.get(followed.log.id) !== followed) return; // begun anew meanwhile
     followed.isInStep = false;
     followed.stay += 1;
     this.#say({ $case: "leave", value: { partitionId: followed.log.id } });
@@ -401,6 +402,7 @@ function appendPart(log: FollowedLog, part: Part, payload: Uint8Array, start: nu
     at += length;
   }
   log.learnMark(part.highWatermark);
+  if (part.fold !== undefined) log.learnFold(part.fold);
   return undefined;
 }
 

@@ -4,6 +4,9 @@ import type { LogHistory } from "./log-history.ts";
 /** Whole batches, and when each of them was appended. */
 export type ReplicaRead = RecordSlices & Readonly<{ appendTimesMs: readonly number[] }>;
 
+/** Checksums of the folds at an offset that an object ends with, which are the same on every replica. */
+export type FoldDigest = Readonly<{ offset: number; logStart: number; headers: number; records?: number | undefined }>;
+
 /** A partition that is led here, as its followers need it. */
 export interface LedLog {
   readonly id: number;
@@ -18,6 +21,8 @@ export interface LedLog {
   bytesFrom(offset: number): number;
   /** The fold at uploadedEnd, encoded; undefined: what its records made is not known yet. */
   baseForReplica(): Uint8Array | undefined;
+  /** Of the folds at uploadedEnd; undefined: they cannot be compared. */
+  foldDigest(): FoldDigest | undefined;
   /**
    * Durable batches from `offset` on, one at least; none at the end. May hold memory of the log until it is released.
    * @throws {QueueError} CORRUPT_RECORD, OFFSET_OUT_OF_RANGE, WAL_UNREADABLE; as a rejection when it has to be read.
@@ -50,4 +55,6 @@ export interface FollowedLog {
   appendReplica(bytes: Uint8Array, start: number, length: number, appendTimeMs: number): boolean;
   /** The leader's mark; may be above the log's end here. */
   learnMark(highWatermark: number): void;
+  /** The leader's folds, to be compared with those here at the same offset. */
+  learnFold(digest: FoldDigest): void;
 }

@@ -22,6 +22,7 @@ const newLog = () =>
     history: () => ({ epochs: [], starts: [], end: 20 }),
     bytesFrom: () => 0,
     baseForReplica: () => new Uint8Array(0),
+    foldDigest: () => undefined,
     readForReplica: () => ({ pieces: [], bytes: 0, nextOffset: 20, hold: undefined, appendTimesMs: [] }),
     moveMark: () => undefined,
   }) satisfies LedLog;

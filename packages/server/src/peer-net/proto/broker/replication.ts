@@ -108,6 +108,19 @@ export interface Part {
   /** When the leader appended each batch: the first, and then by how much later than the one before. */
   readonly appendTimeMs: number;
   readonly appendTimeStepsMs: readonly number[];
+  /** Once for each offset that an object ends with. */
+  readonly fold: FoldDigest | undefined;
+}
+
+/** Checksums of the leader's folds at an offset that an object ends with: the same batches give the same folds. */
+export interface FoldDigest {
+  readonly offset: number;
+  /** What lies below is forgotten. */
+  readonly logStart: number;
+  /** Of leader epochs and times, and of producers where there are few. */
+  readonly headers: number;
+  /** Of what the records of an internal partition made; absent elsewhere. */
+  readonly records?: number | undefined;
 }
 
 /** The leader sends nothing of this partition. */
@@ -898,6 +911,7 @@ function createBasePart(): Part {
     highWatermark: 0,
     appendTimeMs: 0,
     appendTimeStepsMs: [],
+    fold: undefined,
   };
 }
 
@@ -927,6 +941,9 @@ export const Part: MessageFns<Part> = {
         writer.int64(v);
       }
       writer.join();
+    }
+    if (message.fold !== undefined) {
+      FoldDigest.encode(message.fold, writer.uint32(66).fork()).join();
     }
     return writer;
   },
@@ -1009,6 +1026,93 @@ export const Part: MessageFns<Part> = {
             }
 
             break;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.fold = FoldDigest.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoldDigest(): FoldDigest {
+  return { offset: 0, logStart: 0, headers: 0, records: undefined };
+}
+
+export const FoldDigest: MessageFns<FoldDigest> = {
+  encode(message: FoldDigest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.offset !== 0) {
+      writer.uint32(8).int64(message.offset);
+    }
+    if (message.logStart !== 0) {
+      writer.uint32(16).int64(message.logStart);
+    }
+    if (message.headers !== 0) {
+      writer.uint32(24).uint32(message.headers);
+    }
+    if (message.records !== undefined) {
+      writer.uint32(32).uint32(message.records);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoldDigest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoldDigest() as any;
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.offset = longToNumber(reader.int64());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.logStart = longToNumber(reader.int64());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.headers = reader.uint32();
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.records = reader.uint32();
+            continue;
           }
         }
         if ((tag & 7) === 4 || tag === 0) {
