@@ -4,9 +4,10 @@ import { QueueError } from "@tidemq/server/base/errors.ts";
 import type { ClusterState } from "@tidemq/server/cluster/cluster-state.ts";
 import { HEARTBEAT_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
 import { DiskError } from "@tidemq/server/io/disk.ts";
+import { FOLDS_DIFFER } from "@tidemq/server/partition/followed-partition.ts";
 import type { Broker } from "@tidemq/server/process/broker/broker.ts";
 import { BrokerWatch } from "@tidemq/server/testing/checkers/broker-watch.ts";
-import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
+import { CheckFailure, check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { lifeKey } from "@tidemq/server/testing/checkers/control-log.ts";
 import { EqualFolds } from "@tidemq/server/testing/checkers/equal-folds.ts";
 import { EqualReplicas } from "@tidemq/server/testing/checkers/equal-replicas.ts";
@@ -63,7 +64,7 @@ export class ClusterSim extends SimRun {
     this.control = new ControllerCluster(this.world, CONTROLLERS);
     this.network = new SimNetwork(this.world);
     const config = randomConfig(this.random.fork("config"));
-    const log = new TraceLog((text) => this.say(text));
+    const log = new TraceLog((text) => this.#heard(text));
     this.machines = Array.from({ length: BROKERS }, (_, at) => {
       const node = new ClusterBroker(this.control, at + 1, this.network, config, log);
       node.onDeath = (death) => this.#died(node, death);
@@ -154,6 +155,12 @@ export class ClusterSim extends SimRun {
 
   stopWatching(): void {
     this.#watching = false;
+  }
+
+  /** Replicas have equal folds, and would mend themselves when they had not. */
+  #heard(text: string): void {
+    this.say(text);
+    if (text.includes(FOLDS_DIFFER)) this.#failure ??= new CheckFailure("folds", text);
   }
 
   #watchOn(): void {

@@ -11,6 +11,9 @@ import { decodeHeaderFold, encodeHeaderFold } from "./header-fold-codec.ts";
 import { historyOf } from "./led-log.ts";
 import type { Partition } from "./partition.ts";
 
+/** Told when a replica does not remember what its leader does. */
+export const FOLDS_DIFFER = "what a replica remembers is not what its leader does: it begins anew";
+
 /** What the metadata says of the partition now. */
 export type FollowedState = Readonly<{ uploadedEnd: number; isInSync: boolean }>;
 
@@ -199,7 +202,7 @@ export class FollowedPartition implements FollowedLog {
     this.#leadersFold = undefined;
     const own = base.nextOffset === leaders.offset && logStart === leaders.logStart ? digestOf(base, logStart) : undefined;
     if (own === undefined || areEqual(own, leaders)) return;
-    this.#parts.log.error("what a replica remembers is not what its leader does: it begins anew", {
+    this.#parts.log.error(FOLDS_DIFFER, {
       partition: this.name,
       offset: own.offset,
     });
