@@ -6,6 +6,7 @@ import { must } from "../base/assert.ts";
 import { KiB } from "../base/units.ts";
 import { BrokerPair } from "../testing/broker-pair.ts";
 import { append, records } from "../testing/partition-fixture.ts";
+import { RecordingLog } from "../testing/recording-log.ts";
 import { FollowedPartition, type FollowedState } from "./followed-partition.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
@@ -29,6 +30,7 @@ async function replica() {
     records: { base: () => Promise.resolve(undefined), pause: () => Promise.resolve() },
     damaged: () => void (state.damaged += 1),
     later: () => undefined,
+    log: new RecordingLog(),
     fatal: (error) => {
       throw error;
     },
