@@ -21,8 +21,8 @@ before(async () => {
 });
 after(() => cluster.end("SIGKILL"));
 
-async function consumed(): Promise<readonly string[]> {
-  const { code, stdout, stderr } = await tidemq(["topic", "consume", "tried", "--from-beginning", "--until-end", ...at]);
+async function consumed(topic = "tried"): Promise<readonly string[]> {
+  const { code, stdout, stderr } = await tidemq(["topic", "consume", topic, "--from-beginning", "--until-end", ...at]);
   equal(code, 0, stderr);
   return stdout.trimEnd().split("\n").sort();
 }
@@ -38,19 +38,22 @@ function untilState(broker: number, state: string): Promise<void> {
 
 test("records outlive a broker that is killed by a line and started again", async () => {
   equal((await tidemq(["topic", "create", "tried", "--partitions", "4", ...at])).code, 0);
+  equal((await tidemq(["topic", "create", "one-copy", "--partitions", "4", "--replication-factor", "1", ...at])).code, 0);
   // Keys spread the records over all partitions.
   const lines = RECORDS.map((record) => `${record}:${record}\n`).join("");
-  equal((await tidemq(["topic", "produce", "tried", "--key-separator", ":", ...at], lines)).code, 0);
-  deepEqual(await consumed(), RECORDS.toSorted());
+  for (const topic of ["tried", "one-copy"]) {
+    equal((await tidemq(["topic", "produce", topic, "--key-separator", ":", ...at], lines)).code, 0);
+    deepEqual(await consumed(topic), RECORDS.toSorted());
+  }
   await cluster.ask("kill broker-2", /^broker-2 was killed$/m);
   await untilState(2, "fenced");
   const health = await tidemq(["cluster", "health", "--http", cluster.http(1)]);
   equal(health.code, 1);
   match(health.stdout, /^! broker 2 at localhost:\d+ is fenced/m);
-  match(health.stdout, /^! 2 of 4 partitions have no leader/m);
+  match(health.stdout, /^! 2 of 8 partitions have no leader/m);
   await cluster.ask("start broker-2", /^broker-2 +\| ready for Kafka clients/m);
   await untilState(2, "ready");
-  deepEqual(await consumed(), RECORDS.toSorted());
+  for (const topic of ["tried", "one-copy"]) deepEqual(await consumed(topic), RECORDS.toSorted());
 });
 
 test("a process that dies by itself is told of with its last lines, and not started again", async () => {
@@ -72,8 +75,9 @@ test("a broker that is replaced loses what only its folder had, and the line say
   const commands = [...said.matchAll(/\.\/tidemq (partition recover .*)$/gm)].map((found) => (found[1] ?? "").split(" "));
   equal(commands.length, 2);
   for (const command of commands) equal((await tidemq(command)).code, 0, command.join(" "));
-  const kept = await consumed();
+  const kept = await consumed("one-copy");
   ok(kept.length < RECORDS.length && kept.every((record) => RECORDS.includes(record)));
+  deepEqual(await consumed(), RECORDS.toSorted(), "the other broker has it");
 });
 
 test("a folder or a port that is in use is refused before anything starts", async () => {
