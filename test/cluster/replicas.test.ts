@@ -94,7 +94,11 @@ suite("three replicas", undefined, () => {
   test("everybody is killed at the same moment", (t) =>
     survives(t, async () => {
       await Promise.all(cluster.nodes.map((node) => node.kill()));
+      const startedMs = performance.now();
       await Promise.all(cluster.nodes.map((node) => node.start()));
+      const upMs = performance.now();
+      await stream.goesOn(SERVING_MS_MAX);
+      t.diagnostic(`all serve after ${Math.round(upMs - startedMs)} ms, records go on ${Math.round(performance.now() - upMs)} ms later`);
       return [];
     }));
 
