@@ -84,6 +84,14 @@ test("who is at no time at the end for ten seconds leaves, but not below the min
   deepEqual(silent.wanted(situation(late)), [1, 2], "nor who never said a word");
 });
 
+test("who is fenced leaves as soon as another takes the place", () => {
+  const set = setOf([1, 2]);
+  const fenced = { isReady: (broker: number) => broker !== 2 };
+  equal(set.wanted(situation(fenced)), undefined, "at the minimum");
+  set.acknowledged(3, 20, 20, 0);
+  deepEqual(set.wanted(situation(fenced)), [1, 3]);
+});
+
 test("whoever was at the end of a log that nobody wrote to is late only from the next record on", () => {
   const set = setOf([1, 2, 3]);
   for (const broker of [2, 3]) set.acknowledged(broker, 20, 20, 0);

@@ -174,7 +174,7 @@ export class ReplicaSet {
     const joining = replicas.filter((broker) => !inSync.includes(broker) && this.#mayJoin(broker, situation));
     let size = inSync.length + joining.length;
     const leaving = inSync.filter((broker) => {
-      if (broker === this.#self || size <= Math.max(1, situation.minimum) || !this.#lags(broker, situation)) return false;
+      if (broker === this.#self || size <= Math.max(1, situation.minimum) || !this.#isLate(broker, situation)) return false;
       size -= 1;
       return true;
     });
@@ -188,7 +188,8 @@ export class ReplicaSet {
     return end >= highWatermark && end >= Math.min(this.#startEnd, logEnd);
   }
 
-  #lags(broker: number, { logEnd, nowMs }: SetSituation): boolean {
-    return nowMs - this.caughtUpMs(broker, logEnd, nowMs) > LAG_MAX_MS;
+  /** Who is fenced is still a member because the set was at its minimum. */
+  #isLate(broker: number, { logEnd, nowMs, isReady }: SetSituation): boolean {
+    return !isReady(broker) || nowMs - this.caughtUpMs(broker, logEnd, nowMs) > LAG_MAX_MS;
   }
 }
