@@ -117,6 +117,10 @@ export class ReaderActor {
       this.#sim.history.sawDamage(partitionKey(topic, partition), at);
       return this.#seek(topic, partition, at + 1);
     }
+    if (error.kind === "corrupt" && this.#sim.readsFlipped) {
+      await this.#sim.sleep(REST_MS);
+      return this.#seek(topic, partition, at);
+    }
     if (error instanceof OffsetOutOfRangeError) {
       if (this.#sim.expires && (await this.#wentOn(topic, partition, at))) return;
       check(false, "reads", `${topic}-${partition}: ${this.name} asked for ${at}: ${error.message}`);

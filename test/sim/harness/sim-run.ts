@@ -18,6 +18,8 @@ export abstract class SimRun {
   readonly load: Workload;
   /** Damage was done on purpose: offsets may be answered as damaged, and readers skip them. */
   gapsAllowed = false;
+  /** Object storage may have answered with wrong bytes, even twice: that is no damage when it works again. */
+  readsFlipped = false;
   /** A partition may get another leader, which has what was committed but learns only then how far that is. */
   leadersMayLag = false;
   /** Records may fall below the start of the log: readers that stood there go on at the start. */

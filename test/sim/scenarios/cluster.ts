@@ -52,7 +52,10 @@ export function troubleInCluster(sim: ClusterSim): void {
     "answers of the bucket are lost": () =>
       Object.assign(control.bucket.faults, { unknownRatio: 0.2, unknownAfterMs: [50, 3_000], lateMs: [100, 20_000] }),
     "lists of the bucket are stale": () => Object.assign(control.bucket.faults, { listStaleMs: random.between(1_000, 20_000) }),
-    "reads of the bucket flip bits": () => Object.assign(control.bucket.faults, { corruptReadRatio: 0.05 }),
+    "reads of the bucket flip bits": () => {
+      sim.readsFlipped = true;
+      control.bucket.faults.corruptReadRatio = 0.05;
+    },
     "slow disk": () => Object.assign(node.disk.faults, { syncMs: [1, 200] }),
   };
   const what = random.pick(Object.keys(troubles) as (keyof typeof troubles)[]);
