@@ -2,11 +2,12 @@ import { must } from "../base/assert.ts";
 import { BaseReader } from "./base-reader.ts";
 import type { FileScan } from "./file-scan.ts";
 import { EntryKind, NO_PARTITION } from "./group-codec.ts";
+import { BLOCK_BYTES } from "./limits.ts";
 import type { LogParts } from "./log-parts.ts";
 import { LogReplay } from "./log-replay.ts";
 import { PartitionReplay, type ReplayOutcome } from "./partition-replay.ts";
 import type { RecoveredPartition, RecoveryReport } from "./recovered.ts";
-import { type Cut, cutLog, OFFSETS_LOST_MAX } from "./recovery-cut.ts";
+import { type Cut, cutLog, OFFSETS_LOST_MAX, offsetsTaken } from "./recovery-cut.ts";
 import { RecoveryDirectories } from "./recovery-directories.ts";
 import { type FoundFile, positionIn, type Survey, surveyLog } from "./recovery-survey.ts";
 import { rescueGroups } from "./rescue.ts";
@@ -118,13 +119,22 @@ class Recoverer {
 
   async #beginRun(survey: Survey, cut: Cut): Promise<WalFile> {
     const { files } = this.#log;
-    const offsets = survey.scans.reduce((max, { scan }) => Math.max(max, scan.offsetsMax), 0);
+    const offsets = await this.#offsetsAtDurable(survey, cut);
     if (files.freeCount === 0) await files.createOne();
     if (files.freeCount === 0)
       throw new WalOpenError("no free WAL file is left for a start: give the disk more room, or raise the WAL's capacity");
     const head = files.take(cut.durable + 1, offsets);
     await files.writeHeader(head);
     return head;
+  }
+
+  /** The offsets counter before the groups that are rescued: what they hold is counted as lost when a later start finds them damaged. */
+  async #offsetsAtDurable({ scans }: Survey, { rescued: [first] }: Cut): Promise<number> {
+    const newest = scans.reduce((max, { scan }) => Math.max(max, scan.offsetsMax), 0);
+    if (first === undefined) return newest;
+    const { scan, number } = first;
+    const directory = await this.#directories.get(scan.file, scan.incarnation, scan.groups.block(number) * BLOCK_BYTES);
+    return directory === undefined ? newest : directory.header.offsets - offsetsTaken(directory);
   }
 
   async #replay(cut: Cut, rescued: ReadonlyMap<number, number>): Promise<LogReplay> {

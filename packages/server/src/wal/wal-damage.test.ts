@@ -213,6 +213,23 @@ describe("a lost group at or below D", () => {
     equal((await w.world.settle(Promise.resolve(w.partition(1).read(44, 48, 9999, true)))).nextOffset, 48);
   });
 
+  test("in the group that a start wrote again: its partitions may have lost their ends", async () => {
+    const { w } = await filled(15);
+    for (let n = 0; n < 2; n++) {
+      w.append(1, 1_000, 4);
+      await w.run(20); // durable; no header says so of the second
+    }
+    await reopened(w);
+    w.open.ready();
+    ok((w.report?.groupsRescued ?? 0) > 0);
+    await w.run(300);
+    const rescued = groupsOn(w).findLast(({ header }) => header.number === w.report?.lastGroup) as PlacedGroup;
+    flip(w, rescued.path, rescued.position + 20);
+    const recovered = await reopened(w);
+    const lost = recovered.find(({ partition }) => partition.id === 1);
+    deepEqual(lost?.holes, [{ from: 44, to: 48 }]);
+  });
+
   test("the end that was resumed outlives the file in which the group was lost", async () => {
     const { w, groups } = await filled(14);
     flip(w, (groups[29] as PlacedGroup).path, (groups[29] as PlacedGroup).position + 33);
