@@ -19,7 +19,7 @@ export class EqualReplicas {
   readonly #batches = new Map<number, Map<number, Seen>>();
   /** By replica: how far its batches were compared. */
   readonly #compared = new WeakMap<Partition, number>();
-  readonly #marks = new WeakMap<Partition, number>();
+  readonly #marks = new WeakMap<Partition, Readonly<{ mark: number; cuts: number }>>();
   /** How often one replica's batch was held against another's. */
   comparisons = 0;
 
@@ -64,14 +64,15 @@ export class EqualReplicas {
 
   /** Who is not in sync may have begun anew. */
   #noteMark(partition: Partition, { nodeId }: Broker, newest: ClusterState | undefined): void {
-    const { identity, name, highWatermark } = partition;
-    const before = this.#marks.get(partition) ?? 0;
-    const isBack = highWatermark < before && isMember(newest, identity.id, nodeId);
-    check(!isBack, "marks", () => `${name}: the mark of broker ${nodeId} went back from ${before} to ${highWatermark}`);
+    const { identity, name, highWatermark, wal } = partition;
+    const before = this.#marks.get(partition) ?? { mark: 0, cuts: 0 };
+    // A log that began anew may have left the set for that, and be back.
+    const isBack = highWatermark < before.mark && wal.truncations === before.cuts && isMember(newest, identity.id, nodeId);
+    check(!isBack, "marks", () => `${name}: the mark of broker ${nodeId} went back from ${before.mark} to ${highWatermark}`);
     // Who has nothing yet of what was uploaded knows that as committed: the bucket has it.
     const end = Math.max(partition.logEnd, partition.uploadedEnd);
     check(highWatermark <= end, "marks", () => `${name}: broker ${nodeId} has the mark ${highWatermark}, and its log ends at ${end}`);
-    this.#marks.set(partition, highWatermark);
+    this.#marks.set(partition, { mark: highWatermark, cuts: wal.truncations });
     this.#committed.set(identity.id, Math.max(highWatermark, this.#committed.get(identity.id) ?? 0));
   }
 
