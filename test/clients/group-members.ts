@@ -2,6 +2,7 @@ import { ok } from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Client } from "@tidemq/client/client.ts";
+import { ClientError } from "@tidemq/client/errors.ts";
 import { libraryFolder } from "../../bench/kafka-server.ts";
 import { pause } from "../process/server-process.ts";
 import { NUMBERS_PROGRAM } from "./franz-go.ts";
@@ -160,5 +161,15 @@ export class OffsetWatch {
         this.told({ partition, offset });
       }
     }
+  }
+}
+
+/** How many are in the group; 0 before the first of them has come. */
+export async function memberCount({ groups }: Client, group: string): Promise<number> {
+  try {
+    return (await groups.describe(group)).members.length;
+  } catch (error) {
+    if (error instanceof ClientError && error.code === "GROUP_ID_NOT_FOUND") return 0;
+    throw error;
   }
 }

@@ -6,7 +6,7 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { after, before, type TestContext, test } from "node:test";
 import { downloadKafka, kafkaProblem } from "../../bench/kafka-server.ts";
 import { buildNumbers, goProblem } from "../clients/franz-go.ts";
-import { franzGoMember, MemberProgram, memberPrograms } from "../clients/group-members.ts";
+import { franzGoMember, MemberProgram, memberCount, memberPrograms } from "../clients/group-members.ts";
 import { until } from "../clients/group-scene.ts";
 import { missingProgram, suite } from "../clients/suite.ts";
 import { pause } from "../process/server-process.ts";
@@ -104,7 +104,7 @@ suite("groups of four kinds on three replicas", missing, () => {
 
   test("all have joined", async (t) => {
     const groups = KINDS.map((kind) => `group-${kind}`);
-    const joined = async (group: string): Promise<boolean> => (await cluster.client().groups.describe(group)).members.length === MEMBERS;
+    const joined = async (group: string): Promise<boolean> => (await memberCount(cluster.client(), group)) === MEMBERS;
     await until(
       "the groups have their members",
       async () => ((await Promise.all(groups.map(joined))).every(Boolean) ? undefined : "not yet"),

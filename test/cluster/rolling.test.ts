@@ -3,7 +3,7 @@
 import { equal, ok } from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { downloadKafka, kafkaProblem } from "../../bench/kafka-server.ts";
-import { MemberProgram, memberPrograms, NumberedLoad, OffsetWatch } from "../clients/group-members.ts";
+import { MemberProgram, memberCount, memberPrograms, NumberedLoad, OffsetWatch } from "../clients/group-members.ts";
 import { missingProgram, suite } from "../clients/suite.ts";
 import { until } from "../process/server-process.ts";
 import { RealCluster } from "./real-cluster.ts";
@@ -37,8 +37,8 @@ suite("a rolling restart", missing, () => {
   test("of controllers and brokers: nothing is lost, and no commit goes back", async (t) => {
     const load = new NumberedLoad(cluster.client(), TOPIC, PARTITIONS);
     const watch = new OffsetWatch(cluster.client(), GROUP);
-    const { groups } = cluster.client();
-    await until("all have joined", async () => (await groups.describe(GROUP)).members.length === members.length, JOINED_MS_MAX);
+    const client = cluster.client();
+    await until("all have joined", async () => (await memberCount(client, GROUP)) === members.length, JOINED_MS_MAX);
     for (const node of cluster.nodes) {
       const before = seen.size;
       equal(await node.end(), 0, `${node.role} ${node.id}:\n${node.server.stderr.slice(-2000)}`);
