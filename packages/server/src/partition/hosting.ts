@@ -592,6 +592,7 @@ export class Hosting {
     this.#followed.get(partitionId)?.end();
     this.#followed.delete(partitionId);
     this.#parts.partitions.unfollow(partitionId);
+    this.#parts.replicator?.leave(partitionId);
   }
 
   /** Given to others before it was opened here: what the log has of it is of no use, not even when it comes again. */

@@ -122,8 +122,15 @@ export class FollowerStream implements PeerStreamReader {
     this.#dirty.add(progress);
   }
 
-  /** Not led here any more, or in another epoch: the follower will ask whoever leads. */
-  drop(partitionId: number): void {
+  /** Not led here as it was: who still follows it in this epoch asks anew. Replicas may have gone and come back within one. */
+  leave(partitionId: number): void {
+    const progress = this.#progress.get(partitionId);
+    if (progress === undefined) return;
+    this.#forget(progress);
+    this.#sayDrop(partitionId, progress.led.log.leaderEpoch, "it is led anew");
+  }
+
+  #drop(partitionId: number): void {
     const progress = this.#progress.get(partitionId);
     if (progress !== undefined) this.#forget(progress);
   }
@@ -178,7 +185,7 @@ export class FollowerStream implements PeerStreamReader {
     if (kind.$case === "hello") return this.#enter(kind.value);
     if (this.#hello === undefined) throw new QueueError("MALFORMED_FRAME", "a follower has to say first who it is");
     if (kind.$case === "follow") return this.#follow(kind.value);
-    if (kind.$case === "leave") return this.drop(kind.value.partitionId);
+    if (kind.$case === "leave") return this.#drop(kind.value.partitionId);
     if (kind.value.fullness !== undefined) this.#learnFullness(kind.value.fullness);
     this.#acknowledged(kind.value.number);
   }
@@ -193,10 +200,12 @@ export class FollowerStream implements PeerStreamReader {
 
   #follow(asked: FollowPartition): void {
     const { partitionId, leaderEpoch } = asked;
-    this.drop(partitionId);
+    this.#drop(partitionId);
     const led = this.#side.led(partitionId);
     if (led === undefined || led.log.leaderEpoch !== leaderEpoch)
       return this.#sayDrop(partitionId, leaderEpoch, "it is not led here in that epoch");
+    // It may have to give up what it has, before it is a replica again.
+    if (asked.metadataIndex < led.set.since) return this.#sayDrop(partitionId, leaderEpoch, "the replicas have changed since");
     // What it has said to have it may have no more.
     if (asked.damaged) led.set.forget(this.broker);
     this.#begin(led, historyOf(asked), asked.damaged);

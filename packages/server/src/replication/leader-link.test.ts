@@ -92,6 +92,7 @@ test("what a new stream says while the log is still being cut for the one before
     random: { uint32: () => 0, bytes: (length) => new Uint8Array(length) },
     logger: new RecordingLog(),
     peer: () => leader.peer,
+    metadataIndex: 0,
     hello: () => ({ clusterId: "c", brokerId: 1, brokerEpoch: 1, leaderId: 2 }),
     fatal: (error) => {
       throw error;

@@ -36,6 +36,8 @@ export interface FollowingSide {
   /** The broker as it can be reached now; undefined: nobody knows. */
   peer(broker: number): Peer | undefined;
   hello(leader: number): Hello;
+  /** Of the newest batch of metadata that is applied here. */
+  readonly metadataIndex: number;
   /** Of the write-ahead log: what cannot be used again without an upload. */
   usedRatio(): number;
   /** A broken invariant: ends the process. */
@@ -211,7 +213,15 @@ export class LeaderLink {
     const damaged = log.isDamaged || log.isBehind;
     this.#say({
       $case: "follow",
-      value: { partitionId: log.id, leaderEpoch, logEnd: end, epochs: [...epochs], epochStarts: [...starts], damaged },
+      value: {
+        partitionId: log.id,
+        leaderEpoch,
+        logEnd: end,
+        epochs: [...epochs],
+        epochStarts: [...starts],
+        damaged,
+        metadataIndex: this.#side.metadataIndex,
+      },
     });
   }
 

@@ -117,3 +117,13 @@ test("a leader is followed still when every member has acknowledged what was sen
   set.propose([1, 2, 3]);
   equal(set.isFollowed(set.asked), false, "a member that is wished for counts");
 });
+
+test("who is a replica no more has given up what it had, though it comes back", () => {
+  const set = setOf([1]);
+  set.acknowledged(3, 20, 20, 0);
+  deepEqual(set.replicasLeft({ replicas: [1, 2], inSync: [1] }), [3]);
+  set.members = { replicas: [1, 2], inSync: [1] };
+  set.members = { replicas: [1, 2, 3], inSync: [1] };
+  equal(set.endOf(3), undefined);
+  equal(set.wanted(situation({ minimum: 1 })), undefined, "it has said nothing since");
+});

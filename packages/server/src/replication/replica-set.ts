@@ -36,6 +36,8 @@ export class ReplicaSet {
   readonly #startEnd: number;
   readonly #startMs: number;
   readonly #followers = new Map<number, Progress>();
+  /** Index in the metadata log of what made the replicas what they are: whoever follows has applied that. */
+  since = 0;
   #asked = 0;
   readonly #answers = new Map<number, number>();
   #members: Members;
@@ -77,6 +79,13 @@ export class ReplicaSet {
   refused(isOnly: boolean): void {
     if (isOnly) this.#proposed = undefined;
     else this.#isWithdrawn = true;
+  }
+
+  /** Who is a replica no more has given up what it had, though it may be one again soon. @returns them. */
+  replicasLeft(next: Members): readonly number[] {
+    const left = this.#members.replicas.filter((broker) => !next.replicas.includes(broker));
+    for (const broker of left) this.forget(broker);
+    return left;
   }
 
   /** The follower has everything below `end`, durably. */

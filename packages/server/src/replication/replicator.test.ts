@@ -35,7 +35,7 @@ function leader(clock: ManualClock, changeInSync: (change: InSyncChange) => Prom
     clock,
     random: { uint32: () => 0, bytes: (length) => new Uint8Array(length) },
     logger: new RecordingLog(),
-    state: { clusterId: "c", brokerEpoch: () => 1, isReady: () => true, minInSync: () => 1, changeInSync },
+    state: { clusterId: "c", metadataIndex: 0, brokerEpoch: () => 1, isReady: () => true, minInSync: () => 1, changeInSync },
     peer: () => undefined,
     settled: () => undefined,
     usedRatio: () => 0,

@@ -23,6 +23,8 @@ export type InSyncChange = Readonly<{
 /** What replication asks of the metadata. */
 export interface ReplicationState {
   readonly clusterId: string;
+  /** Of the newest batch that is applied here. */
+  readonly metadataIndex: number;
   /** Of the newest process of a broker that is known here; undefined: there is none. */
   brokerEpoch(broker: number): number | undefined;
   /** Registered, and not fenced. */
@@ -88,6 +90,7 @@ export class Replicator implements LeadingSide, FollowingSide {
   lead(log: LedLog, members: Members): ReplicaSet {
     this.leave(log.id);
     const set = new ReplicaSet(this.#parts.brokerId, members, { logEnd: log.logEnd, nowMs: this.clock.monotonicMs() });
+    set.since = this.metadataIndex;
     this.#led.set(log.id, { log, set });
     return set;
   }
@@ -96,6 +99,10 @@ export class Replicator implements LeadingSide, FollowingSide {
   membersChanged(partitionId: number, members: Members): void {
     const led = this.#led.get(partitionId);
     if (led === undefined) return;
+    const before = led.set.members.replicas;
+    for (const broker of led.set.replicasLeft(members))
+      for (const stream of this.#streams) if (stream.broker === broker) stream.leave(partitionId);
+    if (before.join() !== members.replicas.join()) led.set.since = this.metadataIndex;
     led.set.members = members;
     led.log.moveMark();
     this.#parts.settled();
@@ -116,7 +123,7 @@ export class Replicator implements LeadingSide, FollowingSide {
 
   /** Neither leads nor follows it. */
   leave(partitionId: number): void {
-    if (this.#led.delete(partitionId)) for (const stream of this.#streams) stream.drop(partitionId);
+    if (this.#led.delete(partitionId)) for (const stream of this.#streams) stream.leave(partitionId);
     const leader = this.#leaderOf.get(partitionId);
     if (leader === undefined) return;
     this.#leaderOf.delete(partitionId);
@@ -272,6 +279,10 @@ export class Replicator implements LeadingSide, FollowingSide {
   }
 
   /* The side that follows. */
+
+  get metadataIndex(): number {
+    return this.#parts.state.metadataIndex;
+  }
 
   peer(broker: number): Peer | undefined {
     return this.#parts.peer(broker);

@@ -18,6 +18,10 @@ export class ClusterReplicationState implements ReplicationState {
     this.#brokerId = brokerId;
   }
 
+  get metadataIndex(): number {
+    return this.#controller.state.index;
+  }
+
   brokerEpoch(broker: number): number | undefined {
     return this.#controller.state.brokers.get(broker)?.epoch;
   }

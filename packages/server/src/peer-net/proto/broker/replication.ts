@@ -41,6 +41,8 @@ export interface FollowPartition {
   readonly epochStarts: readonly number[];
   /** Records are missing from the log: it has to begin anew. */
   readonly damaged: boolean;
+  /** The newest batch of the metadata log that the follower has applied: it may be about an earlier stay of this replica. */
+  readonly metadataIndex: number;
 }
 
 /** Everything of the messages up to this number is durable at the follower. */
@@ -326,7 +328,7 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseFollowPartition(): FollowPartition {
-  return { partitionId: 0, leaderEpoch: 0, logEnd: 0, epochs: [], epochStarts: [], damaged: false };
+  return { partitionId: 0, leaderEpoch: 0, logEnd: 0, epochs: [], epochStarts: [], damaged: false, metadataIndex: 0 };
 }
 
 export const FollowPartition: MessageFns<FollowPartition> = {
@@ -356,6 +358,9 @@ export const FollowPartition: MessageFns<FollowPartition> = {
     }
     if (message.damaged !== false) {
       writer.uint32(48).bool(message.damaged);
+    }
+    if (message.metadataIndex !== 0) {
+      writer.uint32(56).int64(message.metadataIndex);
     }
     return writer;
   },
@@ -439,6 +444,14 @@ export const FollowPartition: MessageFns<FollowPartition> = {
             }
 
             message.damaged = reader.bool();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.metadataIndex = longToNumber(reader.int64());
             continue;
           }
         }
