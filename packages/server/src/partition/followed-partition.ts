@@ -202,10 +202,7 @@ export class FollowedPartition implements FollowedLog {
     this.#leadersFold = undefined;
     const own = base.nextOffset === leaders.offset && logStart === leaders.logStart ? digestOf(base, logStart) : undefined;
     if (own === undefined || areEqual(own, leaders)) return;
-    this.#parts.log.error(FOLDS_DIFFER, {
-      partition: this.name,
-      offset: own.offset,
-    });
+    this.#parts.log.error(FOLDS_DIFFER, { partition: this.name, offset: own.offset });
     this.#isBroken = true;
     this.#parts.damaged();
   }

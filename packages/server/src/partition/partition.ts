@@ -205,7 +205,7 @@ export class Partition {
   #readLocal(offset: number, bytesMax: number, atLeastOne: boolean): RecordSlices | Promise<RecordSlices> {
     const elsewhere = (error: unknown): Promise<RecordSlices> => {
       if (!isDamage(error)) throw error;
-      if (offset >= this.uploadedEnd) throw error.code === "CORRUPT_RECORD" && this.#isElsewhere ? this.#givenUp(error) : error;
+      if (offset >= this.uploadedEnd) throw error.code === "CORRUPT_RECORD" && this.isElsewhere ? this.#givenUp(error) : error;
       return this.#readRemote(offset, bytesMax, atLeastOne);
     };
     try {
@@ -216,7 +216,8 @@ export class Partition {
     }
   }
 
-  get #isElsewhere(): boolean {
+  /** Others have all of it that is committed, as far as it is led or followed here: what is lost here is not lost. */
+  get isElsewhere(): boolean {
     return this.#follower !== undefined || (this.inSyncCount ?? 1) > 1;
   }
 

@@ -30,8 +30,8 @@ export class PartitionUploadSource implements UploadSource {
 
   /** What is lost here and not elsewhere is not committed as lost: nor is anything behind it. */
   get highWatermark(): number {
-    const { highWatermark, wal } = this.#partition;
-    return this.#isElsewhere ? Math.min(highWatermark, wal.holes[0]?.from ?? highWatermark) : highWatermark;
+    const { highWatermark, wal, isElsewhere } = this.#partition;
+    return isElsewhere ? Math.min(highWatermark, wal.holes[0]?.from ?? highWatermark) : highWatermark;
   }
 
   /** Nothing is transactional yet. */
@@ -48,11 +48,7 @@ export class PartitionUploadSource implements UploadSource {
   }
 
   holes() {
-    return this.#isElsewhere ? [] : this.#partition.wal.holes;
-  }
-
-  get #isElsewhere(): boolean {
-    return (this.#partition.inSyncCount ?? 1) > 1;
+    return this.#partition.isElsewhere ? [] : this.#partition.wal.holes;
   }
 
   readForUpload(offset: number, endOffset: number, bytesMax: number): RecordSlices | Promise<RecordSlices> {

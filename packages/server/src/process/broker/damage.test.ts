@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import { KiB, MiB } from "../../base/units.ts";
 import { GROUPS_TOPIC } from "../../coordinator/group-coordinator.ts";
+import { PartitionUploadSource } from "../../partition/upload-source.ts";
 import { BrokerPair, type PairedBroker } from "../../testing/broker-pair.ts";
 import { groupsIn } from "../../testing/checkers/wal-group-at.ts";
 import { append, readAll, records } from "../../testing/partition-fixture.ts";
@@ -114,4 +115,15 @@ test("who leads groups whose entries are lost gives them to a member that has th
   other.broker.logDamaged(partition().id);
   ok(await cluster.until(MENDED_MS_MAX, () => partition().leader === other.node.id && partition().inSync.length === 2), "the other leads");
   deepEqual([leader.broker.damage, other.broker.damage], [[], []]);
+});
+
+test("what a leader has lost is not uploaded as lost while another has it, nor is what lies behind", async () => {
+  const pair = await BrokerPair.open();
+  await pair.createTopic("t");
+  const led = pair.led("t");
+  for (let n = 0; n < 3; n++) await pair.cluster.world.settle(append(led, records(5, {}, n)).committed);
+  const source = new PartitionUploadSource(led, undefined);
+  equal(source.highWatermark, 15);
+  led.wal.addHole(5, 10);
+  deepEqual([source.highWatermark, source.holes()], [5, []]);
 });

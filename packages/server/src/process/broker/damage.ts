@@ -14,8 +14,7 @@ export function damageOf({ partitions, state: cluster, remote }: DamageParts): D
     const { id, topic, index } = partition.identity;
     const state = cluster.partitions.get(id);
     const spans = state === undefined ? [] : damageInObjects(state, remote.damagedSpans(id));
-    const isElsewhere = (partition.inSyncCount ?? 1) > 1;
-    const found = isElsewhere ? spans : [...spans, ...partition.wal.holes];
+    const found = partition.isElsewhere ? spans : [...spans, ...partition.wal.holes];
     if (partition.recordsLost && found.length === 0) found.push({ from: partition.logStart, to: partition.uploadedEnd });
     for (const { from, to } of found) damage.push({ topic, partition: index, from, to });
   }
