@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { must } from "@tidemq/server/base/assert.ts";
 import type { ClusterView } from "@tidemq/server/process/endpoints/cluster-view.ts";
-import { freePort, type StartedProcess, startProcess } from "./tidemq-server.ts";
+import { freePort } from "../tools/free-port.ts";
+import { type StartedProcess, startProcess } from "./tidemq-server.ts";
 
 /** `object-storage` and what belongs to it. */
 export type ClusterBucket = Readonly<{ flags: readonly string[]; environment: NodeJS.ProcessEnv }>;

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "../tools/free-port.ts";
 import { type KafkaMember, type KafkaServer, startKafka } from "./kafka-server.ts";
-import { freePort } from "./tidemq-server.ts";
 
 const HEAP_MIB = 1_024;
 /** What a team that wants its records kept sets, and what TideMQ has by default. */

@@ -1,10 +1,10 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../tools/free-port.ts";
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const START_MS_MAX = 30_000;
@@ -101,16 +101,4 @@ async function isReady(httpPort: number): Promise<boolean> {
   } catch {
     return false;
   }
-}
-
-/** Nobody listens there at the moment. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { after, before, describe as suite, test } from "node:test";
 import { openClient } from "@tidemq/client/real/open-client.ts";
 import { TestAuthority } from "@tidemq/server/testing/test-certificates.ts";
-import { freePort, ServerProcess, temporaryFolder } from "../process/server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
+import { ServerProcess, temporaryFolder } from "../process/server-process.ts";
 
 const CONFIG = join(import.meta.dirname, "..", "..", "config");
 /** Of config/broker.toml and config/controller.toml; config/example-production.toml has those of the broker. */

@@ -2,7 +2,8 @@ import { deepEqual, equal, match } from "node:assert/strict";
 import { readdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { type CommandEnd, freePort, ServerProcess, temporaryFolder, tidemq } from "../process/server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
+import { type CommandEnd, ServerProcess, temporaryFolder, tidemq } from "../process/server-process.ts";
 
 const SMALL = ["--wal-capacity", "240MiB", "--wal-file-size", "40MiB", "--http", "127.0.0.1:0"];
 const ANY_PORT = ["--listen", "127.0.0.1:0"];

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { Client, ClientOptions } from "@tidemq/client/client.ts";
 import { openClient } from "@tidemq/client/real/open-client.ts";
 import type { ClusterView } from "@tidemq/server/process/endpoints/cluster-view.ts";
-import { freePort, type HostPort, ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
+import { type HostPort, ServerProcess, temporaryFolder, until } from "../process/server-process.ts";
 import type { Host } from "./host-network.ts";
 
 /** A new broker fills its first files ahead, and waits for a controller; a busy machine takes its time. */

@@ -1,5 +1,6 @@
 import { BlobServiceClient } from "@azure/storage-blob";
-import { freePort, temporaryFolder } from "../process/server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
+import { temporaryFolder } from "../process/server-process.ts";
 import { answers, BUCKET, installed, missingInstall, StoreProcess, type StoreServer } from "./store-server.ts";
 
 /** Why it cannot be started; undefined: it can. */

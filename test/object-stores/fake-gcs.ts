@@ -1,4 +1,4 @@
-import { freePort } from "../process/server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
 import { answers, BUCKET, installed, missingInstall, StoreProcess, type StoreServer } from "./store-server.ts";
 
 /** Why it cannot be started; undefined: it can. */

@@ -3,7 +3,8 @@ import { randomUUID } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { freePort, temporaryFolder } from "../process/server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
+import { temporaryFolder } from "../process/server-process.ts";
 import { createS3Bucket } from "./s3-administration.ts";
 import { answers, BUCKET, missingProgram, StoreProcess, type StoreServer } from "./store-server.ts";
 

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { freePort, temporaryFolder } from "../process/server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
+import { temporaryFolder } from "../process/server-process.ts";
 import { answers, BUCKET, installed, missingInstall, StoreProcess, type StoreServer } from "./store-server.ts";
 
 /** Why it cannot be started; undefined: it can. */

@@ -3,7 +3,8 @@
 import { deepEqual, equal, match, ok } from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
 import { before, describe, test } from "node:test";
-import { freePort, PROGRAM, ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
+import { freePort } from "../../tools/free-port.ts";
+import { PROGRAM, ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
 
 /** util-linux: runs a command on a terminal of its own. */
 const WITHOUT_SCRIPT = spawnSync("script", ["--version"]).error === undefined ? false : "needs `script` of util-linux";

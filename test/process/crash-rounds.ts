@@ -2,9 +2,10 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import type { Client } from "@tidemq/client/client.ts";
 import { openClient } from "@tidemq/client/real/open-client.ts";
 import { COMPRESSIONS, type Compression } from "@tidemq/protocol/compression.ts";
+import { freePort } from "../../tools/free-port.ts";
 import { batchesOf, EARLIEST, fetch, LATEST, newTopic, offsetAt, type Topic } from "../clients/calls.ts";
 import { Wire } from "../clients/wire.ts";
-import { freePort, type HostPort, killStart, pause, type ServerOptions, ServerProcess, temporaryFolder, until } from "./server-process.ts";
+import { type HostPort, killStart, pause, type ServerOptions, ServerProcess, temporaryFolder, until } from "./server-process.ts";
 
 const PARTITIONS = 3;
 const PRODUCERS = 5;

@@ -5,8 +5,9 @@ import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { openClient } from "@tidemq/client/real/open-client.ts";
+import { freePort } from "../../tools/free-port.ts";
 import { NumberedLog } from "./numbered-log.ts";
-import { freePort, ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
+import { ServerProcess, temporaryFolder, tidemq, until } from "./server-process.ts";
 
 /** So large that few of them are slowed down by up to a second each. */
 const RECORD_BYTES = 4 * 1024 * 1024;

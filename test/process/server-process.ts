@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Health } from "@tidemq/server/process/endpoints/health.ts";
@@ -241,18 +241,6 @@ export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "tidemq-process-"));
   folders.add(folder);
   return folder;
-}
-
-/** A port that is free now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** What the kernel counts for a process. Bytes written to disks; context switches that all its threads asked for; resident bytes. */
