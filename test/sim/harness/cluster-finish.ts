@@ -8,6 +8,7 @@ import { type AuditedBatch, auditBucket } from "@tidemq/server/testing/checkers/
 import { bucketDifference } from "@tidemq/server/testing/checkers/bucket-contents.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { checkControlLog } from "@tidemq/server/testing/checkers/control-log.ts";
+import { partitionKey } from "@tidemq/server/testing/checkers/history.ts";
 import { checkReplicaCommands } from "@tidemq/server/testing/checkers/replica-commands.ts";
 import { checkStoredLog, type StoredLog } from "@tidemq/server/testing/checkers/stored-log.ts";
 import { CLUSTER_ID } from "@tidemq/server/testing/controller-cluster.ts";
@@ -24,6 +25,7 @@ import {
   lateMs,
   PROBE_WITHIN_MS,
   READ_WITHIN_MS,
+  READABLE_WITHIN_MS,
   READY_WITHIN_MS,
   SETTLED_WITHIN_MS,
   UPLOADED_WITHIN_MS,
@@ -49,7 +51,10 @@ const COLLECT_MS = 2_000;
 /** The end of every run of a cluster. @throws {CheckFailure} */
 export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptions): Promise<void> {
   heal(sim);
-  await within(sim, READY_WITHIN_MS, "every broker is ready", allReady(sim));
+  const readableWithinMs = READABLE_WITHIN_MS + hangsMs(sim, sim.control.bucket);
+  const isReady = within(sim, READY_WITHIN_MS, "every broker is ready", allReady(sim));
+  await within(sim, readableWithinMs, "what was acknowledged can be read", readable(sim));
+  await isReady;
   await within(sim, SETTLED_WITHIN_MS, "clients come to an end", sim.load.end());
   await within(sim, PROBE_WITHIN_MS, "every partition takes a record", probe(sim));
   await within(sim, WHOLE_WITHIN_MS, "every replica is in sync, and every move complete", whole(sim));
@@ -129,6 +134,23 @@ export async function allHeard(sim: ClusterSim): Promise<void> {
     return sim.machines.every(({ node }) => (fencing.session(node.id)?.heardMs ?? Number.NEGATIVE_INFINITY) > sinceMs);
   };
   while (!isHeard()) await sim.sleep(10);
+}
+
+/** What was acknowledged until now: whoever leads serves it. */
+async function readable(sim: ClusterSim): Promise<void> {
+  const wanted = sim.load.targets.map(({ topic, partition }) => {
+    const end = sim.history.acknowledgedEnd(partitionKey(topic, partition));
+    return { topic, partition, end };
+  });
+  const isReadable = ({ topic, partition, end }: (typeof wanted)[number]): boolean => {
+    const state = sim.newestState?.partition(topic, partition);
+    const leader = sim.brokers.find(({ nodeId }) => nodeId === state?.leader);
+    if (state === undefined || leader === undefined) return false;
+    for (const { identity, leaderEpoch, isEndKnown, highWatermark } of leader.partitions.all())
+      if (identity.id === state.id) return leaderEpoch === state.leaderEpoch && isEndKnown && highWatermark >= end;
+    return false;
+  };
+  while (!wanted.every(isReadable)) await sim.sleep(LOOK_MS);
 }
 
 async function whole(sim: ClusterSim): Promise<void> {

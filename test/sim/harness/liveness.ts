@@ -4,6 +4,8 @@ import type { SimRun } from "./sim-run.ts";
 
 /** How long after the last fault something may still fail or wait, in virtual time: one broker, or all of a cluster, serve. */
 export const READY_WITHIN_MS = 60_000;
+/** Of a cluster: what was acknowledged before can be read again. */
+export const READABLE_WITHIN_MS = 10_000;
 /** Every record that was sent is acknowledged or given up. */
 export const SETTLED_WITHIN_MS = 120_000;
 /** Every partition takes a record; a stop, a start. */

@@ -1,5 +1,5 @@
 import { check } from "./check-failure.ts";
-import { idText, type RecordId, recordId } from "./payload.ts";
+import { idText, producerOf, type RecordId, recordId } from "./payload.ts";
 
 /** One record that a producer was given, and what its client said of it. */
 export type Sent = {
@@ -121,6 +121,14 @@ export class History {
     let highest = 0;
     for (const [key, { mark }] of this.#marks) if (key.endsWith(` ${partition}`)) highest = Math.max(highest, mark);
     return highest;
+  }
+
+  /** Behind the last record of the partition that outlives a broker. */
+  acknowledgedEnd(partition: string): number {
+    let end = 0;
+    for (const { offset, state, id } of this.sentTo(partition))
+      if (state === "acked" && this.senders[producerOf(id)]?.durable === true) end = Math.max(end, offset + 1);
+    return end;
   }
 
   seen(partition: string): ReadonlyMap<number, RecordId> {
