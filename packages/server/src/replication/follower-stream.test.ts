@@ -5,21 +5,23 @@ import type { PeerStream } from "../io/peer-transport.ts";
 import type { Fullness } from "../peer-net/proto/broker/replication.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { RecordingLog } from "../testing/recording-log.ts";
-import { FollowerStream, type LeadingSide } from "./follower-stream.ts";
+import { FollowerStream, type LeadingSide, type Led } from "./follower-stream.ts";
 import { PINNING_MAX } from "./limits.ts";
+import type { LedLog } from "./logs.ts";
 import { encodeFollowerWord } from "./messages.ts";
+import { ReplicaSet } from "./replica-set.ts";
 
 const HELLO = { clusterId: "c", brokerId: 2, brokerEpoch: 1, leaderId: 1 };
 
-/** Whom a follower has said hello to; nothing is led there. */
-function opened() {
+/** Whom a follower has said hello to; `led` there. */
+function opened(led?: Led) {
   const ends: unknown[] = [];
   let pinned = 0;
   const stream = { send: () => undefined, end: (error) => void ends.push(error), pendingBytes: 0 } as Partial<PeerStream> as PeerStream;
   const side: LeadingSide = {
     clock: new ManualClock(),
     logger: new RecordingLog(),
-    led: () => undefined,
+    led: () => led,
     refusal: () => undefined,
     entered: () => undefined,
     left: () => undefined,
@@ -32,7 +34,7 @@ function opened() {
   const say = (word: Parameters<typeof encodeFollowerWord>[0]): void => follower.message(Buffer.concat(encodeFollowerWord(word)));
   say({ $case: "hello", value: HELLO });
   const tell = (fullness: Fullness | undefined): void => say({ $case: "ack", value: { number: 0, fullness } });
-  return { follower, ends, tell, pinned: () => pinned };
+  return { follower, ends, say, tell, pinned: () => pinned };
 }
 
 test("what keeps a follower's log is known until it says something else", () => {
@@ -57,4 +59,18 @@ test("a log that is fuller than full, or kept by too much, ends the stream", () 
     tell(fullness);
     match(String(ends[0]), /fuller than full/);
   }
+});
+
+test("what a follower has acknowledged counts no more when it says that something of it is lost", () => {
+  const log: Partial<LedLog> = { id: 7, name: "t-7", leaderEpoch: 3, logEnd: 20, durableEnd: 20, uploadedEnd: 20, highWatermark: 20 };
+  const history = () => ({ epochs: [3], starts: [0], end: 20 });
+  const set = new ReplicaSet(1, { replicas: [1, 2], inSync: [1, 2] }, { logEnd: 20, nowMs: 0 });
+  const base = { baseForReplica: () => new Uint8Array(1), foldDigest: () => undefined };
+  const { say, ends } = opened({ log: { ...log, ...base, history } as LedLog, set });
+  const follow = { partitionId: 7, leaderEpoch: 3, logEnd: 20, epochs: [3], epochStarts: [0], damaged: false, metadataIndex: 0 };
+  say({ $case: "follow", value: follow });
+  say({ $case: "ack", value: { number: 1, fullness: undefined } });
+  deepEqual([set.endOf(2), set.markOf(30)], [20, 20]);
+  say({ $case: "follow", value: { ...follow, damaged: true } });
+  deepEqual([set.endOf(2), set.markOf(30), ends], [undefined, -1, []]);
 });
