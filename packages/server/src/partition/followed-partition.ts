@@ -290,13 +290,18 @@ export class FollowedPartition implements FollowedLog {
     await this.#catchUp();
   }
 
-  /** It is to be led here, and nobody else has it: what cannot be read is passed over, and what it made is not known. */
+  /**
+   * It is to be led here, and nobody else has it: what cannot be read is passed over, and what it made is not known. Whose epoch each batch is
+   * of stays known: by that followers find where their logs part from this one.
+   */
   passOver(): void {
     const { partition } = this;
     const { uploadedEnd } = this.#parts.state();
     if (partition.uploadedEnd < uploadedEnd) partition.uploadedMoved(uploadedEnd);
+    partition.base.takeEpochs(partition.live);
     const live = partition.base.copy();
     live.skipTo(partition.logEnd);
+    live.takeEpochs(partition.live);
     partition.live = live;
     this.#isBroken = false;
   }

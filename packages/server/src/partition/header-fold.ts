@@ -78,6 +78,13 @@ export class HeaderFold {
     this.incomplete = true;
   }
 
+  /** Who led when, up to `nextOffset`, as the other fold has it: so much is known of batches that this one has skipped. */
+  takeEpochs({ epochs, epochStarts }: HeaderFold): void {
+    const count = epochStarts.filter((start) => start < this.nextOffset).length;
+    this.epochs.splice(0, this.epochs.length, ...epochs.slice(0, count));
+    this.epochStarts.splice(0, this.epochStarts.length, ...epochStarts.slice(0, count));
+  }
+
   /**
    * How the sequences of a batch relate to what its producer appended before. An unknown producer may begin anywhere,
    * as with Kafka: its state may have expired. A batch below the remembered ones is a duplicate, never out of order.
