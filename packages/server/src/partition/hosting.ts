@@ -198,7 +198,9 @@ export class Hosting {
     const state = this.#led(partitionId);
     if (this.#isLost(partitionId) && this.#isMember(partitionId)) this.damaged(partitionId);
     if (state === undefined) return;
-    // Nobody else may be left to lead it.
+    const led = this.#parts.partitions.byId(partitionId);
+    // Nobody else may be left to lead it, or to give what its records made.
+    if (led !== undefined && isWithoutRecords(led)) this.#late.add(partitionId);
     if (this.#resting.has(partitionId)) this.#leaderChanged(partitionId);
     else this.#parts.replicator?.membersChanged(partitionId, state);
   }
@@ -504,6 +506,7 @@ export class Hosting {
     const state = this.#led(partitionId);
     if (state?.leaderEpoch !== leaderEpoch || state.uploadedEnd !== uploadedEnd) return this.#openFromObject(partitionId);
     const wal = this.#walOf(state);
+    wal.setUploadedEnd(uploadedEnd); // it may have been followed here, and have fallen behind
     wal.installBase(uploadedEnd, encodeHeaderFold(base));
     this.#open(state, wal, base, base.copy(), { mark: uploadedEnd });
   }

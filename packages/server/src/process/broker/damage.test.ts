@@ -2,6 +2,8 @@ import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../../base/assert.ts";
 import { KiB, MiB } from "../../base/units.ts";
+import { ALL_BROKERS } from "../../cluster/cluster-state.ts";
+import { encodeEntries } from "../../coordinator/fold/entry-batch.ts";
 import { GROUPS_TOPIC } from "../../coordinator/group-coordinator.ts";
 import { PartitionUploadSource } from "../../partition/upload-source.ts";
 import { BrokerPair, type PairedBroker } from "../../testing/broker-pair.ts";
@@ -117,6 +119,62 @@ test("who leads groups whose entries are lost gives them to a member that has th
   deepEqual([leader.broker.damage, other.broker.damage], [[], []]);
 });
 
+test("groups that nobody else was left for when their loss was told are named as lost, and given to the other as soon as that is back", async () => {
+  const pair = await BrokerPair.open();
+  const { first, second, cluster } = pair;
+  const { world } = cluster;
+  await world.settle(first.broker.controller.createInternalTopic(GROUPS_TOPIC, 1));
+  const { id } = must(second.broker.controller.state.partition(GROUPS_TOPIC, 0), "the partition");
+  const stateAt = ({ broker }: Pick<PairedBroker, "broker">) => must(broker.controller.state.partitions.get(id), "the partition");
+  ok(await cluster.until(MENDED_MS_MAX, () => stateAt(second).leader > 0 && stateAt(second).inSync.length === 2), "both are in sync");
+  const [leader, other] = stateAt(second).leader === 1 ? [first, second] : [second, first];
+  const led = must(leader.broker.partitions.byId(id), "led");
+  const objects: string[] = [];
+  leader.broker.uploader.observe(({ object }) => object && objects.push(leader.broker.controller.state.objectKeyOf(object)));
+  ok(await cluster.until(MENDED_MS_MAX, () => led.records !== undefined), "its groups are known");
+  const offsets = new Map([[0, { offset: 5, leaderEpoch: 0, metadata: "", committedAtMs: 1 }]]);
+  const topics = [{ topicId: "AAAAAAAAQACAAAAAAAAAAQ", offsets }];
+  const commit = () => append(led, encodeEntries([{ kind: "offsets", groupId: "g", topics }], 1)).committed;
+  await world.settle(commit());
+  equal(await world.settle(leader.broker.uploader.drain(10_000)), true);
+  ok(await cluster.until(MENDED_MS_MAX, () => other.broker.partitions.followed(id)?.uploadedEnd === led.uploadedEnd), "so it is known");
+  await world.settle(commit()); // from which the other's log knows that what was uploaded was committed
+  await cluster.pass(2_000); // and every group is known to be synced
+  for (const { node } of [leader, other]) node.kill();
+  flipFirstBatch(leader, id);
+  for (const key of objects) cluster.bucket.flipBits(key, 1_000);
+  // It leads before its log is read, and what it reports is heard when nobody else is left.
+  const open = leader.node["openControl"].bind(leader.node);
+  let isAsked = false;
+  const { promise: left, resolve: leave } = Promise.withResolvers<void>();
+  leader.node["openControl"] = async (...args) => {
+    const control = await open(...args);
+    const { controller } = control;
+    const [lead, report] = [control.lead.bind(control), controller.reportDamage.bind(controller)];
+    control.lead = async () => {
+      await lead();
+      while (controller.state.partitions.get(id)?.leader !== leader.node.id) await new Promise<void>((wake) => world.after(1, wake));
+    };
+    controller.reportDamage = (...told) => {
+      isAsked = true;
+      return left.then(() => report(...told));
+    };
+    return control;
+  };
+  const alone = { broker: await world.settle(leader.node.start()) };
+  ok(await cluster.until(MENDED_MS_MAX, () => isAsked), "its groups are lost");
+  const least = { name: "min.insync.replicas", value: "1" };
+  await world.settle(alone.broker.controller.replaceBrokerConfigs(ALL_BROKERS, [least], () => undefined, false));
+  ok(await cluster.until(MENDED_MS_MAX, () => stateAt(alone).inSync.length === 1), "it is left alone");
+  leave();
+  ok(await cluster.until(MENDED_MS_MAX, () => alone.broker.damage.length > 0), "what is lost is named");
+  const back = { broker: await world.settle(other.node.start()) };
+  const isMended = () => stateAt(back).leader === other.node.id && stateAt(back).inSync.length === 2;
+  ok(await cluster.until(MENDED_MS_MAX, isMended), "the other leads");
+  ok(await cluster.until(MENDED_MS_MAX, () => back.broker.partitions.byId(id)?.records !== undefined), "with its groups");
+  deepEqual([alone.broker.damage, back.broker.damage], [[], []]);
+});
+
 test("what a leader has lost is not uploaded as lost while another has it, nor is what lies behind", async () => {
   const pair = await BrokerPair.open();
   await pair.createTopic("t");
@@ -126,4 +184,39 @@ test("what a leader has lost is not uploaded as lost while another has it, nor i
   equal(source.highWatermark, 15);
   led.wal.addHole(5, 10);
   deepEqual([source.highWatermark, source.holes()], [5, []]);
+});
+
+test("who is given the lead by hand, and had fallen behind what was uploaded, begins with the object that ends there", async () => {
+  const pair = await BrokerPair.open();
+  const { first, second, cluster } = pair;
+  await pair.createTopic("t");
+  const { world, peers } = cluster;
+  const { controller } = second.broker;
+  const partition = () => must(controller.state.partition("t", 0), "t");
+  await world.settle(controller.replaceTopicConfigs("t", [{ name: "min.insync.replicas", value: "1" }], false));
+  await world.settle(append(pair.led("t"), records(10)).committed);
+  const hosts = [first.node.address.host, second.node.address.host] as const;
+  peers.cut(hosts[0], hosts[1]);
+  peers.cut(hosts[1], hosts[0]);
+  const { committed } = append(pair.led("t"), records(10));
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 1), "it is late");
+  await world.settle(committed);
+  equal(await world.settle(first.broker.uploader.drain(10_000)), true);
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().uploadedEnd === 20), "it hears of what it does not have");
+  equal(second.broker.partitions.followed(partition().id)?.logEnd, 10);
+  first.node.kill();
+  await world.settle(
+    first.node.byHand(async (disk) => {
+      for (const name of await disk.list("wal")) await disk.remove(`wal/${name}`);
+      await disk.syncFolder("wal");
+    }),
+  );
+  await world.settle(first.node.start());
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 0), "its log is lost");
+  deepEqual(await world.settle(second.broker.acceptLoss("t", 0)), { kind: "log", from: 20, isServed: true });
+  const led = must(second.broker.partitions.byName("t", 0), "led by the other");
+  deepEqual(
+    await world.settle(readAll(led)),
+    [0, 10].map((base) => ({ base, records: 10 })),
+  );
 });
