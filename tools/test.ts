@@ -1,4 +1,5 @@
-// `npm test`: every test that npm alone can feed. Paths after it narrow it: `npm test -- packages/server/src/wal test/wire/x.test.ts`.
+// `npm test`: every test that npm alone can feed, or with --suite=FOLDER those of that folder. Paths after it narrow it:
+// `npm test -- packages/server/src/wal test/wire/x.test.ts`.
 import { spawn } from "node:child_process";
 import { globSync, statSync } from "node:fs";
 import { constants } from "node:os";
@@ -17,11 +18,11 @@ const SUITES = [
 /** A test file that hangs is named and ended. The whole run must stay below five minutes. */
 const FILE_MS_MAX = 300_000;
 const CONCURRENCY = 2;
+const SUITE_FLAG = "--suite=";
 
-/** Test files under the paths given, or of all suites. A path may be a file, a folder or a pattern, relative to where npm was called. */
-function testFiles(paths: readonly string[]): readonly string[] {
-  const from = process.env["INIT_CWD"] ?? process.cwd();
-  const patterns = paths.length === 0 ? SUITES : paths.map((path) => asPattern(resolve(from, path)));
+/** Test files under the paths given, or of the suites. A path may be a file, a folder or a pattern, relative to `from`. */
+export function testFiles(paths: readonly string[], suites: readonly string[], from: string): readonly string[] {
+  const patterns = paths.length === 0 ? suites : paths.map((path) => asPattern(resolve(from, path)));
   return [...new Set(globSync(patterns, { cwd: ROOT, exclude: ["**/node_modules/**"] }))]
     .map((path) => relative(ROOT, resolve(ROOT, path)))
     .sort();
@@ -33,11 +34,13 @@ function asPattern(path: string): string {
 }
 
 function main(args: readonly string[]): void {
-  const options = args.filter((arg) => arg.startsWith("--"));
+  const options = args.filter((arg) => arg.startsWith("--") && !arg.startsWith(SUITE_FLAG));
   const paths = args.filter((arg) => !arg.startsWith("--"));
-  const files = testFiles(paths);
+  const suite = args.find((arg) => arg.startsWith(SUITE_FLAG))?.slice(SUITE_FLAG.length);
+  const suites = suite === undefined ? SUITES : [`${suite}/**/*.test.ts`];
+  const files = testFiles(paths, suites, process.env["INIT_CWD"] ?? process.cwd());
   if (files.length === 0) {
-    console.error(`no test files match ${paths.length === 0 ? SUITES.join(" ") : paths.join(" ")}`);
+    console.error(`no test files match ${(paths.length === 0 ? suites : paths).join(" ")}`);
     process.exitCode = 2;
     return;
   }
@@ -49,4 +52,4 @@ function main(args: readonly string[]): void {
   });
 }
 
-main(process.argv.slice(2));
+if (import.meta.main) main(process.argv.slice(2));
