@@ -38,7 +38,7 @@ suite("three replicas on a network that is cut", WITHOUT_HOSTS ?? WITHOUT_VERSIT
     cluster = await RealCluster.start({
       controllers: NODES,
       brokers: NODES,
-      factorMax: 3,
+      separateHosts: true,
       objectStorage: `s3://${BUCKET}/cluster`,
       flags: ["--s3-endpoint", store.endpoint, "--insecure"],
       environment: store.environment,

@@ -42,7 +42,7 @@ suite("three replicas whose disks and bucket fail", undefined, () => {
   let mount: SmallMount | undefined;
 
   before(async () => {
-    cluster = await RealCluster.start({ controllers: 1, brokers: 3, factorMax: 3, environment: faults?.environment ?? {} });
+    cluster = await RealCluster.start({ controllers: 1, brokers: 3, separateHosts: true, environment: faults?.environment ?? {} });
     const client = cluster.client({ requestTimeoutMs: ANSWER_MS_MAX });
     await client.admin.createTopic({
       name: TOPIC,

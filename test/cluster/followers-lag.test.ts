@@ -22,7 +22,7 @@ suite("how far followers are behind", undefined, () => {
   let [first, second, third]: readonly ClusterNode[] = [];
 
   before(async () => {
-    cluster = await RealCluster.start({ controllers: 1, brokers: 3, factorMax: 3 });
+    cluster = await RealCluster.start({ controllers: 1, brokers: 3, separateHosts: true });
     const { admin } = cluster.client();
     await admin.createTopic({ name: TOPIC, partitions: 2, replicationFactor: 3 });
     const leaders = (await admin.describeTopic(TOPIC)).partitions.map(({ leader }) => leader);

@@ -15,7 +15,7 @@ suite("a broker that stops", undefined, () => {
   let stream: NumberedStream;
 
   before(async () => {
-    cluster = await RealCluster.start({ controllers: 1, brokers: 3, factorMax: 3 });
+    cluster = await RealCluster.start({ controllers: 1, brokers: 3, separateHosts: true });
     const client = cluster.client();
     await client.admin.createTopic({ name: "led", partitions: PARTITIONS, replicationFactor: 3 });
     stream = await NumberedStream.onTopic(client, "led", PARTITIONS);

@@ -18,7 +18,7 @@ suite("commands that move replicas", undefined, () => {
   let stream: NumberedStream;
 
   before(async () => {
-    cluster = await RealCluster.start({ controllers: 1, brokers: 4, factorMax: 3 });
+    cluster = await RealCluster.start({ controllers: 1, brokers: 4, separateHosts: true });
     const client = cluster.client();
     await client.admin.createTopic({ name: TOPIC, partitions: PARTITIONS, replicationFactor: 2 });
     stream = await NumberedStream.onTopic(client, TOPIC, PARTITIONS);

@@ -21,7 +21,7 @@ suite("the nearest replica", undefined, () => {
   let [leader, follower]: readonly ClusterNode[] = [];
 
   before(async () => {
-    cluster = await RealCluster.start({ controllers: 1, brokers: 3, factorMax: 3, racks: ["a", "b", "c"] });
+    cluster = await RealCluster.start({ controllers: 1, brokers: 3, separateHosts: true, racks: ["a", "b", "c"] });
     const client = cluster.client();
     await client.admin.createTopic({ name: TOPIC, partitions: 1, replicationFactor: 3 });
     const producer = client.producer();

@@ -26,8 +26,8 @@ export type ClusterOptions = Readonly<{
   brokers?: number;
   /** A folder of the cluster's own when absent. */
   objectStorage?: string;
-  /** Replicas of a partition; each broker is a host of its own then. */
-  factorMax?: number;
+  /** Each broker says that it is on a host of its own, so that it may have copies of what others have. */
+  separateHosts?: boolean;
   /** Of the brokers, in their order. */
   racks?: readonly string[];
   /** Where it runs; on this machine when absent. */
@@ -154,7 +154,7 @@ export class RealCluster {
     const plan = await this.#plan("broker", id);
     const controllers = this.controllers.map(({ peer }) => addressText(peer)).join(",");
     const own = ["--data", plan.folder, "--listen", addressText(plan.kafka), "--controllers", controllers, ...SMALL, ...UPLOADING];
-    const host = this.#options.factorMax === undefined ? [] : ["--host-name", `host-${id}`];
+    const host = this.#options.separateHosts === true ? ["--host-name", `host-${id}`] : [];
     return new ClusterNode(plan, ["broker", ...this.#always(plan), ...own, ...host, ...extra], this.#environment);
   }
 

@@ -27,7 +27,7 @@ suite("Kafka's tools move replicas and leaders", kafkaProblem(), () => {
 
   before(async () => {
     await downloadKafka();
-    cluster = await RealCluster.start({ controllers: 1, brokers: 4, factorMax: 3 });
+    cluster = await RealCluster.start({ controllers: 1, brokers: 4, separateHosts: true });
     await tool("topics", "--create", "--topic", TOPIC, "--replica-assignment", "1:2:3,2:3:1,3:1:2");
     stream = await NumberedStream.onTopic(cluster.client(), TOPIC, 3);
   });

@@ -23,7 +23,7 @@ suite("three replicas", undefined, () => {
   let stream: NumberedStream;
 
   before(async () => {
-    cluster = await RealCluster.start({ controllers: 3, brokers: 3, factorMax: 3, environment: { TIDEMQ_TEST_DROP_UNSYNCED: "1" } });
+    cluster = await RealCluster.start({ controllers: 3, brokers: 3, separateHosts: true, environment: { TIDEMQ_TEST_DROP_UNSYNCED: "1" } });
     const client = cluster.client({ requestTimeoutMs: ANSWER_MS_MAX });
     await client.admin.createTopic({ name: TOPIC, partitions: PARTITIONS, replicationFactor: 3 });
     stream = await NumberedStream.onTopic(client, TOPIC, PARTITIONS);

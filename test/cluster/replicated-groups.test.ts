@@ -34,7 +34,7 @@ suite("groups of four kinds on three replicas", missing, () => {
 
   before(async () => {
     await Promise.all([downloadKafka(), buildNumbers()]);
-    cluster = await RealCluster.start({ controllers: 3, brokers: 3, factorMax: 3, environment: { TIDEMQ_TEST_DROP_UNSYNCED: "1" } });
+    cluster = await RealCluster.start({ controllers: 3, brokers: 3, separateHosts: true, environment: { TIDEMQ_TEST_DROP_UNSYNCED: "1" } });
     const client = cluster.client({ requestTimeoutMs: REQUEST_MS_MAX });
     for (const kind of KINDS) {
       const [topic, group] = [`of-${kind}`, `group-${kind}`];
