@@ -69,6 +69,12 @@ export class GroupHistory {
     return ends.every((end, partition) => hasMore(this.#acknowledged[partition], end) && hasMore(this.#read[partition], end));
   }
 
+  /** Of a partition: a value that the group has read at this offset or behind it. */
+  readBeyond(partition: number, end: number): string | undefined {
+    for (const [offset, value] of this.#read[partition] ?? []) if (offset >= end) return value;
+    return undefined;
+  }
+
   /** Acknowledged records that the group has not read, in words; undefined: none. */
   get unread(): string | undefined {
     const unread = this.#acknowledged.flatMap((records, partition) =>

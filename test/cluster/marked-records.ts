@@ -28,7 +28,7 @@ export class MarkedRecords {
   }
 
   static async create(cluster: RealCluster, name: string, recordBytes: number): Promise<MarkedRecords> {
-    await cluster.client().admin.createTopic({ name, partitions: 1, replicationFactor: 3, configs: { "min.insync.replicas": "2" } });
+    await cluster.createReplicated(name, 1);
     return new MarkedRecords(cluster, name, recordBytes);
   }
 

@@ -4,6 +4,8 @@ import type { Producer } from "@tidemq/client/producer.ts";
 import { pause, until } from "../process/server-process.ts";
 
 const SEND_EVERY_MS = 20;
+/** Records of a partition that wait for their acknowledgement: where the machine is slow, so is the stream. */
+const WAITING_MAX = 200;
 const READ_MS_MAX = 60_000;
 const DELIVERY_MS_MAX = 90_000;
 /** Of one attempt. */
@@ -20,6 +22,7 @@ export class NumberedStream {
   readonly #client: Client;
   readonly #partitions: number;
   readonly #producer: Producer;
+  readonly #written: number[];
   readonly #acknowledged: number[];
   readonly #read: number[];
   readonly #writing: Promise<void>;
@@ -39,6 +42,7 @@ export class NumberedStream {
       lingerMs: 0,
       batchBytesMax: 1,
     });
+    this.#written = Array.from({ length: partitions }, () => 0);
     this.#acknowledged = Array.from({ length: partitions }, () => 0);
     this.#read = Array.from({ length: partitions }, () => 0);
     this.#acknowledgedMs = Array.from({ length: partitions }, () => performance.now());
@@ -98,8 +102,12 @@ export class NumberedStream {
 
   async #write(): Promise<void> {
     const sends: Promise<void>[] = [];
-    for (let n = 0; !this.#isStopped && !this.#client.cluster.isClosed; n += 1) {
-      for (let partition = 0; partition < this.#partitions; partition += 1) sends.push(this.#send(partition, n));
+    while (!this.#isStopped && !this.#client.cluster.isClosed) {
+      for (const [partition, n] of this.#written.entries()) {
+        if (n - this.acknowledged(partition) >= WAITING_MAX) continue;
+        this.#written[partition] = n + 1;
+        sends.push(this.#send(partition, n));
+      }
       await pause(SEND_EVERY_MS);
     }
     await Promise.all(sends);

@@ -179,6 +179,11 @@ export class RealCluster {
     );
   }
 
+  /** A topic with three replicas, two of which have to be in sync. */
+  async createReplicated(name: string, partitions: number): Promise<void> {
+    await this.client().admin.createTopic({ name, partitions, replicationFactor: 3, configs: { "min.insync.replicas": "2" } });
+  }
+
   #open(bootstrap: readonly HostPort[], options: Omit<ClientOptions, "bootstrap"> = {}): Client {
     const client = openClient({ ...options, bootstrap });
     this.#clients.push(client);

@@ -1,52 +1,52 @@
-// Goal: three replicas: whoever dies, records go on and none is lost, and who comes back has everything again, with its log or without it.
+// Goal: three replicas: whoever dies, records go on and none is lost, groups read on and no commit is taken back, and who comes back has
+// everything again, with its log or without it.
 // Method: real processes; kill -9, SIGSTOP beyond a session, a wiped disk, a bucket that is away; what the kernel had not synced is lost
-// with each kill; a stream of numbered records runs through all of it.
+// with each kill. A stream of numbered records runs through all of it, and groups of Java, franz-go, librdkafka and kafkajs.
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, type TestContext, test } from "node:test";
 import { suite } from "../clients/suite.ts";
 import { pause, until } from "../process/server-process.ts";
-import { NumberedStream } from "./numbered-stream.ts";
+import { ClusterLoad } from "./cluster-load.ts";
+import { WITHOUT_FOREIGN_CLIENTS } from "./foreign-groups.ts";
 import { type ClusterNode, RealCluster } from "./real-cluster.ts";
 
-const PARTITIONS = 6;
-const TOPIC = "numbers";
 const NOTICED_MS_MAX = 30_000;
-const SERVING_MS_MAX = 60_000;
-/** A frozen broker keeps its connections: nobody waits longer for it. */
-const ANSWER_MS_MAX = 5_000;
 const BUCKET_AWAY_MS = 5_000;
 
 suite("three replicas", undefined, () => {
   let cluster: RealCluster;
-  let stream: NumberedStream;
+  let load: ClusterLoad;
 
   before(async () => {
     cluster = await RealCluster.start({ controllers: 3, brokers: 3, separateHosts: true, environment: { TIDEMQ_TEST_DROP_UNSYNCED: "1" } });
-    const client = cluster.client({ requestTimeoutMs: ANSWER_MS_MAX });
-    await client.admin.createTopic({ name: TOPIC, partitions: PARTITIONS, replicationFactor: 3 });
-    stream = await NumberedStream.onTopic(client, TOPIC, PARTITIONS);
+    load = await ClusterLoad.start(cluster);
   });
-  after(() => cluster?.close());
+  after(async () => {
+    load?.kill();
+    await cluster?.close();
+  });
 
-  const partitions = async () => (await cluster.client().admin.describeTopic(TOPIC)).partitions;
+  const partitions = async () => (await cluster.client().admin.describeTopic(load.topic)).partitions;
   const broker = (id: number): ClusterNode => cluster.brokers[id - 1] as ClusterNode;
   const leader = async (): Promise<ClusterNode> => broker((await partitions())[0]?.leader ?? 0);
-  const allInSync = (): Promise<void> =>
-    until("all are in sync", async () => (await partitions()).every(({ inSync }) => inSync.length === 3), SERVING_MS_MAX);
 
-  /** It happens; the stream goes on without anybody's help, and they are all in sync again when those that are away have started. */
+  /** It happens; all go on without anybody's help, and they are all in sync again when those that are away have started. */
   const survives = async (t: TestContext, happen: () => Promise<readonly ClusterNode[]>): Promise<void> => {
-    await allInSync();
-    stream.forgetGaps();
+    await load.whenInSync();
+    load.forgetGaps();
     const away = await happen();
-    await stream.goesOn(SERVING_MS_MAX);
-    t.diagnostic(`no partition waited longer than ${Math.round(stream.longestGapMs)} ms for an acknowledgement`);
+    await load.goesOn();
+    load.tellGaps(t);
     await Promise.all(away.map((node) => node.start()));
-    await allInSync();
-    deepEqual(stream.failures, []);
+    await load.whenInSync();
   };
+
+  test("groups of foreign clients have joined", { skip: WITHOUT_FOREIGN_CLIENTS ?? false }, async () => {
+    await load.foreign?.whenJoined();
+    await load.goesOn();
+  });
 
   test("a leader is killed", (t) =>
     survives(t, async () => {
@@ -74,8 +74,11 @@ suite("three replicas", undefined, () => {
     survives(t, async () => {
       const frozen = await leader();
       frozen.server.freeze();
-      await until("another leads", async () => (await leaderOf(cluster, frozen)) !== frozen.id, NOTICED_MS_MAX);
-      await stream.goesOn(SERVING_MS_MAX);
+      const asked = cluster.clientOf(cluster.brokers.find((node) => node !== frozen) as ClusterNode);
+      const led = async () => (await asked.admin.describeTopic(load.topic)).partitions[0]?.leader;
+      await until("another leads", async () => (await led()) !== frozen.id, NOTICED_MS_MAX);
+      // Foreign clients wait for half a minute and longer for what is frozen.
+      await load.stream.goesOn();
       frozen.server.goOn();
       return [];
     }));
@@ -84,9 +87,9 @@ suite("three replicas", undefined, () => {
     survives(t, async () => {
       await Promise.all([broker(1).kill(), broker(3).kill()]);
       await pause(3_000);
-      const before = stream.acknowledged();
+      const before = load.acknowledged;
       await pause(1_000);
-      equal(stream.acknowledged(), before);
+      equal(load.acknowledged, before);
       await broker(1).start();
       return [broker(3)];
     }));
@@ -97,7 +100,7 @@ suite("three replicas", undefined, () => {
       const startedMs = performance.now();
       await Promise.all(cluster.nodes.map((node) => node.start()));
       const upMs = performance.now();
-      await stream.goesOn(SERVING_MS_MAX);
+      await load.goesOn();
       t.diagnostic(`all serve after ${Math.round(upMs - startedMs)} ms, records go on ${Math.round(performance.now() - upMs)} ms later`);
       return [];
     }));
@@ -112,10 +115,10 @@ suite("three replicas", undefined, () => {
 
   test("the bucket is away for a while, and a leader dies meanwhile", async (t) => {
     const [bucket, hidden] = [join(cluster.folder, "bucket"), join(cluster.folder, "away")];
-    await allInSync();
+    await load.whenInSync();
     renameSync(bucket, hidden);
     await pause(BUCKET_AWAY_MS);
-    await stream.goesOn(SERVING_MS_MAX);
+    await load.goesOn();
     renameSync(hidden, bucket);
     await survives(t, async () => {
       const victim = await leader();
@@ -132,8 +135,8 @@ suite("three replicas", undefined, () => {
       });
   });
 
-  test("nothing is lost, twice or out of order, and every broker is well", async (t) => {
-    t.diagnostic(`${await stream.end()} records`);
+  test("nothing is lost, twice or out of order, no commit was taken back, and every broker is well", async (t) => {
+    await load.end(t);
     for (const node of cluster.brokers) {
       const { partitions: own, problems } = await node.server.health();
       deepEqual(problems, [], `broker ${node.id}`);
@@ -142,10 +145,3 @@ suite("three replicas", undefined, () => {
     }
   });
 });
-
-/** Of the first partition, as another broker than this one says. */
-async function leaderOf(cluster: RealCluster, but: ClusterNode): Promise<number> {
-  const asked = cluster.brokers.find((node) => node !== but) as ClusterNode;
-  const { partitions } = await cluster.clientOf(asked).admin.describeTopic(TOPIC);
-  return partitions[0]?.leader ?? -1;
-}
