@@ -30,7 +30,7 @@ const MIDDLE = 9_999;
 /** Room for four of the six files of a log, and for all of them. */
 const SMALL_MEBIBYTES = 170;
 const LARGE_MEBIBYTES = 330;
-const BUCKET_AWAY_MS = Number(process.env["BUCKET_AWAY_MS"] ?? 20_000);
+const BUCKET_AWAY_MS = Number(process.env["BUCKET_AWAY_MS"] ?? 10_000);
 const LATE = { ms: 604_800_000, bytes: 90 * MiB };
 const SOON = { ms: 1_000, bytes: MiB };
 const DAMAGED = /^damaged records in the WAL$/;
