@@ -153,7 +153,8 @@ async function readable(sim: ClusterSim): Promise<void> {
   while (!wanted.every(isReadable)) await sim.sleep(LOOK_MS);
 }
 
-async function whole(sim: ClusterSim): Promise<void> {
+/** Every replica is in sync where it is to be. */
+export async function whole(sim: ClusterSim): Promise<void> {
   const isWhole = ({ replicas, inSync, reassignment }: PartitionState): boolean =>
     reassignment === undefined && inSync.length === replicas.length;
   for (;;) {

@@ -1,6 +1,6 @@
 import { HEARTBEAT_MS, LEASE_MAX_MS, LEASE_READ_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
-import { allHeard, allReady } from "../harness/cluster-finish.ts";
+import { allHeard, allReady, whole } from "../harness/cluster-finish.ts";
 import type { ClusterSim, Machine } from "../harness/cluster-sim.ts";
 import { within } from "../harness/liveness.ts";
 import type { ClusterScenario } from "../scenario.ts";
@@ -10,6 +10,11 @@ const SLACK_MS = 800;
 const PAUSE_MS = 6_000;
 const AWAY_MS_MAX = 8_000;
 const BACK_WITHIN_MS = 12_000;
+/** What a record takes to be acknowledged, and to be read, when those who have it and ask for it are well. */
+const FLOWS_WITHIN_MS = 1_000;
+const READ_WITHIN_MS = 2_000;
+const READ_LOOK_MS = 20;
+const LOOK_MS = 1;
 /** More than there are brokers. */
 const TOPIC_PARTITIONS = 4;
 
@@ -22,7 +27,8 @@ export const scenario: ClusterScenario = {
   async runCluster(sim) {
     await sim.begin();
     await within(sim, BACK_WITHIN_MS, "every broker is ready", allReady(sim));
-    await sim.load.begin({ topics: 1, partitions: 3, producers: 1, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
+    const replicas = sim.random.pick([1, 3]);
+    await sim.load.begin({ topics: 1, partitions: 3, replicas, producers: 1, plainProducers: 1, bytes: [12, 800], pauseMs: [0, 150] });
     for (let rounds = sim.random.between(1, 4); rounds > 0; rounds -= 1) {
       await sim.rest(500, 3_000);
       await sim.random.pick(SILENCES)(sim);
@@ -33,7 +39,16 @@ export const scenario: ClusterScenario = {
   },
 };
 
-const SILENCES = [brokerFallsSilent, brokerFallsSilent, controllerDies, controllerIsCutOff, bucketIsAway, sessionsFallSilent];
+const SILENCES = [
+  brokerFallsSilent,
+  brokerFallsSilent,
+  brokerStops,
+  controllerDies,
+  controllersDie,
+  controllerIsCutOff,
+  bucketIsAway,
+  sessionsFallSilent,
+];
 
 async function brokerFallsSilent(sim: ClusterSim): Promise<void> {
   const machine = sim.random.pick(sim.machines);
@@ -49,6 +64,21 @@ async function brokerFallsSilent(sim: ClusterSim): Promise<void> {
     check(leader !== node.id, "session", () => `partition ${id} is led by broker ${leader}, which is fenced`);
   await topicMeanwhile(sim, node.id);
   heal();
+}
+
+/** In order: whoever it sends away finds that another leads already. */
+async function brokerStops(sim: ClusterSim): Promise<void> {
+  await within(sim, BACK_WITHIN_MS, "every replica is in sync", whole(sim));
+  const machine = sim.random.pick(sim.machines);
+  const { id, address } = machine.node;
+  const { process } = machine.node;
+  sim.note(`${address.host} stops`);
+  sim.stop(machine);
+  for (; process?.alive === true; await sim.sleep(LOOK_MS)) {
+    if (sim.network.isListened(address)) continue;
+    for (const { leader, inSync, topic } of leaderOf(sim).state.partitions.values())
+      check(leader !== id || inSync.length === 1, "hand-over", () => `${topic}: broker ${id} leads, and has sent its clients away`);
+  }
 }
 
 /** Whoever makes a topic now gets it on brokers that are ready. */
@@ -95,6 +125,35 @@ async function controllerDies(sim: ClusterSim): Promise<void> {
   for (const { node } of sim.machines)
     check(!isFenced(sim, node.id), "session", () => `broker ${node.id} is fenced, and only a controller died`);
   dead?.start();
+}
+
+/** All of them: nothing of the metadata changes, and records come and are read. */
+async function controllersDie(sim: ClusterSim): Promise<void> {
+  await within(sim, BACK_WITHIN_MS, "every replica is in sync", whole(sim));
+  sim.note("all controllers die");
+  for (const controller of sim.control.nodes) controller.kill();
+  const untilMs = sim.world.nowMs + sim.random.withinMs([FLOWS_WITHIN_MS, AWAY_MS_MAX]);
+  while (sim.world.nowMs < untilMs) {
+    await recordsFlow(sim);
+    await sim.rest(0, FLOWS_WITHIN_MS);
+  }
+  for (const controller of sim.control.nodes) controller.start();
+}
+
+/** One of each producer to each partition, and what becomes of it. */
+async function recordsFlow(sim: ClusterSim): Promise<void> {
+  const { history, load, world } = sim;
+  const sinceMs = world.nowMs;
+  const sent = Promise.all(load.producers.flatMap((producer) => load.targets.map((target) => producer.send(target))));
+  await within(sim, FLOWS_WITHIN_MS, "records are acknowledged while no controller answers", sent);
+  const records = load.producers.flatMap(({ sender }) =>
+    sender.sent.filter(({ sentAtMs, state }) => sentAtMs >= sinceMs && state !== "pending"),
+  );
+  for (const { state, partition, error } of records) check(state === "acked", "flow", () => `a record is refused: ${partition} ${error}`);
+  const areRead = async (): Promise<void> => {
+    for (const { partition, offset } of records) while (!history.seen(partition).has(offset)) await sim.sleep(READ_LOOK_MS);
+  };
+  await within(sim, READ_WITHIN_MS, "records are read while no controller answers", areRead());
 }
 
 /** It goes on thinking that it leads, and brokers ask it: what it knows is old. */

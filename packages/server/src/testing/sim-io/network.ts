@@ -61,7 +61,7 @@ export class SimNetwork {
   connect(process: SimProcess, from: string, to: Address): Promise<Connection> {
     return process.call(this.random.withinMs(this.faults.delayMs) * 2, () => {
       const listener = this.#listeners.get(keyOf(to));
-      if (listener === undefined || !listener.process.alive || this.random.chance(this.faults.refuseRatio)) {
+      if (listener?.process.alive !== true || this.random.chance(this.faults.refuseRatio)) {
         throw new NetworkError("unavailable", `nobody listens on ${keyOf(to)}`);
       }
       const remote = { host: from, port: this.freePort() };
@@ -72,6 +72,11 @@ export class SimNetwork {
     });
   }
 
+  /** Whether somebody accepts connections there. */
+  isListened(at: Address): boolean {
+    return this.#listeners.get(keyOf(at))?.process.alive === true;
+  }
+
   freePort(): number {
     this.#portNumber += 1;
     return this.#portNumber;
@@ -79,7 +84,7 @@ export class SimNetwork {
 
   #listen(process: SimProcess, address: Address, accept: (connection: Connection) => void): Listener {
     const key = keyOf(address);
-    if (this.#listeners.get(key)?.process.alive === true) throw new NetworkError("in-use", `${key} is in use`);
+    if (this.isListened(address)) throw new NetworkError("in-use", `${key} is in use`);
     const listener = new SimListener(process, address, accept, () => {
       if (this.#listeners.get(key) === listener) this.#listeners.delete(key);
     });
