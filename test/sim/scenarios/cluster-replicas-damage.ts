@@ -45,9 +45,8 @@ async function startedFirst(sim: ClusterSim, victim: Machine): Promise<void> {
   for (const machine of sim.machines) if (machine !== victim && !machine.node.isUp) void sim.start(machine);
 }
 
-/** Anywhere in some group, not in one of the newest. A start that meets what it has not seen a moment ago would be refused. */
+/** Anywhere in some group, not in one of the newest; also while a start is reading. */
 function flipInLog(sim: ClusterSim, { node }: Machine): void {
-  if (node.isUp && node.broker === undefined) return;
   const { disk } = node;
   const paths = disk.names.list("wal").map((name) => `wal/${name}`);
   const groups = paths.flatMap((path) => groupsIn(disk.contents(path)).map((group) => ({ path, group })));

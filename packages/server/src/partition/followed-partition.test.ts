@@ -26,7 +26,7 @@ async function replica(leader: Partial<StartConfig> = {}) {
   const partition = must(pair.second.broker.partitions.followed(id), "followed by the second");
   pair.first.node.kill();
   const state: { now: FollowedState; damaged: number } = { now: { uploadedEnd: 0, isInSync: false }, damaged: 0 };
-  const followed = new FollowedPartition(partition, false, {
+  const followed = new FollowedPartition(partition, "whole", {
     wal: pair.second.broker.wal,
     state: () => state.now,
     records: { base: () => Promise.resolve(undefined), pause: () => Promise.resolve() },

@@ -14,6 +14,9 @@ import type { Partition } from "./partition.ts";
 /** Told when a replica does not remember what its leader does. */
 export const FOLDS_DIFFER = "what a replica remembers is not what its leader does: it begins anew";
 
+/** What its log has when it begins to follow: nothing that is of use when "hollow", and not everything that was durable when "lost". */
+export type FollowedStart = "whole" | "hollow" | "lost";
+
 /** What the metadata says of the partition now. */
 export type FollowedState = Readonly<{ uploadedEnd: number; isInSync: boolean }>;
 
@@ -55,11 +58,11 @@ export class FollowedPartition implements FollowedLog {
   #isElected = false;
   #isOver = false;
 
-  /** @param isHollow Its log has nothing that is of use. */
-  constructor(partition: Partition, isHollow: boolean, parts: FollowedParts) {
+  constructor(partition: Partition, start: FollowedStart, parts: FollowedParts) {
     this.partition = partition;
     this.#parts = parts;
-    this.#isHollow = isHollow;
+    this.#isHollow = start === "hollow";
+    this.#isBroken = start === "lost";
     this.#records = partition.recordFolds && new FollowedRecords(partition, parts.records);
   }
 

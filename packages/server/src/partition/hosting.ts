@@ -11,7 +11,7 @@ import type { Replicator } from "../replication/replicator.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
 import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
-import { FollowedPartition, type FollowedState } from "./followed-partition.ts";
+import { FollowedPartition, type FollowedStart, type FollowedState } from "./followed-partition.ts";
 import { HeaderFold } from "./header-fold.ts";
 import { encodeHeaderFold } from "./header-fold-codec.ts";
 import { LateOpenings } from "./late-openings.ts";
@@ -55,8 +55,8 @@ type Found = Readonly<{
   mark: number;
   /** Append time of the oldest batch that is not uploaded. */
   oldestPendingMs?: number | undefined;
-  /** The log has nothing that is of use. */
-  isHollow?: boolean;
+  /** Absent: the log is whole. */
+  start?: FollowedStart;
 }>;
 
 /** Keeps the partitions here what the metadata says: opens at the start what has a replica here, then leads or follows as every applied change wants it. */
@@ -284,20 +284,20 @@ export class Hosting {
   }
 
   /** Whoever leads it now, if anybody does. */
-  #follow(partition: Partition, { id, replicas, leader, leaderEpoch }: PartitionState, isHollow = false): void {
-    const { replicator } = this.#parts;
+  #follow(partition: Partition, { id, replicas, leader, leaderEpoch }: PartitionState, start: FollowedStart = "whole"): void {
+    const { replicator, brokerId } = this.#parts;
     if (replicator === undefined || replicas.length === 1) return;
-    const followed = this.#followed.get(id) ?? this.#followedOf(partition, isHollow);
+    const followed = this.#followed.get(id) ?? this.#followedOf(partition, start);
     this.#followed.set(id, followed);
     followed.followed();
     partition.follows(() => followed.catchUp());
     this.#parts.partitions.follow(partition);
     followed.catchUp();
-    if (leader === NO_LEADER) replicator.leave(id);
+    if (leader === NO_LEADER || leader === brokerId) replicator.leave(id);
     else replicator.follow(followed, leader, leaderEpoch);
   }
 
-  #followedOf(partition: Partition, isHollow: boolean): FollowedPartition {
+  #followedOf(partition: Partition, start: FollowedStart): FollowedPartition {
     const { wal, clock, log, fatal } = this.#parts;
     const pause = (): Promise<void> => nextTurn(clock);
     const base = async (): Promise<BaseRecords | undefined> => {
@@ -307,7 +307,7 @@ export class Hosting {
     const later = (run: () => void): void => void clock.after(OPENING_RETRY_MS, run);
     const state = (): FollowedState => this.#followedState(partition);
     const damaged = (): void => this.damaged(partition.identity.id);
-    return new FollowedPartition(partition, isHollow, { wal, records: { pause, base }, state, damaged, later, log, fatal });
+    return new FollowedPartition(partition, start, { wal, records: { pause, base }, state, damaged, later, log, fatal });
   }
 
   /** Of one that is not here any more, nothing is uploaded that it has to follow. */
@@ -422,7 +422,7 @@ export class Hosting {
   #openWithout(state: PartitionState): void {
     const base = new HeaderFold(state.uploadedEnd);
     base.incomplete = true;
-    this.#open(state, this.#walOf(state), base, base.copy(), { mark: state.uploadedEnd, isHollow: true });
+    this.#open(state, this.#walOf(state), base, base.copy(), { mark: state.uploadedEnd, start: "hollow" });
   }
 
   /**
@@ -432,14 +432,16 @@ export class Hosting {
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
     const { id } = state;
     const { uploadedEnd } = found.partition;
-    const { base, live, oldestPendingMs } = await foldsOfLog(this.#parts, { ...state, uploadedEnd }, found);
+    const { base, live, oldestPendingMs, isWhole } = await foldsOfLog(this.#parts, { ...state, uploadedEnd }, found);
     // Deleted meanwhile, or given to others.
     if (this.#mine(id) === undefined || !this.#toRestore.has(id)) return;
     if (this.#led(id) !== undefined && state.uploadedEnd > uploadedEnd) {
       this.#catchUp(found);
       return this.#restoreOne(state, found);
     }
-    this.#open(state, found.partition, base, live, { mark: found.mark, oldestPendingMs });
+    const isLost = !isWhole && this.#isElsewhere(state);
+    this.#open(state, found.partition, base, live, { mark: found.mark, oldestPendingMs, start: isLost ? "lost" : "whole" });
+    if (isLost) this.damaged(id);
   }
 
   async #openLate(partitionId: number): Promise<void> {
@@ -534,17 +536,17 @@ export class Hosting {
     const mark = replicas.length > 1 ? found.mark : undefined;
     const start = { wal, base, live, leaderEpoch, logStart, settings, recordFolds, mark };
     const partition = new Partition({ id, topic, topicId, index }, start, this.#parts);
-    if (this.#led(id) === undefined) return this.#openResting(partition, state, found.isHollow);
+    if (this.#led(id) === undefined || found.start === "lost") return this.#openResting(partition, state, found.start);
     this.#parts.partitions.add(partition);
     partition.ledWith(this.#followersOf(partition, state));
     if (recordFolds === undefined) this.#serve(partition, found.oldestPendingMs);
     else this.#openRecordsLater(state);
   }
 
-  #openResting(partition: Partition, state: PartitionState, isHollow?: boolean): void {
+  #openResting(partition: Partition, state: PartitionState, start: FollowedStart | undefined): void {
     partition.close(kafkaErrorOf("NOT_LEADER"));
     this.#resting.set(state.id, partition);
-    this.#follow(partition, state, isHollow);
+    this.#follow(partition, state, start);
   }
 
   /** Those of topics without options of their own are one object: a change of the defaults makes it anew, not thousands. */

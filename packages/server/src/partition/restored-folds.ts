@@ -14,6 +14,8 @@ export type RestoredFolds = Readonly<{
   live: HeaderFold;
   /** Append time of the oldest batch that is not uploaded; undefined: there is none. */
   oldestPendingMs: number | undefined;
+  /** Nothing of them is missing that another replica's can have. */
+  isWhole: boolean;
 }>;
 
 /** Where folds come from when the log does not have them. */
@@ -36,15 +38,18 @@ export async function foldsOfLog(source: FoldSource, state: PartitionState, foun
   const start = base === undefined ? new HeaderFold(0) : decodeHeaderFold(base.bytes);
   let folds = await replayed(found, start, state.uploadedEnd);
   const hasNoBase = base === undefined && (baseDamaged || partition.firstOffset > 0);
-  if (hasNoBase || folds.base.nextOffset < state.uploadedEnd) {
+  const lacksSome = hasNoBase || (folds.base.incomplete && !start.incomplete);
+  let wasIncomplete = start.incomplete;
+  if (lacksSome || folds.base.nextOffset < state.uploadedEnd) {
     const uploaded = await baseOfObject(source, state).catch(ifUnavailable);
-    if (uploaded !== undefined && (hasNoBase || uploaded.nextOffset > folds.base.nextOffset))
+    if (uploaded !== undefined && (lacksSome || uploaded.nextOffset > folds.base.nextOffset)) {
+      wasIncomplete = uploaded.incomplete;
       folds = await replayed(found, uploaded, state.uploadedEnd);
-    else if (hasNoBase) folds.base.incomplete = folds.live.incomplete = true;
+    } else if (hasNoBase) folds.base.incomplete = folds.live.incomplete = true;
   }
   skipTo(folds.base, state.uploadedEnd);
   skipTo(folds.live, Math.max(state.uploadedEnd, partition.logEnd));
-  return folds;
+  return { ...folds, isWhole: wasIncomplete || !folds.live.incomplete };
 }
 
 /**
@@ -83,7 +88,7 @@ function ifUnavailable(error: unknown): undefined {
 }
 
 /** One pass over the headers in the log. */
-async function replayed(found: RecoveredPartition, base: HeaderFold, uploadedEnd: number): Promise<RestoredFolds> {
+async function replayed(found: RecoveredPartition, base: HeaderFold, uploadedEnd: number): Promise<Omit<RestoredFolds, "isWhole">> {
   const live = base.copy();
   let oldestPendingMs: number | undefined;
   await found.replay((header, _address, appendTimeMs) => {

@@ -260,7 +260,10 @@ export class ColdReader {
     return corruptRecord(p.id, from, to, what, cause);
   }
 
-  /** Goes on where `HotReader.scan` stopped. */
+  /**
+   * Goes on where `HotReader.scan` stopped.
+   * @throws {QueueError} CORRUPT_RECORD when a group is not right any more; its batches of this run are then a hole of the partition.
+   */
   async scan(p: WalPartition, from: number, to: number, visit: HeaderVisitor): Promise<void> {
     let next = from;
     while (next < to) {
@@ -270,7 +273,10 @@ export class ColdReader {
       const file = must(this.#files.at(group), "the file of batches that the index leads to");
       file.readerEntered();
       try {
-        const { bytes, view } = await this.#directories.get(group, file);
+        const run = runAt(p, i, file);
+        const { bytes, view } = await this.#directories
+          .get(group, file)
+          .catch((error: unknown) => Promise.reject(this.#unreadable(p, run, error)));
         const now = Math.max(0, p.index.floor(next));
         if (p.index.length === 0 || p.index.group(now) !== group) continue; // moved meanwhile
         const reached = visitRun(bytes, view, 0, group, p, now, next, to, visit);

@@ -20,7 +20,7 @@ export type RecoveredPartition = Readonly<{
   /** The same as the log alone has it: what lies above may be of a leader that was replaced. */
   markNoted: number;
   holes: readonly OffsetRange[];
-  /** Visits the headers of all batches at or above the base's offset, ascending. */
+  /** Visits the headers of all batches at or above the base's offset that can be read, ascending; some of them again behind one that cannot. */
   replay(visit: HeaderVisitor): Promise<void>;
 }>;
 

@@ -1,4 +1,5 @@
 import { must } from "../base/assert.ts";
+import { QueueError } from "../base/errors.ts";
 import { BaseReader } from "./base-reader.ts";
 import type { FileScan } from "./file-scan.ts";
 import { EntryKind, NO_PARTITION } from "./group-codec.ts";
@@ -216,8 +217,17 @@ class Recoverer {
     };
   }
 
+  /** What has become unreadable since the survey is passed over: a hole, as it would be had the survey found it. */
   async #replayPartition(p: WalPartition, from: number, visit: HeaderVisitor): Promise<void> {
-    await p.scanHeaders(Math.max(from, p.firstOffset), p.logEnd, visit);
+    for (let at = Math.max(from, p.firstOffset); at < p.logEnd; ) {
+      try {
+        return await p.scanHeaders(at, p.logEnd, visit);
+      } catch (error) {
+        const hole = p.holeAt(at);
+        if (!(error instanceof QueueError && error.code === "CORRUPT_RECORD") || hole === undefined) throw error;
+        at = hole.to;
+      }
+    }
   }
 
   /** Packs files when few are free, then writes the start entry: from then on this run counts. */

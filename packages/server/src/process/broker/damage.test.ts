@@ -5,10 +5,14 @@ import { KiB, MiB } from "../../base/units.ts";
 import { ALL_BROKERS } from "../../cluster/cluster-state.ts";
 import { encodeEntries } from "../../coordinator/fold/entry-batch.ts";
 import { GROUPS_TOPIC } from "../../coordinator/group-coordinator.ts";
+import type { Disk } from "../../io/disk.ts";
 import { PartitionUploadSource } from "../../partition/upload-source.ts";
 import { BrokerPair, type PairedBroker } from "../../testing/broker-pair.ts";
-import { groupsIn } from "../../testing/checkers/wal-group-at.ts";
+import { basesIn, groupsIn } from "../../testing/checkers/wal-group-at.ts";
+import type { ControllerCluster } from "../../testing/controller-cluster.ts";
 import { append, readAll, records } from "../../testing/partition-fixture.ts";
+import { SimObjectStore } from "../../testing/sim-io/object-store.ts";
+import type { ControlPlane } from "../control/control-plane.ts";
 
 // Goal: what one of two brokers has lost leads nowhere, is committed nowhere as lost, and comes back from the other.
 
@@ -49,6 +53,44 @@ function flipFirstGroup({ node: { disk } }: PairedBroker, partitionId: number): 
   throw new Error("the group is in no file");
 }
 
+/** All bodies of bases in its log. */
+function flipBases({ node: { disk } }: PairedBroker): void {
+  let count = 0;
+  for (const name of disk.names.list("wal")) {
+    const path = `wal/${name}`;
+    for (const position of basesIn(disk.contents(path))) {
+      disk.flipBits(path, position, position + 1);
+      count += 1;
+    }
+  }
+  ok(count > 0, "it has bases");
+}
+
+async function withoutLog(disk: Disk): Promise<void> {
+  for (const name of await disk.list("wal")) await disk.remove(`wal/${name}`);
+  await disk.syncFolder("wal");
+}
+
+/** What is done to the control plane of its next processes. */
+function onControl({ node }: PairedBroker, act: (control: ControlPlane) => void): void {
+  const open = node["openControl"].bind(node);
+  node["openControl"] = async (...args) => {
+    const control = await open(...args);
+    act(control);
+    return control;
+  };
+}
+
+/** It is elected before it has read its log to the end. */
+function electedFirst({ world }: ControllerCluster, control: ControlPlane, partitionId: number): void {
+  const { brokerId, controller } = control;
+  const lead = control.lead.bind(control);
+  control.lead = async () => {
+    await lead();
+    while (controller.state.partitions.get(partitionId)?.leader !== brokerId) await new Promise<void>((wake) => world.after(1, wake));
+  };
+}
+
 test("a leader that meets damage is led by the other from then on, and gets it back; a reader gets everything", async () => {
   const { pair, world, id, written } = await pairWithData();
   const { first, second, cluster } = pair;
@@ -82,6 +124,63 @@ test("who finds damage at a start leads nothing of it, though it is the first to
   ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 2), "it is in sync again");
   ok(!leaders.has(1));
   deepEqual(await world.settle(readAll(must(whole.partitions.byName("t", 0), "led by the other"))), written);
+});
+
+test("damage behind a start's first look at its log is found, and leads nothing, as if it had been seen then", async () => {
+  const { pair, world, id, written } = await pairWithData();
+  const { first, second, cluster } = pair;
+  for (const { node } of [first, second]) node.kill();
+  onControl(first, (control) => {
+    const register = control.register.bind(control);
+    control.register = (log) => {
+      flipFirstGroup(first, id);
+      return register(log);
+    };
+    electedFirst(cluster, control, id);
+  });
+  const damaged = await world.settle(first.node.start());
+  const partition = () => must(damaged.controller.state.partition("t", 0), "the partition");
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.join() === "2"), "it has left the set, and waits");
+  const whole = await world.settle(second.node.start());
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 2), "it is in sync again");
+  deepEqual(await world.settle(readAll(must(whole.partitions.byName("t", 0), "led by the other"))), written);
+  const mended = must(damaged.partitions.followed(id), "followed by the first");
+  deepEqual([mended.wal.holes, mended.live.incomplete], [[], false]);
+});
+
+test("who cannot read at its start what it remembers of what was uploaded, the bucket being away, leads nothing without", async () => {
+  const pair = await BrokerPair.open({}, { uploadAgeMs: 600_000 });
+  const { first, second, cluster } = pair;
+  await pair.createTopic("t");
+  const { world } = cluster;
+  const batchOf = (n: number) => records(10, { producerId: 7, producerEpoch: 0, baseSequence: n * 10 }, n);
+  await world.settle(append(pair.led("t"), batchOf(0)).committed);
+  equal(await world.settle(first.broker.uploader.drain(10_000)), true);
+  // Its new log begins with the leader's base.
+  second.node.kill();
+  await world.settle(second.node.byHand(withoutLog));
+  let other = await world.settle(second.node.start());
+  const partition = () => must(other.controller.state.partition("t", 0), "the partition");
+  ok(await cluster.until(MENDED_MS_MAX, () => pair.led("t").inSyncCount === 2), "it is in sync again");
+  await world.settle(append(pair.led("t"), batchOf(1)).committed);
+  await cluster.pass(2_000);
+  for (const { node } of [first, second]) node.kill();
+  flipBases(second);
+  const bucket = new SimObjectStore(world, "a bucket that is away");
+  bucket.faults.outage = "fails";
+  Object.assign(second.node, { bucket });
+  const leaders = new Set<number>();
+  onControl(second, ({ controller }) => controller.onApplied(() => leaders.add(partition().leader)));
+  other = await world.settle(second.node.start());
+  await cluster.pass(5_000);
+  deepEqual(partition().inSync, [1], "it has left the set, and waits");
+  const whole = await world.settle(first.node.start());
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 2), "it is in sync again");
+  ok(!leaders.has(2));
+  const led = must(whole.partitions.byName("t", 0), "led by the first");
+  equal(append(led, batchOf(0)).offset, 0, "a retry is known");
+  const { base, live } = must(other.partitions.followed(partition().id), "followed by the second");
+  deepEqual([base.incomplete, live.incomplete, live.producers.has(7)], [false, false, true]);
 });
 
 test("a follower of a quiet partition that meets damage leaves the set once, and gets what it lost without anybody's appending", async () => {
@@ -143,24 +242,18 @@ test("groups that nobody else was left for when their loss was told are named as
   for (const { node } of [leader, other]) node.kill();
   flipFirstBatch(leader, id);
   for (const key of objects) cluster.bucket.flipBits(key, 1_000);
-  // It leads before its log is read, and what it reports is heard when nobody else is left.
-  const open = leader.node["openControl"].bind(leader.node);
+  // What it reports is heard when nobody else is left.
   let isAsked = false;
   const { promise: left, resolve: leave } = Promise.withResolvers<void>();
-  leader.node["openControl"] = async (...args) => {
-    const control = await open(...args);
+  onControl(leader, (control) => {
     const { controller } = control;
-    const [lead, report] = [control.lead.bind(control), controller.reportDamage.bind(controller)];
-    control.lead = async () => {
-      await lead();
-      while (controller.state.partitions.get(id)?.leader !== leader.node.id) await new Promise<void>((wake) => world.after(1, wake));
-    };
+    const report = controller.reportDamage.bind(controller);
     controller.reportDamage = (...told) => {
       isAsked = true;
       return left.then(() => report(...told));
     };
-    return control;
-  };
+    electedFirst(cluster, control, id);
+  });
   const alone = { broker: await world.settle(leader.node.start()) };
   ok(await cluster.until(MENDED_MS_MAX, () => isAsked), "its groups are lost");
   const least = { name: "min.insync.replicas", value: "1" };
@@ -205,12 +298,7 @@ test("who is given the lead by hand, and had fallen behind what was uploaded, be
   ok(await cluster.until(MENDED_MS_MAX, () => partition().uploadedEnd === 20), "it hears of what it does not have");
   equal(second.broker.partitions.followed(partition().id)?.logEnd, 10);
   first.node.kill();
-  await world.settle(
-    first.node.byHand(async (disk) => {
-      for (const name of await disk.list("wal")) await disk.remove(`wal/${name}`);
-      await disk.syncFolder("wal");
-    }),
-  );
+  await world.settle(first.node.byHand(withoutLog));
   await world.settle(first.node.start());
   ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 0), "its log is lost");
   deepEqual(await world.settle(second.broker.acceptLoss("t", 0)), { kind: "log", from: 20, isServed: true });
