@@ -10,6 +10,8 @@ import type { Broker, BrokerSizes } from "./broker.ts";
 
 export const WAL_FOLDER = "wal";
 const FLUSH_INTERVAL_MS = 1_000;
+/** Thousands of partitions share a group: of what a start finds damaged so much is told one by one. */
+const DAMAGE_LINES_MAX = 10;
 
 /** The log is opened before those exist whom it tells of durable groups; nothing is appended until they do. */
 export class LogWiring {
@@ -56,7 +58,9 @@ export function tellRecovery(log: Log, report: RecoveryReport): void {
       groups: groupsCut,
       offsets: offsetsCut,
     });
-  for (const what of damage) log.error("the write-ahead log is damaged", { what });
+  for (const what of damage.slice(0, DAMAGE_LINES_MAX)) log.error("the write-ahead log is damaged", { what });
+  const more = damage.length - DAMAGE_LINES_MAX;
+  if (more > 0) log.error("more of the write-ahead log is damaged", { more });
 }
 
 /** The write-ahead log of this broker's partitions. @throws WalOpenError */
