@@ -25,7 +25,7 @@ async function replica(leader: Partial<StartConfig> = {}) {
   const { id } = must(pair.second.broker.controller.state.partition("t", 0), "the partition");
   const partition = must(pair.second.broker.partitions.followed(id), "followed by the second");
   pair.first.node.kill();
-  const state: { now: FollowedState; damaged: number } = { now: { uploadedEnd: 0, isInSync: false }, damaged: 0 };
+  const state: { now: FollowedState; damaged: number } = { now: { uploadedEnd: 0, isInSync: false, isElsewhere: true }, damaged: 0 };
   const followed = new FollowedPartition(partition, "whole", {
     wal: pair.second.broker.wal,
     state: () => state.now,
@@ -64,7 +64,7 @@ test("a member begins anew only where its log has nothing, whatever mark it was 
   const { partition, followed, state } = await replica();
   partition.setMark(0);
   deepEqual([followed.mayBeginAt(0), followed.mayBeginAt(10)], [true, false]);
-  state.now = { uploadedEnd: 0, isInSync: true };
+  state.now = { uploadedEnd: 0, isInSync: true, isElsewhere: true };
   equal(followed.mayBeginAt(0), false);
 });
 
@@ -82,7 +82,7 @@ test("what is passed over says still who led when: batches of an earlier epoch a
   pair.second.node.disk.faults.readErrorRatio = 1;
   await world.settle(followed.truncateTo(end + 5, 22).catch(() => undefined));
   equal(followed.isLost, true, "the cut could not be done");
-  state.now = { uploadedEnd: end, isInSync: true };
+  state.now = { uploadedEnd: end, isInSync: true, isElsewhere: false };
   followed.passOver();
   deepEqual([partition.base.epochs, partition.base.epochStarts], [before.epochs, before.starts], "so does a base that followers are given");
   deepEqual(historyOf(partition), { epochs: [...before.epochs, 20], starts: [...before.starts, end], end: end + 5 });

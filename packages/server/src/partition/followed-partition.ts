@@ -9,6 +9,7 @@ import { FollowedRecords, isWhole, type RecordSource } from "./followed-records.
 import { applyBehind } from "./header-fold.ts";
 import { decodeHeaderFold, encodeHeaderFold } from "./header-fold-codec.ts";
 import { historyOf } from "./led-log.ts";
+import { UNREADABLE_TRIES_MAX } from "./limits.ts";
 import type { Partition } from "./partition.ts";
 
 /** Told when a replica does not remember what its leader does. */
@@ -18,7 +19,12 @@ export const FOLDS_DIFFER = "what a replica remembers is not what its leader doe
 export type FollowedStart = "whole" | "hollow" | "lost";
 
 /** What the metadata says of the partition now. */
-export type FollowedState = Readonly<{ uploadedEnd: number; isInSync: boolean }>;
+export type FollowedState = Readonly<{
+  uploadedEnd: number;
+  isInSync: boolean;
+  /** Others are, and are ready. */
+  isElsewhere: boolean;
+}>;
 
 export type FollowedParts = Readonly<{
   wal: Wal;
@@ -51,6 +57,11 @@ export class FollowedPartition implements FollowedLog {
   #serial = 0;
   /** One of the folds could not be made: what the log has cannot be read. */
   #isBroken = false;
+  /** The disk has not given for long what they need, and others have it. */
+  #isGivenUp = false;
+  /** How often in a row, and whether it is asked again soon. */
+  #unreadableTries = 0;
+  #isWaiting = false;
   #isHollow: boolean;
   /** Of an offset that the base here has not reached yet. */
   #leadersFold: FoldDigest | undefined;
@@ -94,7 +105,7 @@ export class FollowedPartition implements FollowedLog {
   /** Something of it that was durable is not here any more, or cannot be read. */
   get isLost(): boolean {
     const isBroken = this.#isBroken && this.#truncating === undefined;
-    return isBroken || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
+    return isBroken || this.#isGivenUp || this.#records?.isLost === true || this.partition.wal.holes.length > 0;
   }
 
   get pinsLog(): boolean {
@@ -175,7 +186,8 @@ export class FollowedPartition implements FollowedLog {
     partition.live = fold.copy();
     partition.setMark(offset);
     this.#records?.forget();
-    this.#isBroken = this.#isHollow = false;
+    this.#isBroken = this.#isHollow = this.#isGivenUp = false;
+    this.#unreadableTries = 0;
     this.#leadersFold = undefined;
     this.catchUp();
   }
@@ -219,7 +231,7 @@ export class FollowedPartition implements FollowedLog {
   }
 
   #catchUp(): Promise<void> {
-    if (this.#isOver || this.#isHollow) return Promise.resolve();
+    if (this.#isOver || this.#isHollow || this.#isGivenUp) return Promise.resolve();
     this.#isWanted = true;
     this.#moving ??= this.#moveAll();
     return this.#moving;
@@ -240,12 +252,14 @@ export class FollowedPartition implements FollowedLog {
     if (this.#records !== undefined && !(await this.#records.advance())) {
       if (this.#isOver) return false;
       if (this.#records.isLost) this.#parts.damaged();
-      else this.#parts.later(() => this.catchUp());
+      else this.#tryLater(this.#records.isUnreadable);
       return false;
     }
     const end = this.#reachedEnd();
-    if (end === undefined || this.#isBroken) return true;
-    if (!(await this.#foldAt(end))) return false;
+    const isThere = end === undefined || this.#isBroken;
+    if (!isThere && !(await this.#foldAt(end))) return false;
+    this.#unreadableTries = 0;
+    if (isThere) return true;
     this.#isWanted = true;
     if (!this.#isOver && this.#reachedEnd() === end) partition.uploadedMoved(end);
     this.#compareFolds();
@@ -262,9 +276,24 @@ export class FollowedPartition implements FollowedLog {
       if (this.#isOver) return false;
       this.#isBroken = error.code !== "WAL_UNREADABLE";
       if (this.#isBroken) this.#parts.damaged();
-      else this.#parts.later(() => this.catchUp());
+      else this.#tryLater(true);
       return false;
     }
+  }
+
+  /** What the disk does not give for long is taken for lost, where others have it: else the log could never let go of it. */
+  #tryLater(isUnreadable: boolean): void {
+    if (isUnreadable && this.#unreadableTries >= UNREADABLE_TRIES_MAX && this.#parts.state().isElsewhere) {
+      this.#isGivenUp = true;
+      return this.#parts.damaged();
+    }
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#parts.later(() => {
+      this.#isWaiting = false;
+      if (isUnreadable) this.#unreadableTries += 1;
+      this.catchUp();
+    });
   }
 
   /**
@@ -287,6 +316,7 @@ export class FollowedPartition implements FollowedLog {
   /** It is to be led here: what it is waited for has been done, or could not be. Nothing is appended meanwhile. */
   async settled(): Promise<void> {
     this.#isElected = true;
+    this.#isGivenUp = false; // nobody else has it any more
     await this.#truncating?.catch(() => undefined);
     const { wal } = this.partition;
     if (wal.durableEnd < wal.logEnd) await this.#parts.wal.synced();

@@ -25,7 +25,7 @@ export class FollowedRecords {
   #end = 0;
   /** Counts how often everything was begun anew. */
   #serial = 0;
-  #problem: "lost" | "away" | undefined;
+  #problem: "lost" | "unreadable" | "away" | undefined;
 
   /** Takes over what the partition has of a time when it was led here. */
   constructor(partition: Partition, source: RecordSource) {
@@ -47,6 +47,11 @@ export class FollowedRecords {
   /** A part of it can be read neither here nor in object storage: the leader has to give its own. */
   get isLost(): boolean {
     return this.#problem === "lost";
+  }
+
+  /** The disk does not give what it is made of. */
+  get isUnreadable(): boolean {
+    return this.#problem === "unreadable";
   }
 
   /** All of the log is in it; or it cannot be made at present, and waiting does not help. */
@@ -73,7 +78,7 @@ export class FollowedRecords {
         if (!(error instanceof QueueError)) throw error;
         if (serial !== this.#serial) continue;
         this.#fold = undefined;
-        this.#problem = isAway(error) ? "away" : "lost";
+        this.#problem = problemOf(error);
       }
       if (this.#problem !== undefined) return false;
     }
@@ -114,9 +119,10 @@ export class FollowedRecords {
   }
 }
 
-/** It says nothing of what is there: later it may be read. */
-function isAway({ code }: QueueError): boolean {
-  return code === "OBJECT_STORAGE_UNAVAILABLE" || code === "WAL_UNREADABLE";
+/** Neither store says anything of what is there when it does not answer: later it may be read. */
+function problemOf({ code }: QueueError): "lost" | "unreadable" | "away" {
+  if (code === "OBJECT_STORAGE_UNAVAILABLE") return "away";
+  return code === "WAL_UNREADABLE" ? "unreadable" : "lost";
 }
 
 /** Whether a base has the records' part. */

@@ -2,7 +2,7 @@ import { must } from "../base/assert.ts";
 import { kafkaErrorOf } from "../base/errors.ts";
 import { ALL_BROKERS, type ClusterState, isInternalTopic, isKept, NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
-import { isElsewhere, minInSync } from "../cluster/rules.ts";
+import { isElsewhere, isReady, minInSync } from "../cluster/rules.ts";
 import { topicDefaults } from "../config/dynamic-options.ts";
 import { type TopicDefaults, type TopicSettings, topicSettings } from "../config/topic-options.ts";
 import { nextTurn, paced } from "../io/clock.ts";
@@ -10,6 +10,7 @@ import { type Steps, TurnShare } from "../quota/turn-share.ts";
 import type { Replicator } from "../replication/replicator.ts";
 import type { Log } from "../telemetry/log.ts";
 import type { Uploader } from "../tier/upload.ts";
+import { isUnreadable } from "../wal/log-reads.ts";
 import type { RecoveredPartition, WalPartition } from "../wal/wal.ts";
 import { FollowedPartition, type FollowedStart, type FollowedState } from "./followed-partition.ts";
 import { HeaderFold } from "./header-fold.ts";
@@ -229,6 +230,10 @@ export class Hosting {
     return isElsewhere(state, this.#parts.brokerId);
   }
 
+  #canOthersLead({ inSync }: PartitionState): boolean {
+    return inSync.some((broker) => broker !== this.#parts.brokerId && isReady(this.#parts.state, broker));
+  }
+
   /** It has come here, or gone; or who leads it has others to follow it than before. */
   #replicasChanged(partitionId: number): void {
     const state = this.#led(partitionId);
@@ -314,8 +319,9 @@ export class Hosting {
   #followedState(partition: Partition): FollowedState {
     const { id } = partition.identity;
     const state = this.#here(id) === partition ? this.#mine(id) : undefined;
-    if (state === undefined) return { uploadedEnd: 0, isInSync: false };
-    return { uploadedEnd: state.uploadedEnd, isInSync: state.inSync.includes(this.#parts.brokerId) };
+    if (state === undefined) return { uploadedEnd: 0, isInSync: false, isElsewhere: false };
+    const isInSync = state.inSync.includes(this.#parts.brokerId);
+    return { uploadedEnd: state.uploadedEnd, isInSync, isElsewhere: this.#canOthersLead(state) };
   }
 
   /** Those who follow it from this leader epoch on. */
@@ -395,10 +401,11 @@ export class Hosting {
       followed.passOver();
     }
     if (followed.isLost || followed.isSettled) this.#leaderChanged(id);
+    else if (this.#canOthersLead(state)) this.#leadNot(followed);
     else this.#parts.clock.after(OPENING_RETRY_MS, () => this.#resumeIfLed(followed));
   }
 
-  /** What cannot be read at present is tried again. */
+  /** What cannot be read at present is tried again, where nobody else has it. */
   #resumeIfLed(followed: FollowedPartition): void {
     if (this.#followed.get(followed.id) === followed && this.#led(followed.id) !== undefined) this.#resumeLater(followed);
   }
@@ -459,7 +466,11 @@ export class Hosting {
     if (state === undefined) return;
     // Nothing is appended before the fold is there.
     if (partition.wal.durableEnd < partition.logEnd) await this.#parts.wal.synced();
-    const isRestored = await restoreRecords(this.#parts, state, partition, () => nextTurn(clock));
+    const isRestored = await restoreRecords(this.#parts, state, partition, () => nextTurn(clock)).catch((error: unknown) => {
+      // The disk may give it later; others need not wait for that.
+      if (isUnreadable(error) && this.#canOthersLead(state)) return false;
+      throw error;
+    });
     if (this.#late.isStopped || partitions.byId(id) !== partition) return;
     if (!isRestored && this.#isElsewhere(state)) return this.damaged(id);
     partition.recordsLost = !isRestored;

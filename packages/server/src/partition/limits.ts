@@ -43,6 +43,9 @@ export const OPENINGS_MAX = 8;
 /** How long they rest when object storage does not answer. */
 export const OPENING_RETRY_MS = 1_000;
 
+/** So often in a row a follower asks its disk for what its folds need, once in `OPENING_RETRY_MS`, before it takes a copy of others. */
+export const UNREADABLE_TRIES_MAX = 10;
+
 /** How long a start waits for partitions whose fold lies in object storage only before it serves the others. */
 export const OPENING_WAIT_MS = 2_000;
 

@@ -18,6 +18,8 @@ import type { ControlPlane } from "../control/control-plane.ts";
 
 const BATCHES = 24;
 const MENDED_MS_MAX = 30_000;
+/** Long before controllers look for preferred leaders. */
+const HANDED_OVER_MS_MAX = 2_000;
 
 /** `t` on both brokers, nothing of it uploaded, and the first of its batches only in files. */
 async function pairWithData() {
@@ -268,6 +270,25 @@ test("groups that nobody else was left for when their loss was told are named as
   deepEqual([alone.broker.damage, back.broker.damage], [[], []]);
 });
 
+test("what the only member of a set has lost, a replica that comes back gives it, when that is before the next upload", async () => {
+  const { pair, world, id, written } = await pairWithData();
+  const { first, second, cluster } = pair;
+  const { controller } = first.broker;
+  const partition = () => must(controller.state.partition("t", 0), "the partition");
+  await world.settle(controller.replaceTopicConfigs("t", [{ name: "min.insync.replicas", value: "1" }], false));
+  second.node.kill();
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 1), "the first is left alone");
+  flipFirstBatch(first, id);
+  await world.settle(Promise.resolve(pair.led("t").read(0, 1_000_000, true)).catch(() => undefined));
+  await world.settle(append(pair.led("t"), records(10)).committed);
+  deepEqual(first.broker.damage, [{ topic: "t", partition: 0, from: 0, to: 10 }]);
+  const back = await world.settle(second.node.start());
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().leader === 2 && partition().inSync.length === 2), "the other leads");
+  const all = [...written, { base: 10 * BATCHES, records: 10 }];
+  deepEqual(await world.settle(readAll(must(back.partitions.byName("t", 0), "led by the other"))), all);
+  deepEqual([first.broker.damage, back.damage], [[], []]);
+});
+
 test("what a leader has lost is not uploaded as lost while another has it, nor is what lies behind", async () => {
   const pair = await BrokerPair.open();
   await pair.createTopic("t");
@@ -307,4 +328,46 @@ test("who is given the lead by hand, and had fallen behind what was uploaded, be
     await world.settle(readAll(led)),
     [0, 10].map((base) => ({ base, records: 10 })),
   );
+});
+
+test("a disk that does not give what a new leader needs costs it the lead, and its copy when that lasts: the others have it", async () => {
+  const { pair, world, id, written } = await pairWithData();
+  const { first, second, cluster } = pair;
+  const partition = () => must(first.broker.controller.state.partition("t", 0), "the partition");
+  second.node.disk.faults.readErrorRatio = 1;
+  equal(await world.settle(first.broker.uploader.drain(10_000)), true);
+  const { uploadedEnd } = pair.led("t");
+  await cluster.pass(500);
+  const followed = must(second.broker.partitions.followed(id), "followed by the second");
+  ok(followed.uploadedEnd < uploadedEnd, "its base cannot be made");
+  await world.settle(second.broker.controller.electLeader(id, partition().leaderEpoch, 2));
+  const { leaderEpoch } = partition();
+  ok(await cluster.until(HANDED_OVER_MS_MAX, () => partition().leader === 1), "the other leads again");
+  equal(partition().leaderEpoch, leaderEpoch + 1);
+  await cluster.pass(100);
+  deepEqual(await world.settle(readAll(pair.led("t"))), written);
+  const isMended = () => followed.uploadedEnd === uploadedEnd && partition().inSync.length === 2;
+  ok(await cluster.until(MENDED_MS_MAX, isMended), "it has a new copy");
+  equal(followed.live.incomplete, false);
+});
+
+test("a disk that gives no groups costs their leader the lead as soon as another is there", async () => {
+  const { pair, world } = await pairWithData();
+  const { first, second, cluster } = pair;
+  await world.settle(first.broker.controller.createInternalTopic(GROUPS_TOPIC, 1));
+  const partition = () => must(first.broker.controller.state.partition(GROUPS_TOPIC, 0), "the partition");
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().leader > 0 && partition().inSync.length === 2), "both are in sync");
+  const [leader, other] = partition().leader === 1 ? [first, second] : [second, first];
+  const { id } = partition();
+  await cluster.pass(100);
+  const led = must(leader.broker.partitions.byId(id), "led");
+  ok(await cluster.until(MENDED_MS_MAX, () => led.records !== undefined), "its groups are known");
+  await world.settle(append(led, encodeEntries([{ kind: "group-gone", groupId: "g" }], 1)).committed);
+  for (let n = 0; n < BATCHES; n++) await world.settle(append(pair.led("t"), records(10, {}, n, 3_000)).committed);
+  // As after a start. It is asked for again when the set changes.
+  led.records = undefined;
+  leader.node.disk.faults.readErrorRatio = 1;
+  other.broker.logDamaged(id);
+  ok(await cluster.until(MENDED_MS_MAX, () => partition().leader === other.node.id && partition().inSync.length === 2), "the other leads");
+  ok(other.broker.partitions.byId(id)?.records !== undefined);
 });
