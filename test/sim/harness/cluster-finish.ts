@@ -81,7 +81,7 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await checkLog(sim, quietFromMs);
 }
 
-async function checkLog({ control, goodbyes }: ClusterSim, quietFromMs: number): Promise<void> {
+async function checkLog({ control, gone }: ClusterSim, quietFromMs: number): Promise<void> {
   const { bucket, history } = control;
   const keys = new MetadataKeys(CLUSTER_ID);
   const { newestIndex } = history;
@@ -90,7 +90,7 @@ async function checkLog({ control, goodbyes }: ClusterSim, quietFromMs: number):
   history.checkLog(CLUSTER_ID, entries);
   const storedAtMs = (index: number): number => must(bucket.object(keys.entry(index)), "a batch that was read").storedAtMs;
   const timed = entries.map((entry) => ({ entry, storedAtMs: storedAtMs(entry.index) }));
-  checkControlLog(CLUSTER_ID, timed, quietFromMs, goodbyes);
+  checkControlLog(CLUSTER_ID, timed, quietFromMs, gone);
   checkReplicaCommands(CLUSTER_ID, entries);
   const heads = bucket.keys().flatMap((key) => parseHeadKey(key)?.index ?? []);
   check(new Set(heads).size === heads.length, "snapshots", () => `one index has several snapshots: ${heads.join(", ")}`);

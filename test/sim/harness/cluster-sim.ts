@@ -1,5 +1,4 @@
 import type { Client } from "@tidemq/client/client.ts";
-import { must } from "@tidemq/server/base/assert.ts";
 import { QueueError } from "@tidemq/server/base/errors.ts";
 import type { ClusterState } from "@tidemq/server/cluster/cluster-state.ts";
 import { HEARTBEAT_MS, SESSION_MS } from "@tidemq/server/controller/limits.ts";
@@ -47,8 +46,8 @@ export class ClusterSim extends SimRun {
   readonly folds = new EqualFolds();
   readonly replicas = new EqualReplicas();
   readonly clocks = new Clocks();
-  /** Processes of brokers that were stopped, and not killed. */
-  readonly goodbyes = new Set<string>();
+  /** When processes of brokers died, or were told to stop, by `lifeKey`. */
+  readonly gone = new Map<string, number>();
   /** Bits of logs are flipped. */
   damageAllowed = false;
   #watching = true;
@@ -106,7 +105,10 @@ export class ClusterSim extends SimRun {
     const goneMs = this.#goneMs.get(node.id) ?? Number.NEGATIVE_INFINITY;
     try {
       const starting = node.start();
-      node.process?.onCrash(() => this.#goneMs.set(node.id, this.world.nowMs));
+      node.process?.onCrash(() => {
+        this.#goneMs.set(node.id, this.world.nowMs);
+        this.#goes(node.id);
+      });
       const broker = await starting;
       const { damage } = broker.recovery;
       this.say(`${node.address.host} is up: ${JSON.stringify(broker.recovery)}`);
@@ -124,10 +126,8 @@ export class ClusterSim extends SimRun {
 
   /** A clean stop, which nobody waits for: others lead before it ends. */
   stop({ node }: Machine): void {
-    const { broker } = node;
-    if (broker === undefined) return;
-    const { epoch } = must(broker.controller.state.brokers.get(node.id), "a broker that serves");
-    this.goodbyes.add(lifeKey(node.id, epoch));
+    if (node.broker === undefined) return;
+    this.#goes(node.id);
     void node.stop();
   }
 
@@ -185,6 +185,13 @@ export class ClusterSim extends SimRun {
       if (newest !== undefined && newest.index !== lookedAt) this.replicas.look(this.brokers, newest);
       this.#watchSets(newest?.index);
     });
+  }
+
+  #goes(broker: number): void {
+    const epoch = this.newestState?.brokers.get(broker)?.epoch;
+    if (epoch === undefined) return;
+    const life = lifeKey(broker, epoch);
+    this.gone.set(life, this.gone.get(life) ?? this.world.nowMs);
   }
 
   #died(node: ClusterBroker, { error }: Death): void {

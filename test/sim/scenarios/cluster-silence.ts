@@ -15,12 +15,13 @@ const FLOWS_WITHIN_MS = 1_000;
 const READ_WITHIN_MS = 2_000;
 const READ_LOOK_MS = 20;
 const LOOK_MS = 1;
+const BREAK_LOOK_MS = 50;
 /** More than there are brokers. */
 const TOPIC_PARTITIONS = 4;
 
 /**
  * One process at a time is not heard, and nothing else goes wrong, so that everybody's times can be told: who is silent is fenced after a session and
- * not before, a controller is followed by another, and nobody pays for that.
+ * not before, who died is at once, a controller is followed by another, and nobody pays for that.
  */
 export const scenario: ClusterScenario = {
   name: "cluster-silence",
@@ -48,16 +49,23 @@ const SILENCES = [
   controllerIsCutOff,
   bucketIsAway,
   sessionsFallSilent,
+  sessionsBreak,
 ];
 
 async function brokerFallsSilent(sim: ClusterSim): Promise<void> {
   const machine = sim.random.pick(sim.machines);
   const { node } = machine;
-  const heal = silence(sim, machine, sim.random.pick(["kill", "power", "pause", "cut"] as const));
+  const how = sim.random.pick(["kill", "power", "pause", "cut"] as const);
+  const heal = silence(sim, machine, how);
   const earliestMs = SESSION_MS - HEARTBEAT_MS - SLACK_MS;
   await sim.sleep(earliestMs);
-  check(!isFenced(sim, node.id), "session", () => `broker ${node.id} is fenced after ${earliestMs} ms`);
-  await sim.sleep(SESSION_MS + SLACK_MS - earliestMs);
+  // Of a process that died its machine says so, to whoever looks.
+  check(
+    isFenced(sim, node.id) === (how === "kill"),
+    "session",
+    () => `broker ${node.id} is fenced after ${earliestMs} ms, or died and is not: ${how}`,
+  );
+  if (how !== "kill") await sim.sleep(SESSION_MS + SLACK_MS - earliestMs);
   check(isFenced(sim, node.id), "session", () => `broker ${node.id} is not fenced though nobody hears it`);
   const { state } = leaderOf(sim);
   for (const { leader, id } of state.partitions.values())
@@ -196,6 +204,17 @@ async function sessionsFallSilent(sim: ClusterSim): Promise<void> {
   sim.note("all sessions fall silent");
   for (const link of [...sim.control.peers.links]) link.silence();
   await sim.sleep(SESSION_MS + SLACK_MS);
+}
+
+/** Everybody lives, and comes again. */
+async function sessionsBreak(sim: ClusterSim): Promise<void> {
+  sim.note("all sessions break");
+  for (const link of [...sim.control.peers.links]) link.reset();
+  for (let passedMs = 0; passedMs < SESSION_MS + SLACK_MS; passedMs += BREAK_LOOK_MS) {
+    await sim.sleep(BREAK_LOOK_MS);
+    for (const { node } of sim.machines)
+      check(!isFenced(sim, node.id), "session", () => `broker ${node.id} is fenced, and only its session broke`);
+  }
 }
 
 function leaderOf({ control }: ClusterSim) {

@@ -38,7 +38,7 @@ export class BrokerFencing {
     this.#sessions.heard(broker, brokerEpoch, this.#parts.clock.monotonicMs(), appliedIndex, load);
   }
 
-  /** Its connection is closed, and a new one was refused. */
+  /** Its connection is closed, and a new one was refused, or it said goodbye. */
   died(broker: number, brokerEpoch: number): void {
     this.#sessions.died(broker, brokerEpoch);
     this.#look();

@@ -43,6 +43,10 @@ export const LOG_SILENT_MS = 2 * ALIVE_MS;
 /** A broker of which nothing was heard for so long is fenced. */
 export const SESSION_MS = 2_000;
 
+/** Attempts to reach a broker whose connection broke, and the pause between them: a process that ends takes a moment to close what it had open. */
+export const LOST_DIALS = 4;
+export const LOST_DIAL_PAUSE_MS = 30;
+
 /** Wait before fencing that failed is tried again. */
 export const FENCE_RETRY_MS = 500;
 

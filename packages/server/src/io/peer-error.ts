@@ -47,13 +47,16 @@ export class PeerError extends Error {
   readonly code: PeerErrorCode;
   /** In our table: for whoever asked us. */
   readonly error: ErrorCode;
+  /** The machine has answered that nobody listens there: the process that did is gone. */
+  readonly isNobodyThere: boolean;
 
-  constructor(code: Exclude<PeerErrorCode, "refused">, message: string, options?: ErrorOptions);
+  constructor(code: Exclude<PeerErrorCode, "refused">, message: string, options?: ErrorOptions & Readonly<{ isNobodyThere?: boolean }>);
   constructor(code: "refused", message: string, options: ErrorOptions & Readonly<{ refusal: ErrorCode }>);
-  constructor(code: PeerErrorCode, message: string, options?: ErrorOptions & Readonly<{ refusal?: ErrorCode }>) {
+  constructor(code: PeerErrorCode, message: string, options?: ErrorOptions & Readonly<{ refusal?: ErrorCode; isNobodyThere?: boolean }>) {
     super(message, options);
     this.code = code;
     this.error = options?.refusal ?? PEER_ERRORS[code].error;
+    this.isNobodyThere = options?.isNobodyThere === true;
   }
 
   /** Whether the peer may have done what it was asked for. */

@@ -8,7 +8,7 @@ import type { PeerError } from "./peer-error.ts";
 export interface PeerTransport {
   /** Port 0 = any free one. Rejects with `NetworkError`. */
   listen(host: string, port: number, services: PeerServices): Promise<PeerListener>;
-  /** Rejects with `PeerError`: `unavailable`, or `denied` for the sake of a certificate. */
+  /** Rejects with `PeerError`: `unavailable`, which says whether nobody listens there, or `denied` for the sake of a certificate. */
   connect(to: Address): Promise<PeerConnection>;
 }
 

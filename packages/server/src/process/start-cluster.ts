@@ -135,13 +135,13 @@ function serve({ served }: Process, { calls, streams }: PeerServices): void {
 }
 
 async function startController(config: ControllerConfig, parts: Process): Promise<void> {
-  const { machine, stops, folder, objectStore: store, endpoints } = parts;
+  const { machine, stops, folder, objectStore: store, transport, endpoints } = parts;
   const { clock, random, log: logger, fatal } = machine;
   const disk = config.metadataLog === "local" && folder !== undefined ? diskOf(folder) : undefined;
   const { log, clusterId } = await openMetadataLog({ store, disk, clock, random, logger, fatal });
   const defaults = CONTROLLER_DEFAULTS;
   const options = { nodeId: config.nodeId, clusterId, controller: defaults, snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN };
-  const node = await ControllerNode.open(options, { log, clock, random, logger, fatal });
+  const node = await ControllerNode.open(options, { log, transport, clock, random, logger, fatal });
   stops.add(() => node.close());
   serve(parts, node.services);
   endpoints.controller = node;

@@ -62,6 +62,11 @@ export class ClusterBroker extends SimBroker {
     return control;
   }
 
+  override losePower(): void {
+    this.#cluster.peers.losePower(this.address.host);
+    super.losePower();
+  }
+
   protected override get others(): Peers | undefined {
     return this.#others;
   }

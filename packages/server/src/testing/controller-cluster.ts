@@ -62,13 +62,13 @@ export class SimController {
       clusterId: CLUSTER_ID,
     });
     const options = { nodeId: this.nodeId, clusterId: CLUSTER_ID, controller: DEFAULTS, snapshotLogBytesMin: SNAPSHOT_LOG_BYTES_MIN };
-    void ControllerNode.open(options, { log, clock, random, logger, fatal }).then((node) => {
+    const transport = this.#cluster.peers.attach(process, { host: this.name });
+    void ControllerNode.open(options, { log, transport, clock, random, logger, fatal }).then((node) => {
       if (this.process !== process) return;
       this.node = node;
       const run = `${this.name}/${history.nextRun()}`;
       history.applied(run, node.controller.state);
       node.controller.onApplied(() => history.applied(run, node.controller.state));
-      const transport = this.#cluster.peers.attach(process, { host: this.name });
       void transport.listen(this.name, PEER_PORT, node.services);
       node.start();
     }, fatal);

@@ -10,6 +10,7 @@ import type { CommandLog } from "../command-log.ts";
 import type { Controller } from "../controller.ts";
 import type { Leadership } from "../leadership.ts";
 import { SESSION_MS, TAIL_BYTES_MAX } from "../limits.ts";
+import type { LostBrokers } from "../lost-brokers.ts";
 import { EntryTail } from "./entry-tail.ts";
 import { pageOf } from "./named-page.ts";
 import { ServedSession } from "./served-session.ts";
@@ -20,6 +21,7 @@ export type BrokerServiceParts = Readonly<{
   controller: Controller;
   leadership: Leadership;
   fencing: BrokerFencing;
+  lost: LostBrokers;
   log: MetadataLog;
   clock: Clock;
 }>;

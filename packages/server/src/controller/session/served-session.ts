@@ -61,8 +61,11 @@ export class ServedSession implements PeerStreamReader {
     this.#finish();
   }
 
+  /** Without a goodbye: the broker may be dead. */
   closed(): void {
+    if (this.#isOver) return;
     this.#finish();
+    if (this.#isOpen && this.#register !== undefined) this.#service.parts.lost.found(this.#register.brokerId, this.#brokerEpoch);
   }
 
   /** This is not, or no more, the place to ask. */

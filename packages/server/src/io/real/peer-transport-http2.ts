@@ -65,5 +65,12 @@ export class Http2PeerTransport implements PeerTransport {
 
 /** A certificate that either side does not accept, or anything else that keeps them apart. */
 function connectError(error: NodeJS.ErrnoException, to: Address): PeerError {
-  return new PeerError(isAboutCertificate(error) ? "denied" : "unavailable", `${to.host}:${to.port}: ${error.message}`, { cause: error });
+  const code = isAboutCertificate(error) ? "denied" : "unavailable";
+  return new PeerError(code, `${to.host}:${to.port}: ${error.message}`, { cause: error, isNobodyThere: isRefused(error) });
+}
+
+/** By each of the addresses that a name has. */
+function isRefused(error: Error): boolean {
+  if (error instanceof AggregateError) return error.errors.every((each) => each instanceof Error && isRefused(each));
+  return (error as NodeJS.ErrnoException).code === "ECONNREFUSED";
 }

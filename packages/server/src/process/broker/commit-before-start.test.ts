@@ -47,6 +47,8 @@ async function startedBesideCommit(endOffset: number) {
   for (let n = 0; n < 3; n += 1) await world.settle(append(partition(), batchOf(n)).committed);
   const { leaderEpoch, identity } = partition();
   const brokerEpoch = must(controller.state.brokers.get(ID), "the broker").epoch;
+  // Behind the fencing of the dead process the commit would be refused: it comes before.
+  Object.assign(must(cluster.leaders[0]?.node, "a controller").fencing, { died: () => undefined });
   node.kill();
   const object = { broker: ID, brokerEpoch, sequence: 1, random: "0123456789abcdef" };
   const place = { partitionId: identity.id, startOffset: 0, endOffset, leaderEpoch, maxTimestampMs: 1_000, kind: "data" } as const;

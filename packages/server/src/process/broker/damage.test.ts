@@ -177,7 +177,8 @@ test("who cannot read at its start what it remembers of what was uploaded, the b
   await cluster.pass(5_000);
   deepEqual(partition().inSync, [1], "it has left the set, and waits");
   const whole = await world.settle(first.node.start());
-  ok(await cluster.until(MENDED_MS_MAX, () => partition().inSync.length === 2), "it is in sync again");
+  const isWhole = (): boolean => partition().inSync.length === 2 && whole.partitions.byName("t", 0)?.inSyncCount === 2;
+  ok(await cluster.until(MENDED_MS_MAX, isWhole), "it is in sync again, as both know");
   ok(!leaders.has(2));
   const led = must(whole.partitions.byName("t", 0), "led by the first");
   equal(append(led, batchOf(0)).offset, 0, "a retry is known");

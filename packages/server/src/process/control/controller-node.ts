@@ -2,11 +2,12 @@ import { BrokerFencing } from "../../controller/broker-fencing.ts";
 import { CommandLog } from "../../controller/command-log.ts";
 import { Controller, type ControllerOptions } from "../../controller/controller.ts";
 import { Leadership } from "../../controller/leadership.ts";
+import { LostBrokers } from "../../controller/lost-brokers.ts";
 import { PreferredLeadersDriver } from "../../controller/preferred-leaders-driver.ts";
 import { BrokerService } from "../../controller/session/broker-service.ts";
 import { describeBrokers } from "../../controller/session/description.ts";
 import type { Clock } from "../../io/clock.ts";
-import type { PeerServices } from "../../io/peer-transport.ts";
+import type { PeerServices, PeerTransport } from "../../io/peer-transport.ts";
 import type { Random } from "../../io/random.ts";
 import type { MetadataLog } from "../../metadata-log/metadata-log.ts";
 import { BROKER_SESSION } from "../../peer-net/broker-session.ts";
@@ -25,6 +26,7 @@ export type ControllerNodeOptions = Readonly<{
 export type ControllerNodeParts = Readonly<{
   /** Closed with the node. `problem`: why it does not answer at the moment. */
   log: MetadataLog & Readonly<{ problem?: string | undefined }>;
+  transport: PeerTransport;
   clock: Clock;
   random: Random;
   logger: Log;
@@ -49,7 +51,7 @@ export class ControllerNode {
   }
 
   private constructor(options: ControllerNodeOptions, parts: ControllerNodeParts, commands: CommandLog) {
-    const { log, clock, random, logger, fatal } = parts;
+    const { log, transport, clock, random, logger, fatal } = parts;
     this.options = options;
     this.commands = commands;
     this.#parts = parts;
@@ -61,7 +63,8 @@ export class ControllerNode {
     this.fencing = new BrokerFencing({ controller, leadership, clock, logger });
     const { fencing } = this;
     this.preferredLeaders = new PreferredLeadersDriver({ controller, leadership, clock, logger });
-    this.service = new BrokerService({ commands, controller, leadership, fencing, log, clock });
+    const lost = new LostBrokers({ transport, state: controller.state, fencing, clock, logger });
+    this.service = new BrokerService({ commands, controller, leadership, fencing, lost, log, clock });
   }
 
   /** What the others of the cluster can ask. */

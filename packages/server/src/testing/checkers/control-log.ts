@@ -12,18 +12,20 @@ export type TimedEntry = Readonly<{ entry: LogEntry; storedAtMs: number }>;
 
 /**
  * What a log of several controllers shows of their liveness rules: nobody claims while another is heard, and nobody is fenced without a whole
- * session with the controller that fences, unless it said goodbye.
+ * session with the controller that fences, unless it was gone before.
  * @param quietFromMs From then on nothing went wrong: nobody is fenced any more.
- * @param goodbyes Processes of brokers that stopped by themselves, by `lifeKey`.
+ * @param gone When processes of brokers died, or began to stop by themselves, by `lifeKey`.
  * @throws {CheckFailure}
  */
 export function checkControlLog(
   clusterId: string,
   entries: readonly TimedEntry[],
   quietFromMs: number,
-  goodbyes: ReadonlySet<string> = new Set(),
+  gone: ReadonlyMap<string, number> = new Map(),
 ): void {
   const state = new ClusterState(clusterId);
+  const isGone = (broker: number, epoch: number, atMs: number): boolean =>
+    (gone.get(lifeKey(broker, epoch)) ?? Number.POSITIVE_INFINITY) <= atMs;
   let heardMs = Number.NEGATIVE_INFINITY;
   let claimedMs = Number.NEGATIVE_INFINITY;
   for (const { entry, storedAtMs } of entries) {
@@ -33,7 +35,7 @@ export function checkControlLog(
         check(silentMs >= LEASE_MIN_MS, "lease", () => `batch ${entry.index} is a claim after ${silentMs} ms of silence`);
         claimedMs = storedAtMs;
       }
-      if (command.kind !== "fence-broker" || goodbyes.has(lifeKey(command.broker, command.brokerEpoch))) continue;
+      if (command.kind !== "fence-broker" || isGone(command.broker, command.brokerEpoch, storedAtMs)) continue;
       const sessionMs = storedAtMs - claimedMs;
       check(sessionMs >= SESSION_MS, "session", () => `broker ${command.broker} is fenced by a controller ${sessionMs} ms after its claim`);
       check(storedAtMs < quietFromMs, "session", () => `broker ${command.broker} is fenced though nothing goes wrong`);

@@ -562,7 +562,8 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
       await all.listener.close();
       ok(["lost", "cancelled"].includes((await here.untilClosed())?.code ?? ""));
       await there.untilClosed();
-      await rejects(peers.client.connect(all.listener), { name: "PeerError", code: "unavailable", error: "PEER_UNAVAILABLE" });
+      const nobody = { name: "PeerError", code: "unavailable", error: "PEER_UNAVAILABLE", isNobodyThere: true };
+      await rejects(peers.client.connect(all.listener), nobody);
       const again = await peers.server.listen(peers.host, all.listener.port, { calls: new Map(), streams: new Map() });
       await rejects(peers.server.listen(peers.host, again.port, { calls: new Map(), streams: new Map() }), {
         name: "NetworkError",
@@ -578,7 +579,7 @@ export const PEER_CHECKS: readonly PeerCheck[] = [
       const all = await setup(peers);
       const to = all.connection.peer.address;
       const second = await peers.client.connect(to);
-      await rejects(peers.client.connect(to), { code: "unavailable" });
+      await rejects(peers.client.connect(to), { code: "unavailable", isNobodyThere: false });
       second.close();
       await peers.waitMs(50);
       const again = await peers.client.connect(to);

@@ -131,6 +131,19 @@ test("a crash is heard of, or not when the machine is gone: then keep-alive find
   ok(gone.world.nowMs - goneAtMs >= 4_000 && gone.world.nowMs - goneAtMs <= 6_100, `${gone.world.nowMs - goneAtMs}`);
 });
 
+test("a machine without power tells nobody anything, until something is started there", async () => {
+  const { world, net, server, connection, connect } = await setup(1);
+  net.losePower("one");
+  server.crash();
+  await world.run(world.nowMs + 1_000);
+  equal(connection.isClosed, false);
+  const startMs = world.nowMs;
+  await rejects(world.settle(connect()), { code: "unavailable", isNobodyThere: false });
+  ok(world.nowMs - startMs >= 5_000);
+  net.attach(world.startProcess("again"), { host: "one" });
+  await rejects(world.settle(connect()), { code: "unavailable", isNobodyThere: true });
+});
+
 test("a process that stands still for a moment is not cut; one that stands still for long is, and cuts nobody itself", async () => {
   const { world, server, connection, ends } = await setup(1);
   const here = openStream(connection);

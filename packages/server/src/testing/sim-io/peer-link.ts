@@ -71,6 +71,10 @@ export class SimPeerLink {
     this.#network.links.delete(this);
   }
 
+  isOf(host: string): boolean {
+    return this.#directions.some(({ fromHost }) => fromHost === host);
+  }
+
   /** From now on nothing arrives any more, and nobody is told. */
   silence(): void {
     this.#isSilent = true;

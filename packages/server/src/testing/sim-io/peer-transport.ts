@@ -14,7 +14,7 @@ import type { SimWorld } from "./sim-world.ts";
 export type SimPeerFaults = {
   /** One way, each message. */
   delayMs: MsRange;
-  /** Probability that an attempt to connect is refused. */
+  /** Probability that an attempt to connect comes to nothing, for whatever reason. */
   refuseRatio: number;
   /** Probability, each message of a stream, that the connection is reset instead: whatever is on its way is lost. */
   resetRatio: number;
@@ -50,6 +50,8 @@ export class SimPeerNetwork {
   readonly links = new Set<SimPeerLink>();
   readonly #listeners = new Map<string, SimPeerListener>();
   readonly #cuts = new Set<string>();
+  /** Machines without power. */
+  readonly #dark = new Set<string>();
   #portNumber = 40_000;
 
   constructor(world: SimWorld, faults: Partial<SimPeerFaults> = {}) {
@@ -58,8 +60,9 @@ export class SimPeerNetwork {
     this.faults = { ...HEALTHY_PEERS, ...faults };
   }
 
-  /** The transport as this process sees it. */
+  /** The transport as this process sees it: its machine has power. */
   attach(process: SimProcess, host: SimPeerHost): PeerTransport {
+    this.#dark.delete(host.host);
     return new SimPeerTransport(this, process, host);
   }
 
@@ -75,6 +78,16 @@ export class SimPeerNetwork {
 
   isCut(fromHost: string, toHost: string): boolean {
     return this.#cuts.size > 0 && this.#cuts.has(`${fromHost}>${toHost}`);
+  }
+
+  /** Nobody is told, and who dials gets no answer, until a process is started there. Its processes end with it. */
+  losePower(host: string): void {
+    this.#dark.add(host);
+    for (const link of this.links) if (link.isOf(host)) link.silence();
+  }
+
+  isDark(host: string): boolean {
+    return this.#dark.has(host);
   }
 
   freePort(): number {
@@ -126,18 +139,19 @@ class SimPeerTransport implements PeerTransport {
     if (this.#isUnreachable(to)) await this.#process.call(this.#limits.firstBytesMs, () => this.#give(to, "no answer"));
     return this.#process.call(roundTripMs, () => {
       const listener = this.#network.listenerAt(to);
-      if (listener === undefined || isRefused || this.#isUnreachable(to)) return this.#give(to, "nobody listens");
+      if (isRefused || this.#isUnreachable(to)) return this.#give(to, "comes to nothing");
+      if (listener === undefined) return this.#give(to, "nobody listens", true);
       if (listener.connections >= listener.limits.connectionsMax) return this.#give(to, "closed at once");
       return this.#connect(listener);
     });
   }
 
-  #isUnreachable(to: Address): boolean {
-    return this.#network.isCut(this.#at.host, to.host) || this.#network.isCut(to.host, this.#at.host);
+  #isUnreachable({ host }: Address): boolean {
+    return this.#network.isDark(host) || this.#network.isCut(this.#at.host, host) || this.#network.isCut(host, this.#at.host);
   }
 
-  #give(to: Address, why: string): never {
-    throw new PeerError("unavailable", `${to.host}:${to.port}: ${why}`);
+  #give(to: Address, why: string, isNobodyThere = false): never {
+    throw new PeerError("unavailable", `${to.host}:${to.port}: ${why}`, { isNobodyThere });
   }
 
   #connect(listener: SimPeerListener): PeerConnection {
