@@ -28,11 +28,11 @@ export class ClusterLoad {
     this.foreign = foreign;
   }
 
-  /** Its stream runs when it resolves; foreign clients still begin. */
-  static async start(cluster: RealCluster): Promise<ClusterLoad> {
+  /** Its stream runs when it resolves; foreign clients still begin. `members`: of each group; where none dies one will do. */
+  static async start(cluster: RealCluster, members: number): Promise<ClusterLoad> {
     const client = cluster.client({ requestTimeoutMs: ANSWER_MS_MAX });
     await cluster.createReplicated(TOPIC, PARTITIONS);
-    const foreign = WITHOUT_FOREIGN_CLIENTS === undefined ? await ForeignGroups.start(cluster) : undefined;
+    const foreign = WITHOUT_FOREIGN_CLIENTS === undefined ? await ForeignGroups.start(cluster, members) : undefined;
     return new ClusterLoad(client, await NumberedStream.onTopic(client, TOPIC, PARTITIONS), foreign);
   }
 

@@ -42,7 +42,7 @@ suite("three replicas on a network that is cut", WITHOUT_HOSTS ?? WITHOUT_VERSIT
       hostOf: (role, id) => network.hosts[role === "broker" ? id - 1 : NODES + id - 101] as Host,
     });
     await cluster.createReplicated(ASIDE, 1);
-    load = await ClusterLoad.start(cluster);
+    load = await ClusterLoad.start(cluster, 1);
   });
   after(async () => {
     load?.kill();

@@ -15,7 +15,6 @@ export const WITHOUT_FOREIGN_CLIENTS =
 
 const KINDS = ["java", "kafkajs", "go", "kcat"] as const;
 const PARTITIONS = 3;
-const MEMBERS = 2;
 const JOINED_MS_MAX = 60_000;
 const REQUEST_MS_MAX = 5_000;
 const READ_MS_MAX = 30_000;
@@ -25,24 +24,24 @@ const ANSWERS_MIN = 50;
 
 export type LongRecord = Readonly<{ topic: string; partition: number; value: string }>;
 
-/** Java, kafkajs, franz-go and librdkafka, each with a topic on three replicas, an idempotent producer and a group of two members. */
+/** Java, kafkajs, franz-go and librdkafka, each with a topic on three replicas, an idempotent producer and a group. */
 export class ForeignGroups {
   readonly #cluster: RealCluster;
+  readonly #members: number;
   readonly #parts: readonly Part[];
 
-  private constructor(cluster: RealCluster, parts: readonly Part[]) {
+  private constructor(cluster: RealCluster, members: number, parts: readonly Part[]) {
     this.#cluster = cluster;
+    this.#members = members;
     this.#parts = parts;
   }
 
-  /** They have been started when it resolves, and join. */
-  static async start(cluster: RealCluster): Promise<ForeignGroups> {
+  /** They have been started when it resolves, and join. `members`: of each group. */
+  static async start(cluster: RealCluster, members: number): Promise<ForeignGroups> {
     await Promise.all([downloadKafka(), buildNumbers()]);
     for (const kind of KINDS) await cluster.createReplicated(`of-${kind}`, PARTITIONS);
-    return new ForeignGroups(
-      cluster,
-      KINDS.map((kind) => partOf(kind, cluster)),
-    );
+    const parts = KINDS.map((kind) => partOf(kind, cluster, members));
+    return new ForeignGroups(cluster, members, parts);
   }
 
   get topics(): readonly string[] {
@@ -82,7 +81,7 @@ export class ForeignGroups {
     for (const kind of KINDS)
       await until(
         `group-${kind} has its members`,
-        async () => ((await memberCount(client, `group-${kind}`)) === MEMBERS ? undefined : "not yet"),
+        async () => ((await memberCount(client, `group-${kind}`)) === this.#members ? undefined : "not yet"),
         JOINED_MS_MAX,
       );
   }
@@ -125,7 +124,7 @@ export class ForeignGroups {
 /** What one kind of client does. */
 type Part = Readonly<{ history: GroupHistory; producer: KcatLines | NumberedProgram; members: readonly MemberProgram[] }>;
 
-function partOf(kind: (typeof KINDS)[number], cluster: RealCluster): Part {
+function partOf(kind: (typeof KINDS)[number], cluster: RealCluster, members: number): Part {
   const { bootstrap } = cluster;
   const [topic, group] = [`of-${kind}`, `group-${kind}`];
   const history = new GroupHistory(cluster.client({ requestTimeoutMs: REQUEST_MS_MAX }), topic, group, PARTITIONS);
@@ -135,5 +134,5 @@ function partOf(kind: (typeof KINDS)[number], cluster: RealCluster): Part {
       ? new KcatLines(bootstrap, topic, hear)
       : new NumberedProgram(producerPrograms(bootstrap, topic, PARTITIONS)[kind], hear);
   const program = kind === "go" ? franzGoMember(bootstrap, group, topic) : memberPrograms(bootstrap, group, topic)[kind];
-  return { history, producer, members: Array.from({ length: MEMBERS }, () => new MemberProgram(program, history.ears)) };
+  return { history, producer, members: Array.from({ length: members }, () => new MemberProgram(program, history.ears)) };
 }

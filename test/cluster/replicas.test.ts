@@ -21,7 +21,7 @@ suite("three replicas", undefined, () => {
 
   before(async () => {
     cluster = await RealCluster.start({ controllers: 3, brokers: 3, separateHosts: true, environment: { TIDEMQ_TEST_DROP_UNSYNCED: "1" } });
-    load = await ClusterLoad.start(cluster);
+    load = await ClusterLoad.start(cluster, 2);
   });
   after(async () => {
     load?.kill();
