@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { CheckFailure } from "@tidemq/server/testing/checkers/check-failure.ts";
 import { ClusterSim } from "./harness/cluster-sim.ts";
 import { Sim } from "./harness/sim.ts";
@@ -25,6 +26,16 @@ export async function runSeed(scenario: Scenario, seed: number, print?: (line: s
   const { world, history } = sim;
   const { trace, nowMs: virtualMs, eventsRun: events } = world;
   return { scenario: scenario.name, seed, digest: trace.digest, virtualMs, events, records: history.counts.sent, failure };
+}
+
+/** The same again is to be the same in everything. */
+export async function runTwice(scenario: Scenario, seed: number): Promise<Outcome> {
+  const first = await runSeed(scenario, seed);
+  if (first.failure !== undefined) return first;
+  const second = await runSeed(scenario, seed);
+  if (isDeepStrictEqual(second, first)) return first;
+  const failure = { checker: "determinism", message: `the same seed again was another run: ${JSON.stringify([first, second])}` };
+  return { ...first, failure };
 }
 
 /** Why a run failed: what it throws, or a rejection that nobody hears, even when it comes only as the run is over. */

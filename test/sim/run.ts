@@ -18,6 +18,8 @@ const WORKERS = 2;
 const COUNT = 100;
 const PROGRESS_MS = 5_000;
 const FAILURES_MAX = 20;
+/** One seed of so many is run twice: it has to be the same run. */
+const TWICE_EACH = 25;
 const MESSAGE_CHARS = 2_000;
 
 const { values } = parseArgs({
@@ -84,7 +86,7 @@ class Run {
     if (this.#begun >= this.#count || performance.now() >= this.#endMs || this.#failures.length >= FAILURES_MAX) return undefined;
     const seed = this.#from + this.#begun;
     this.#begun += 1;
-    return { scenario: scenarioFor(seed).name, seed };
+    return { scenario: scenarioFor(seed).name, seed, twice: seed % TWICE_EACH === 0 };
   }
 
   done(outcome: Outcome): void {
