@@ -103,6 +103,8 @@ export class ClusterSim extends SimRun {
     const { node, watch } = machine;
     watch.restarted();
     const goneMs = this.#goneMs.get(node.id) ?? Number.NEGATIVE_INFINITY;
+    // A controller that has just begun to lead gives everybody a whole session.
+    const isFenced = this.newestState?.brokers.get(node.id)?.fenced !== false;
     try {
       const starting = node.start();
       node.process?.onCrash(() => {
@@ -117,7 +119,7 @@ export class ClusterSim extends SimRun {
       if (error instanceof ProcessEnded) return;
       // Its connections had fallen silent before it went: until its session is over nobody can know that.
       if (isDiskBad(node) && isOfDisk(error)) return this.note(`${node.address.host} cannot start: ${(error as Error).message}`);
-      const isTooEarly = isRefused(error) && this.world.nowMs - goneMs < SESSION_MS + HEARTBEAT_MS;
+      const isTooEarly = isRefused(error) && (!isFenced || this.world.nowMs - goneMs < SESSION_MS + HEARTBEAT_MS);
       if (!isTooEarly) this.#failure ??= error as Error;
       this.#goneMs.set(node.id, goneMs);
       this.note(`${node.address.host} does not start: ${(error as Error).message}`);
