@@ -103,7 +103,7 @@ export class ClusterSim extends SimRun {
     const { node, watch } = machine;
     watch.restarted();
     const goneMs = this.#goneMs.get(node.id) ?? Number.NEGATIVE_INFINITY;
-    // A controller that has just begun to lead gives everybody a whole session.
+    // What it said before it went may be heard late, and gives it a whole session from then on.
     const isFenced = this.newestState?.brokers.get(node.id)?.fenced !== false;
     try {
       const starting = node.start();

@@ -10,7 +10,7 @@ const SLACK_MS = 800;
 const PAUSE_MS = 6_000;
 const AWAY_MS_MAX = 8_000;
 const BACK_WITHIN_MS = 12_000;
-/** What a record takes to be acknowledged, and to be read, when the brokers are well: a client may wait a while before it tries again. */
+/** What a record takes to be acknowledged, and to be read, at the most: uploads wait for a controller, the log fills, and producers are slowed down. */
 const FLOWS_WITHIN_MS = 5_000;
 const REST_MS = 1_000;
 const READ_LOOK_MS = 20;
