@@ -74,8 +74,9 @@ suite("metrics of Kafka's clients", kafkaProblem(), () => {
     const lines = Array.from({ length: 50 }, (_, n) => `line ${n}`).join("\n");
     await output("java", java("org.apache.kafka.tools.ConsoleProducer", "--topic", "t"), { input: `${lines}\n` });
     const property = ["--command-property", "client.id=reader"];
-    const ends = ["--from-beginning", "--timeout-ms", "4000"];
-    await output("java", java("org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", "t", "--group", "g", ...property, ...ends));
+    const ends = ["--from-beginning", "--max-messages", "50", "--timeout-ms", "60000"];
+    const consumer = java("org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", "t", "--group", "g", ...property, ...ends);
+    equal((await output("java", consumer)).trim(), lines);
     const series = await scraped();
     const read = series.filter(({ client }) => client === "reader");
     equal(new Set(read.map(({ id }) => id)).size, 1);
