@@ -67,7 +67,7 @@ async function round(sim: Sim, watch: LogStartWatch, client: Client): Promise<vo
     [50, 300],
   ]);
   faults.listStaleMs = sim.random.pick([0, 3_000]);
-  if (sim.random.chance(0.5)) await deleteRecords(sim, watch, client);
+  if (sim.random.chance(0.5)) await deleteRecords(sim, watch, client, sim.random.chance(0.5));
   if (sim.random.chance(0.3)) await withoutManifest(sim);
   if (!sim.random.chance(0.2)) return;
   const how = sim.random.pick(["kill", "power"] as const);
@@ -100,12 +100,17 @@ async function keep(sim: Sim, watch: LogStartWatch, topic: string, retentionMs: 
   await sim.broker.controller.alterTopicConfigs(topic, operations, false);
 }
 
-/** Some offset of the log, often its end. */
-async function deleteRecords(sim: Sim, watch: LogStartWatch, client: Client): Promise<void> {
+/** Some offset of the log, often its end. @param isRead While somebody reads the log from its start, slowly. */
+async function deleteRecords(sim: Sim, watch: LogStartWatch, client: Client, isRead: boolean): Promise<void> {
   const partition = sim.random.between(0, sim.load.targets.length / 3 - 1);
   const numbers = sim.broker.partitions.byName(ASKED, partition);
   if (numbers === undefined) return;
   const offset = sim.random.chance(0.3) ? numbers.highWatermark : sim.random.between(numbers.logStart, numbers.highWatermark);
+  if (isRead) {
+    sim.node.bucket.faults.readMs = [50, 300];
+    sim.load.addReader(`late-${sim.load.readers.length}`, "earliest", [{ topic: ASKED, partition }]);
+    await sim.rest(20, 1_000);
+  }
   watch.asksToDelete(ASKED, partition, offset);
   try {
     const body = { topics: [{ name: ASKED, partitions: [{ partitionIndex: partition, offset }] }], timeoutMs: 10_000 };
