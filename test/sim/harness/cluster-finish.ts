@@ -74,6 +74,7 @@ export async function finishCluster(sim: ClusterSim, options: ClusterFinishOptio
   await within(sim, COLLECTED_WITHIN_MS, "the bucket holds what is named, and nothing else", collected(sim));
   await within(sim, EQUAL_WITHIN_MS, "everybody knows the same", equal(sim));
   sim.stopWatching();
+  checkFollowed(sim);
   sim.folds.look(sim.brokers);
   await within(sim, READ_WITHIN_MS, "every replica is read", sim.replicas.lookAtAll(sim.brokers, sim.damageAllowed));
   sim.say(`folds were compared ${sim.folds.compared} times, batches ${sim.replicas.comparisons} times`);
@@ -215,6 +216,17 @@ async function collected(sim: ClusterSim): Promise<void> {
     const { dead, missing } = bucketDifference(leader.controller.state, sim.control.bucket);
     check(missing.length === 0, "bucket", () => `named and not there: ${missing.join(", ")}`);
     if (dead.length === 0) return;
+  }
+}
+
+/** Who leads looks after followers of exactly what has any. */
+function checkFollowed({ brokers }: ClusterSim): void {
+  for (const { nodeId, controller, replicator } of brokers) {
+    const all = [...controller.state.partitions.values()];
+    const ids = all.filter(({ leader, replicas }) => leader === nodeId && replicas.length > 1).map(({ id }) => id);
+    const known = [...must(replicator, "the replicator of a broker of several").ledIds()].sort((a, b) => a - b);
+    const what = (): string => `broker ${nodeId} looks after followers of ${known.join()}, and leads ${ids.join()} with some`;
+    check(known.join() === ids.join(), "in-sync", what);
   }
 }
 

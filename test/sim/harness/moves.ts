@@ -8,6 +8,8 @@ const BROKERS = [1, 2, 3];
 /** So soon after a move another one comes: its new replicas may just be asked for as members. */
 const AGAIN_MS = [1, 200] as const;
 const AGAIN_RATIO = 0.5;
+/** Of moves: away from a replica and back at once, which the log may have in one batch. */
+const AWAY_AND_BACK_RATIO = 0.3;
 /** Of a partition, within so long. */
 const LEADERS_MAX = 4;
 const ELECTIONS_MS = [0, 1_000] as const;
@@ -18,7 +20,8 @@ export function move(sim: ClusterSim, isInternal: boolean): void {
   for (let count = random.between(1, 3); count > 0; count -= 1) {
     const partition = pick(sim, isInternal);
     if (partition === undefined) return;
-    reassign(sim, partition);
+    if (random.chance(AWAY_AND_BACK_RATIO)) awayAndBack(sim, partition);
+    else reassign(sim, partition);
     if (random.chance(AGAIN_RATIO)) sim.world.after(random.withinMs(AGAIN_MS), () => reassign(sim, partition));
   }
 }
@@ -29,6 +32,16 @@ function reassign(sim: ClusterSim, { id, topic, index, replicas }: PartitionStat
   const target = random.chance(0.1) ? undefined : replicasByChance(sim);
   sim.note(`move ${topic}-${index} from ${replicas.join()} to ${target?.join() ?? "where it was"}`);
   ask(sim, random.pick(brokers).controller.reassign(id, target));
+}
+
+/** Its last replica, which may just have caught up, leaves and is one again. */
+function awayAndBack(sim: ClusterSim, { id, topic, index, replicas }: PartitionState): void {
+  const { random, brokers } = sim;
+  if (brokers.length === 0 || replicas.length === 1) return;
+  const { controller } = random.pick(brokers);
+  sim.note(`move ${topic}-${index} from ${replicas.join()} away from its last, and back`);
+  ask(sim, controller.reassign(id, replicas.slice(0, -1)));
+  ask(sim, controller.reassign(id, replicas));
 }
 
 /** The first replica of a partition is to lead it again, though it may have come back just now. */

@@ -177,7 +177,7 @@ export class Hosting {
       case "in-sync-changed":
         return this.#inSyncChanged(effect.partitionId);
       case "replicas-changed":
-        return this.#replicasChanged(effect.partitionId);
+        return this.#replicasChanged(effect.partitionId, effect.replicas);
       case "broker-registered":
         return this.#parts.replicator?.brokerRegistered(effect.broker);
       case "uploaded-end-moved":
@@ -234,13 +234,17 @@ export class Hosting {
     return inSync.some((broker) => broker !== this.#parts.brokerId && isReady(this.#parts.state, broker));
   }
 
-  /** It has come here, or gone; or who leads it has others to follow it than before. */
-  #replicasChanged(partitionId: number): void {
+  /**
+   * It has come here, or gone; or who leads it has others to follow it than before.
+   *
+   * @param replicas Of that moment: who went and came back in one batch gives up what it had, and would not be missed else.
+   */
+  #replicasChanged(partitionId: number, replicas: readonly number[]): void {
     const state = this.#led(partitionId);
     const partition = this.#parts.partitions.byId(partitionId);
     if (state === undefined || partition === undefined) return this.#leaderChanged(partitionId);
     if (partition.inSyncCount === undefined || state.replicas.length === 1) partition.ledWith(this.#followersOf(partition, state));
-    else this.#parts.replicator?.membersChanged(partitionId, state);
+    else this.#parts.replicator?.membersChanged(partitionId, { replicas, inSync: state.inSync });
   }
 
   /** Who leads has made the fold there before; who follows makes it now. */
@@ -327,7 +331,11 @@ export class Hosting {
   /** Those who follow it from this leader epoch on. */
   #followersOf(partition: Partition, { id, replicas, inSync }: PartitionState): Followers | undefined {
     const { replicator } = this.#parts;
-    if (replicator === undefined || replicas.length === 1) return undefined;
+    if (replicator === undefined) return undefined;
+    if (replicas.length === 1) {
+      replicator.leave(id);
+      return undefined;
+    }
     const set = replicator.lead(new PartitionLedLog(partition), { replicas, inSync });
     return {
       set,

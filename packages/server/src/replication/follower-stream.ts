@@ -417,10 +417,8 @@ const NO_HISTORY: LogHistory = { epochs: [], starts: [], end: 0 };
 
 /** Where the follower's log goes on; undefined: it has to begin anew. */
 function fromWhere(log: LedLog, history: LogHistory): number | undefined {
-  const own = log.history();
-  const common = commonEnd(own, history);
-  if (common !== undefined) return common < log.uploadedEnd ? undefined : common;
-  return history.end === 0 && log.uploadedEnd === 0 ? 0 : undefined;
+  const common = commonEnd(log.history(), history);
+  return common === undefined || common < log.uploadedEnd ? undefined : common;
 }
 
 function historyOf({ logEnd, epochs, epochStarts }: FollowPartition): LogHistory {

@@ -4,11 +4,13 @@ import { deepEqual, equal } from "node:assert/strict";
 import { test } from "node:test";
 import { must } from "../base/assert.ts";
 import type { PeerMessage, PeerStream, PeerStreamReader, StreamHandler } from "../io/peer-transport.ts";
+import { decodeMessage } from "../peer-net/messages.ts";
 import type { Peer } from "../peer-net/peer.ts";
+import { FollowerMessage } from "../peer-net/proto/broker/replication.ts";
 import { ManualClock } from "../testing/manual-clock.ts";
 import { RecordingLog } from "../testing/recording-log.ts";
 import { type FollowingSide, LeaderLink } from "./leader-link.ts";
-import { STREAM_RETRY_MAX_MS } from "./limits.ts";
+import { EPOCHS_MAX, STREAM_RETRY_MAX_MS } from "./limits.ts";
 import type { FollowedLog } from "./logs.ts";
 import { encodeBegin } from "./messages.ts";
 
@@ -18,6 +20,7 @@ const address = { host: "leader", port: 1 };
 /** Streams to the leader, and what it says on the newest. */
 class Leader {
   readonly readers: PeerStreamReader[] = [];
+  readonly heard: FollowerMessage["kind"][] = [];
   pauses = 0;
   readonly peer = { open: (_path: string, accept: StreamHandler) => Promise.resolve(this.#open(accept)) } as unknown as Peer;
 
@@ -37,7 +40,8 @@ class Leader {
       this.pauses += by;
     };
     const nothing = (): void => undefined;
-    const stream = { peer: { address, name: undefined }, send: nothing, pendingBytes: 0, end: nothing, cancel: nothing };
+    const send = (message: PeerMessage): void => void this.heard.push(decodeMessage(FollowerMessage, Buffer.concat(message)).kind);
+    const stream = { peer: { address, name: undefined }, send, pendingBytes: 0, end: nothing, cancel: nothing };
     const all = { ...stream, pause: count(1), resume: count(-1) };
     this.readers.push(accept(all));
     return all;
@@ -54,9 +58,10 @@ class CutLog {
   readonly isBehind = false;
   readonly isDamaged = false;
   readonly pinsLog = false;
+  epochs: number[] = [];
 
   history() {
-    return { epochs: [], starts: [], end: this.logEnd };
+    return { epochs: this.epochs, starts: this.epochs, end: this.logEnd };
   }
 
   truncateTo(offset: number): Promise<void> {
@@ -80,13 +85,7 @@ class CutLog {
   learnFold = (): void => undefined;
 }
 
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-}
-
-test("what a new stream says while the log is still being cut for the one before is taken when that is done", async () => {
-  const clock = new ManualClock();
-  const leader = new Leader();
+function linkTo(leader: Leader, clock: ManualClock): LeaderLink {
   const side: Partial<FollowingSide> = {
     clock,
     random: { uint32: () => 0, bytes: (length) => new Uint8Array(length) },
@@ -98,7 +97,17 @@ test("what a new stream says while the log is still being cut for the one before
       throw error;
     },
   };
-  const link = new LeaderLink(side as FollowingSide, 2);
+  return new LeaderLink(side as FollowingSide, 2);
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+}
+
+test("what a new stream says while the log is still being cut for the one before is taken when that is done", async () => {
+  const clock = new ManualClock();
+  const leader = new Leader();
+  const link = linkTo(leader, clock);
   const log = new CutLog();
   link.follow(log satisfies FollowedLog, LEADER_EPOCH);
   await settle();
@@ -117,5 +126,18 @@ test("what a new stream says while the log is still being cut for the one before
   log.cut();
   await settle();
   equal(leader.pauses, 0);
+  link.close();
+});
+
+test("of very many epochs the newest are named", async () => {
+  const leader = new Leader();
+  const link = linkTo(leader, new ManualClock());
+  const log = new CutLog();
+  log.epochs = Array.from({ length: EPOCHS_MAX + 3 }, (_, n) => n);
+  link.follow(log satisfies FollowedLog, LEADER_EPOCH);
+  await settle();
+  const [follow] = leader.heard.flatMap((kind) => (kind?.$case === "follow" ? [kind.value] : []));
+  deepEqual(follow?.epochs, log.epochs.slice(3));
+  deepEqual(follow?.epochStarts, log.epochs.slice(3));
   link.close();
 });

@@ -18,6 +18,7 @@ import {
 import type { Log } from "../telemetry/log.ts";
 import { BASE_BYTES_MAX } from "../tier/limits.ts";
 import {
+  EPOCHS_MAX,
   FOLLOW_RETRY_MAX_MS,
   FOLLOW_RETRY_MIN_MS,
   PINNING_MAX,
@@ -217,8 +218,8 @@ export class LeaderLink {
         partitionId: log.id,
         leaderEpoch,
         logEnd: end,
-        epochs: [...epochs],
-        epochStarts: [...starts],
+        epochs: epochs.slice(-EPOCHS_MAX),
+        epochStarts: starts.slice(-EPOCHS_MAX),
         damaged,
         metadataIndex: this.#side.metadataIndex,
       },

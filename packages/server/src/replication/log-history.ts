@@ -1,8 +1,11 @@
+import { EPOCHS_MAX } from "./limits.ts";
+
 /** Which leader epochs a log has, ascending, where the first record of each lies, and where the log ends. */
 export type LogHistory = Readonly<{ epochs: readonly number[]; starts: readonly number[]; end: number }>;
 
 /**
- * Where two logs of a partition part: up to there they have the same records. Undefined: they have no epoch in common.
+ * Where two logs of a partition part: up to there they have the same records. Undefined: they have no epoch in common, and are not known
+ * from one offset on, where they would part.
  *
  * In an epoch there is one leader, and whoever took a record of it had first cut off what was not that leader's. So two logs
  * that both have an epoch have the same records up to its end in the one that ends it first. After Kafka's KIP-101 and KIP-279,
@@ -17,7 +20,13 @@ export function commonEnd(a: LogHistory, b: LogHistory): number | undefined {
     if (x > y) i -= 1;
     else j -= 1;
   }
-  return undefined;
+  const from = knownFrom(a);
+  return from === knownFrom(b) ? from : undefined;
+}
+
+/** Of a list that is full older epochs may be forgotten; below a start of the log they do not count. */
+function knownFrom({ epochs, starts, end }: LogHistory): number | undefined {
+  return epochs.length < EPOCHS_MAX ? (starts[0] ?? end) : undefined;
 }
 
 function endOf({ starts, end }: LogHistory, at: number): number {
