@@ -1,18 +1,19 @@
-// `npm run sim -- --from N --count M [--scenario NAME] [--minutes K] [--trace]`: the broker under seeds, faults included.
+// `npm run sim -- --from N --count M [--scenario NAME,…] [--minutes K] [--trace]`: the broker under seeds, faults included.
 import { parseArgs } from "node:util";
 import type { Outcome } from "./run-seed.ts";
 import { runSeed } from "./run-seed.ts";
-import { scenarioNamed, scenarioOf } from "./scenarios.ts";
+import type { Scenario } from "./scenario.ts";
+import { SCENARIOS, scenarioNamed } from "./scenarios.ts";
 import { runJobs } from "./worker-pool.ts";
 
 const HELP = `npm run sim -- [options]
 
-  --from N         first seed (1)
-  --count M        how many seeds (100; without limit with --minutes)
-  --scenario NAME  this scenario only; else each seed has one of its own
-  --minutes K      begin no seed after so many minutes
-  --workers W      processes (2)
-  --trace          print everything that happens: for one seed, in this process`;
+  --from N           first seed (1)
+  --count M          how many seeds (100; without limit with --minutes)
+  --scenario NAME,…  these scenarios, in turn; else all
+  --minutes K        begin no seed after so many minutes
+  --workers W        processes (2)
+  --trace            print everything that happens: for one seed, in this process`;
 
 const WORKERS = 2;
 const COUNT = 100;
@@ -44,9 +45,9 @@ function number(name: string, text: string | undefined, fallback: number): numbe
 async function main(): Promise<number> {
   const from = number("from", values.from, 1);
   const count = number("count", values.count, values.minutes === undefined ? COUNT : Number.MAX_SAFE_INTEGER);
-  if (values.scenario !== undefined) scenarioNamed(values.scenario);
-  if (values.trace === true) return trace(from);
-  const run = new Run(from, count, number("minutes", values.minutes, 0) * 60_000);
+  const scenarios = chosen();
+  if (values.trace === true) return trace(scenarioFor(scenarios, from), from);
+  const run = new Run(scenarios, from, count, number("minutes", values.minutes, 0) * 60_000);
   await runJobs(
     number("workers", values.workers, WORKERS),
     () => run.next(),
@@ -55,17 +56,28 @@ async function main(): Promise<number> {
   return run.report();
 }
 
-function scenarioFor(seed: number) {
-  return values.scenario === undefined ? scenarioOf(seed) : scenarioNamed(values.scenario);
+function chosen(): readonly Scenario[] {
+  if (values.scenario === undefined) return SCENARIOS;
+  try {
+    return values.scenario.split(",").map(scenarioNamed);
+  } catch (error) {
+    console.error((error as RangeError).message);
+    process.exit(2);
+  }
 }
 
-async function trace(seed: number): Promise<number> {
-  const outcome = await runSeed(scenarioFor(seed), seed, (line) => console.log(line));
+function scenarioFor(scenarios: readonly Scenario[], seed: number): Scenario {
+  return scenarios[seed % scenarios.length] as Scenario;
+}
+
+async function trace(scenario: Scenario, seed: number): Promise<number> {
+  const outcome = await runSeed(scenario, seed, (line) => console.log(line));
   console.log(outcome);
   return outcome.failure === undefined ? 0 : 1;
 }
 
 class Run {
+  readonly #scenarios: readonly Scenario[];
   readonly #from: number;
   readonly #count: number;
   readonly #startMs = performance.now();
@@ -76,7 +88,8 @@ class Run {
   #virtualMs = 0;
   #toldMs = 0;
 
-  constructor(from: number, count: number, minutesMs: number) {
+  constructor(scenarios: readonly Scenario[], from: number, count: number, minutesMs: number) {
+    this.#scenarios = scenarios;
     this.#from = from;
     this.#count = count;
     this.#endMs = minutesMs === 0 ? Number.POSITIVE_INFINITY : this.#startMs + minutesMs;
@@ -86,7 +99,7 @@ class Run {
     if (this.#begun >= this.#count || performance.now() >= this.#endMs || this.#failures.length >= FAILURES_MAX) return undefined;
     const seed = this.#from + this.#begun;
     this.#begun += 1;
-    return { scenario: scenarioFor(seed).name, seed, twice: seed % TWICE_EACH === 0 };
+    return { scenario: scenarioFor(this.#scenarios, seed).name, seed, twice: seed % TWICE_EACH === 0 };
   }
 
   done(outcome: Outcome): void {

@@ -110,10 +110,6 @@ export const SCENARIOS: readonly Scenario[] = [
   walRollback,
 ];
 
-export function scenarioOf(seed: number): Scenario {
-  return SCENARIOS[seed % SCENARIOS.length] as Scenario;
-}
-
 /** @throws {RangeError} */
 export function scenarioNamed(name: string): Scenario {
   const scenario = SCENARIOS.find((one) => one.name === name);
