@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { runSeed, runTwice } from "./run-seed.ts";
 import { SCENARIOS } from "./scenarios.ts";
 
-/** Of the scenarios of one node; `npm run sim` runs seeds of all of them twice. */
+/** `npm run sim` runs seeds of all of them twice. */
 const TWICE_EACH = 4;
 
 for (const [at, scenario] of SCENARIOS.entries()) {
-  const isTwice = "runCluster" in scenario || at % TWICE_EACH === 0;
+  const isTwice = at % TWICE_EACH === 0;
   test(`${scenario.name}: ${isTwice ? "the same seed twice is the same run" : "a seed"}`, async () => {
     const { failure } = await (isTwice ? runTwice : runSeed)(scenario, 1);
     equal(failure?.message, undefined);

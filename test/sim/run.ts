@@ -1,9 +1,11 @@
-// `npm run sim -- --from N --count M [--scenario NAME,…] [--minutes K] [--trace]`: the broker under seeds, faults included.
+// `npm run sim -- --from N --count M [--scenario NAME,…] [--known] [--minutes K] [--trace]`: the broker under seeds, faults included.
 import { parseArgs } from "node:util";
 import type { Outcome } from "./run-seed.ts";
 import { runSeed } from "./run-seed.ts";
+import type { Job } from "./run-worker.ts";
 import type { Scenario } from "./scenario.ts";
 import { SCENARIOS, scenarioNamed } from "./scenarios.ts";
+import seeds from "./seeds.json" with { type: "json" };
 import { runJobs } from "./worker-pool.ts";
 
 const HELP = `npm run sim -- [options]
@@ -11,6 +13,7 @@ const HELP = `npm run sim -- [options]
   --from N           first seed (1)
   --count M          how many seeds (100; without limit with --minutes)
   --scenario NAME,…  these scenarios, in turn; else all
+  --known            first the seeds that found something once (seeds.json)
   --minutes K        begin no seed after so many minutes
   --workers W        processes (2)
   --trace            print everything that happens: for one seed, in this process`;
@@ -28,6 +31,7 @@ const { values } = parseArgs({
     from: { type: "string" },
     count: { type: "string" },
     scenario: { type: "string" },
+    known: { type: "boolean" },
     minutes: { type: "string" },
     workers: { type: "string" },
     trace: { type: "boolean" },
@@ -83,6 +87,8 @@ class Run {
   readonly #startMs = performance.now();
   readonly #endMs: number;
   readonly #failures: Outcome[] = [];
+  /** What is run before anything else. */
+  readonly #known: Job[] = values.known === true ? seeds.map(({ scenario, seed }) => ({ scenario, seed })) : [];
   #begun = 0;
   #done = 0;
   #virtualMs = 0;
@@ -95,7 +101,9 @@ class Run {
     this.#endMs = minutesMs === 0 ? Number.POSITIVE_INFINITY : this.#startMs + minutesMs;
   }
 
-  next() {
+  next(): Job | undefined {
+    const known = this.#known.shift();
+    if (known !== undefined) return known;
     if (this.#begun >= this.#count || performance.now() >= this.#endMs || this.#failures.length >= FAILURES_MAX) return undefined;
     const seed = this.#from + this.#begun;
     this.#begun += 1;

@@ -3,7 +3,6 @@ import { execFile, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -14,11 +13,9 @@ import { parseTimestamp } from "./timestamp.ts";
 import { VERSION } from "./version.ts";
 
 const MAIN = fileURLToPath(import.meta.resolve("./main.ts"));
-/** As in the script that people start: a command takes half the time. */
-const ENV = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "tidemq-test-compiled") };
 
 function tidemq(...args: string[]): { code: number | null; out: string; err: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", input: "", env: ENV });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: "utf8", input: "" });
   return { code: status, out: stdout, err: stderr };
 }
 
@@ -148,7 +145,7 @@ describe("over HTTP", () => {
   const run = async (...args: string[]): Promise<{ code: number; out: string; err: string }> => {
     requests.length = 0;
     try {
-      const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, ...args, "--http", at], { env: ENV });
+      const { stdout, stderr } = await promisify(execFile)(process.execPath, [MAIN, ...args, "--http", at]);
       return { code: 0, out: stdout, err: stderr };
     } catch (error) {
       const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };

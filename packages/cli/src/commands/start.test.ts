@@ -8,7 +8,6 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 const MAIN = fileURLToPath(import.meta.resolve("../main.ts"));
-const ENV = { ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), "tidemq-test-compiled") };
 const SMALL = ["--wal-capacity", "240MiB", "--wal-file-size", "40MiB", "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"];
 
 /** A process that does not end by itself fails its test instead of holding up the rest. */
@@ -24,7 +23,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs `tidemq ARGS`; `seen` is called with all of standard output whenever more has come. */
 function tidemq(args: readonly string[], input = "", seen?: (out: string, child: ChildProcess) => void): Promise<Result> {
-  const child = spawn(process.execPath, [MAIN, ...args], { env: ENV, stdio: "pipe" });
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: "pipe" });
   let out = "";
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => {
