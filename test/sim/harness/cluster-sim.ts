@@ -117,13 +117,23 @@ export class ClusterSim extends SimRun {
       check(this.damageAllowed || damage.length === 0, "damage", () => `a start names damage that nobody did: ${damage.join("; ")}`);
     } catch (error) {
       if (error instanceof ProcessEnded) return;
-      // Its connections had fallen silent before it went: until its session is over nobody can know that.
       if (isDiskBad(node) && isOfDisk(error)) return this.note(`${node.address.host} cannot start: ${(error as Error).message}`);
-      const isTooEarly = isRefused(error) && (!isFenced || this.world.nowMs - goneMs < SESSION_MS + HEARTBEAT_MS);
+      // Its connections had fallen silent before it went: until its session is over nobody can know that.
+      const silentMs = Math.min(this.world.nowMs - goneMs, this.#heardAgoMs(node.id));
+      const isTooEarly = isRefused(error) && (!isFenced || silentMs < SESSION_MS + HEARTBEAT_MS);
       if (!isTooEarly) this.#failure ??= error as Error;
       this.#goneMs.set(node.id, goneMs);
       this.note(`${node.address.host} does not start: ${(error as Error).message}`);
     }
+  }
+
+  /** By a controller that leads: a registration that waited for the bucket begins a session when that is back, though its sender is gone. */
+  #heardAgoMs(broker: number): number {
+    const ages = this.control.leaders.flatMap(({ node, process }) => {
+      const session = node?.fencing.session(broker);
+      return session === undefined || process === undefined ? [] : [process.clock.monotonicMs() - session.heardMs];
+    });
+    return Math.min(...ages);
   }
 
   /** A clean stop, which nobody waits for: others lead before it ends. */
