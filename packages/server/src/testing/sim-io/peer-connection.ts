@@ -10,6 +10,9 @@ import type { PeerFrame, PeerLinkEnd, SimPeerLink } from "./peer-link.ts";
 import { SimPeerStream } from "./peer-stream.ts";
 import type { SimProcess } from "./process.ts";
 
+/** A kernel takes so much at once, and it does not pend any more: a dead line with a few small messages on it is no busy one. */
+const SOCKET_BUFFER_BYTES = 64 * 1024;
+
 /** What both ends of a connection have. */
 abstract class SimPeerEnd implements PeerLinkEnd {
   readonly process: SimProcess;
@@ -35,7 +38,7 @@ abstract class SimPeerEnd implements PeerLinkEnd {
     this.keepAlive = new PeerKeepAlive(process.clock, limits.pingMs, {
       ping,
       receivedBytes: () => this.counts.receivedBytes,
-      pendingBytes: () => this.counts.pendingBytes,
+      pendingBytes: () => Math.max(0, this.counts.pendingBytes - SOCKET_BUFFER_BYTES),
       silent: () => this.cut(),
     });
   }
