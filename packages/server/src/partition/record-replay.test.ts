@@ -57,3 +57,23 @@ test("a batch that is larger than a read, or than a turn, is applied whole", asy
   equal(applied, 4);
   ok(pauses >= 3);
 });
+
+test("a log that is cut behind what is replayed, while it is read, is read again", async () => {
+  const log = logOf([batchAt(0, 10), batchAt(1, 10)]);
+  let truncations = 0;
+  const readForUpload = (...args: Parameters<WalPartition["readForUpload"]>) => {
+    if (truncations > 0) return log.readForUpload(...args);
+    truncations += 1;
+    return { pieces: [], bytes: 0, nextOffset: args[0], hold: undefined };
+  };
+  const cut = {
+    readForUpload,
+    get truncations() {
+      return truncations;
+    },
+  } as unknown as WalPartition;
+  let applied = 0;
+  const fold = { apply: () => void (applied += 1), encode: () => Promise.resolve(new Uint8Array(0)) };
+  await replayRecords(fold, cut, 0, 2, () => Promise.resolve());
+  equal(applied, 2);
+});

@@ -21,11 +21,13 @@ export async function replayRecords(
   pause: () => Promise<void>,
 ): Promise<void> {
   for (let at = from; at < to; ) {
+    const { truncations } = wal;
     const slices = await wal.readForUpload(at, to, REPLAY_READ_BYTES);
     // A copy: the log's memory is used again, and shared with another thread.
     const bytes = Buffer.concat(slices.pieces);
     slices.hold?.release();
-    if (bytes.byteLength === 0 && slices.nextOffset <= at) return;
+    // A read during which the log was cut gives nothing, also of what is left of it.
+    if (bytes.byteLength === 0 && slices.nextOffset <= at && wal.truncations === truncations) return;
     await applyBatches(fold, bytes, at, pause);
     at = slices.nextOffset;
     if (bytes.byteLength === 0) await pause();
