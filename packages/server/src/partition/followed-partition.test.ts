@@ -60,6 +60,18 @@ test("a cut that takes its time does not end in what another leader has begun si
   deepEqual([partition.live.nextOffset, partition.logEnd, followed.isDamaged], [5, 5, false]);
 });
 
+test("a cut while the base moves: who produced what the log has let go of meanwhile is known of that base", async () => {
+  const { world, partition, followed } = await replica({ uploadBytes: 64 * MiB, uploadAgeMs: 600_000 });
+  const { wal, logEnd } = partition;
+  const moved = wal.index.offset(wal.index.floor(logEnd / 2));
+  await world.settle(partition.foldAt(moved));
+  const cut = followed.truncateTo(logEnd, 9);
+  partition.uploadedMoved(moved);
+  wal.index.dropFront(wal.index.floor(moved)); // as when its files are emptied
+  await world.settle(cut);
+  deepEqual([partition.live.nextOffset, partition.live.incomplete], [logEnd, false]);
+});
+
 test("a member begins anew only where its log has nothing, whatever mark it was told", async () => {
   const { partition, followed, state } = await replica();
   partition.setMark(0);

@@ -6,7 +6,7 @@ import type { Log } from "../telemetry/log.ts";
 import type { Wal } from "../wal/wal.ts";
 import { areEqual, digestOf } from "./fold-digest.ts";
 import { FollowedRecords, isWhole, type RecordSource } from "./followed-records.ts";
-import { applyBehind } from "./header-fold.ts";
+import { applyBehind, type HeaderFold } from "./header-fold.ts";
 import { decodeHeaderFold, encodeHeaderFold } from "./header-fold-codec.ts";
 import { historyOf } from "./led-log.ts";
 import { UNREADABLE_TRIES_MAX } from "./limits.ts";
@@ -144,9 +144,16 @@ export class FollowedPartition implements FollowedLog {
     this.#records?.forget();
     this.#isBroken = true;
     if (wal.durableEnd < offset) await this.#parts.wal.synced();
-    if (serial !== this.#serial) return;
-    const live = partition.base.copy();
-    await wal.scanHeaders(live.nextOffset, offset, (header, _address, appendTimeMs) => applyBehind(live, header, appendTimeMs));
+    let live: HeaderFold;
+    let base: HeaderFold;
+    do {
+      if (serial !== this.#serial) return;
+      base = partition.base;
+      const fold = base.copy();
+      await wal.scanHeaders(fold.nextOffset, offset, (header, _address, appendTimeMs) => applyBehind(fold, header, appendTimeMs));
+      live = fold;
+      // What lies below a base that has moved meanwhile may have gone before it was read.
+    } while (base !== partition.base);
     // Another leader may have had it cut again, or given it a base: that is what counts.
     if (serial !== this.#serial) return;
     if (live.nextOffset < offset) live.skipTo(offset);
