@@ -180,6 +180,8 @@ export class Hosting {
         return this.#replicasChanged(effect.partitionId, effect.replicas);
       case "broker-registered":
         return this.#parts.replicator?.brokerRegistered(effect.broker);
+      case "broker-unfenced":
+        return this.#parts.replicator?.brokerCameBack(effect.broker);
       case "uploaded-end-moved":
         return this.#uploadedEndMoved(effect.partitionId, effect.uploadedEnd);
       case "log-start-raised":

@@ -1,7 +1,15 @@
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { test } from "node:test";
 import { SimRandom } from "../testing/sim-io/random.ts";
-import { type AttemptResult, askBreaker, type BreakerState, newBreaker, pauseMs, reportToBreaker } from "./breaker-state.ts";
+import {
+  type AttemptResult,
+  askBreaker,
+  type BreakerState,
+  forgiveBreaker,
+  newBreaker,
+  pauseMs,
+  reportToBreaker,
+} from "./breaker-state.ts";
 
 /** Asks and reports at once. */
 function attempt(state: BreakerState, result: AttemptResult, nowMs: number, chance = 0): void {
@@ -34,6 +42,16 @@ test("three failures in a row: one trial after the pause; five: open, with a lon
   attempt(state, "success", 1500);
   deepEqual([state.kind, state.failures], ["closed", 0]);
   equal(refusedMs(state, 1500, false), undefined);
+});
+
+test("who is forgiven is asked at once, and a trial of before says nothing any more", () => {
+  const state = newBreaker();
+  for (const nowMs of [0, 50, 150]) attempt(state, "failure", nowMs);
+  const trial = askBreaker(state, false, 1_000);
+  forgiveBreaker(state);
+  deepEqual([state.kind, state.failures, refusedMs(state, 1_000, false)], ["closed", 0, undefined]);
+  if (trial.kind === "pass") reportToBreaker(state, trial.permit, "failure", { nowMs: 1_000, chance: 0 });
+  deepEqual([state.kind, state.failures], ["closed", 0]);
 });
 
 test("while a trial is under way nobody else passes; when it never reports, the next one does", () => {

@@ -64,6 +64,13 @@ export function reportToBreaker(
   become(state, kindOf(state.failures));
 }
 
+/** It is known to be back: earlier failures count no more, nor does a trial that is under way. */
+export function forgiveBreaker(state: BreakerState): void {
+  state.trialUntilMs = undefined;
+  state.generation += 1;
+  close(state);
+}
+
 /** Half a step and up to half a step more; the step doubles with each failure. */
 export function pauseMs(failures: number, chance: number): number {
   const stepMs = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** Math.min(failures - 1, 30));

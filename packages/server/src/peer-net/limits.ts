@@ -7,7 +7,7 @@ export const OPEN_FAILURES = 5;
 /** Pause after the first failure; it doubles with each one in a row. */
 export const PAUSE_MIN_MS = 50;
 
-/** Longest pause: how late a peer that is back is noticed. */
+/** Longest pause: how late a peer that is back is noticed, where nobody says so. */
 export const PAUSE_MAX_MS = 10_000;
 
 /** A trial that has not reported after so long is given up, and another one may pass. */

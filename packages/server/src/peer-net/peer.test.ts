@@ -120,6 +120,20 @@ test("a peer that is away: pauses between attempts, one trial at a time, and it 
   ok(peer.health.lastError?.includes("nobody listens"));
 });
 
+test("a peer that is known to be back is asked at once", async () => {
+  const all = new Cluster(1);
+  const peer = all.peers.register(1, ADDRESS);
+  for (let failures = 1; failures <= 6; failures++) {
+    await all.pass(peer.waitMs);
+    equal(await all.try(peer.call(ECHO, message(1), 1_000)), "unavailable");
+  }
+  await all.start();
+  ok(peer.waitMs > 500);
+  peer.cameBack();
+  deepEqual([peer.health.breaker, peer.health.failuresInARow, peer.waitMs], ["closed", 0, 0]);
+  equal(await all.try(peer.call(ECHO, message(1), 1_000)), "done");
+});
+
 test("half-open: one passes, the others are refused meanwhile", async () => {
   const all = await cluster();
   const peer = all.peers.register(1, ADDRESS);

@@ -3,7 +3,7 @@ import type { Address } from "../io/network.ts";
 import { PeerError, type PeerErrorCode } from "../io/peer-error.ts";
 import type { PeerConnection, PeerMessage, PeerStream, PeerTransport, StreamHandler } from "../io/peer-transport.ts";
 import type { Random } from "../io/random.ts";
-import { type AttemptResult, askBreaker, type BreakerKind, newBreaker, reportToBreaker } from "./breaker-state.ts";
+import { type AttemptResult, askBreaker, type BreakerKind, forgiveBreaker, newBreaker, reportToBreaker } from "./breaker-state.ts";
 import { watchedReader } from "./watched-reader.ts";
 
 export type PeerParts = Readonly<{ transport: PeerTransport; clock: Clock; random: Random }>;
@@ -126,6 +126,11 @@ export class Peer {
         },
       });
     return connection.open(path, watched, deadlineMs);
+  }
+
+  /** Somebody who knows says that it is there again: it is asked at once, however often it has failed. */
+  cameBack(): void {
+    forgiveBreaker(this.#breaker);
   }
 
   /** Cuts what is open; nothing passes any more. */

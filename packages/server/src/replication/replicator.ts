@@ -136,6 +136,11 @@ export class Replicator implements LeadingSide, FollowingSide {
     for (const stream of this.#streams) if (stream.broker === broker) stream.cancel();
   }
 
+  /** It is ready again: whoever follows it need not wait until it would be tried once more. */
+  brokerCameBack(broker: number): void {
+    if (this.#links.has(broker)) this.#parts.peer(broker)?.cameBack();
+  }
+
   /** The log of a partition that is led here has more that is durable. `durable` follows, once for all. */
   grew(partitionId: number): void {
     this.#hasGrown = true;
