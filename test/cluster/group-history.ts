@@ -20,6 +20,8 @@ export class GroupHistory {
   readonly #client: Client;
   readonly #watch: OffsetWatch;
   readonly #acknowledged: readonly Records[];
+  /** By partition: values of records that are stored, as their producer was told, it does not know where: it sent them again too late. */
+  readonly #placeless: readonly string[][];
   readonly #read: readonly Records[];
   readonly #failures: string[] = [];
   #acknowledgedMs = performance.now();
@@ -30,6 +32,7 @@ export class GroupHistory {
     this.topic = topic;
     this.#watch = new OffsetWatch(client, group);
     this.#acknowledged = Array.from({ length: partitions }, () => new Map());
+    this.#placeless = Array.from({ length: partitions }, () => []);
     this.#read = Array.from({ length: partitions }, () => new Map());
     this.ears = {
       read: ({ partition, offset, value }) => this.#note("read", this.#read[partition], offset, value),
@@ -39,7 +42,8 @@ export class GroupHistory {
 
   /** The producer was told. */
   acknowledge({ partition, offset, value }: AcknowledgedRecord): void {
-    this.#note("acknowledged", this.#acknowledged[partition], offset, value);
+    if (offset === -1 && value !== undefined) this.#placeless[partition]?.push(value);
+    else this.#note("acknowledged", this.#acknowledged[partition], offset, value);
     this.#gapMs = Math.max(this.#gapMs, performance.now() - this.#acknowledgedMs);
     this.#acknowledgedMs = performance.now();
   }
@@ -95,6 +99,7 @@ export class GroupHistory {
           ok(stored[offset] !== undefined, `${where}, offset ${offset} is not there`);
           equal(value, stored[offset], `${where}, offset ${offset}`);
         }
+      for (const value of this.#placeless[partition] ?? []) ok(stored.includes(value), `${where}: ${value} is not there`);
       for (const [offset, value] of stored.entries())
         ok(offset === 0 || Number(value) > Number(stored[offset - 1]), `${where}: ${value} behind ${stored[offset - 1]}`);
     }

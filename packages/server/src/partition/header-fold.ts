@@ -107,6 +107,11 @@ export class HeaderFold {
     return must(producer.baseOffsets[producer.find(firstSequence, lastDelta)], "the offset of a duplicate");
   }
 
+  /** Behind the newest batch that is remembered of a producer; only of one that `judge` knew. */
+  producerEnd(producerId: number): number {
+    return must(this.producers.get(producerId), "the producer of a duplicate").endOffset;
+  }
+
   /**
    * Where `epoch` ended: the start of the next epoch, or undefined when none follows; with the largest epoch at or
    * below the one asked for. Undefined as a whole when every epoch known is above it.

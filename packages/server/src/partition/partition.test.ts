@@ -43,6 +43,16 @@ test("the retry of a batch that is not durable yet waits for it, and gets the sa
   equal(partition().logEnd, 4);
 });
 
+test("the retry of a batch that is not remembered any more is told as a duplicate when it must be committed, and not before", async () => {
+  const { world, partition } = await oneNode();
+  const send = (n: number) => append(partition(), records(2, { producerId: 9, producerEpoch: 0, baseSequence: 2 * n }));
+  const sent = Array.from({ length: 7 }, (_, n) => send(n));
+  equal(send(0).code, "NOT_ENOUGH_REPLICAS_AFTER_APPEND");
+  await world.settle(must(sent.at(-1), "the last").committed);
+  equal(send(0).code, "DUPLICATE_SEQUENCE");
+  equal(partition().logEnd, 14);
+});
+
 test("a fold over many batches is taken in steps, and is that of all", async () => {
   const { world, node, partition } = await oneNode();
   const batches = FOLDED_BATCHES_PER_TURN * 2 + 1;

@@ -557,7 +557,8 @@ export class Partition {
         this.#result.baseOffset = this.live.duplicateOffset(producerId, firstSequence, lastDelta);
         return false;
       case "old-duplicate":
-        this.#refuse("DUPLICATE_SEQUENCE");
+        // Clients take that for acknowledged, though they learn no offset: it may be of a batch that is not committed yet.
+        this.#refuse(this.live.producerEnd(producerId) <= this.highWatermark ? "DUPLICATE_SEQUENCE" : "NOT_ENOUGH_REPLICAS_AFTER_APPEND");
         return false;
       case "out-of-order":
         this.#refuse("OUT_OF_ORDER_SEQUENCE");

@@ -38,6 +38,12 @@ export class ProducerState {
     return addSequence(this.firstSequences[newest] ?? 0, this.lastDeltas[newest] ?? 0);
   }
 
+  /** Behind the newest batch. */
+  get endOffset(): number {
+    const newest = this.batchCount - 1;
+    return (this.baseOffsets[newest] ?? -1) + (this.lastDeltas[newest] ?? 0) + 1;
+  }
+
   get lastTimestampMs(): number {
     return this.maxTimestampsMs[this.batchCount - 1] ?? -1;
   }
