@@ -10,9 +10,9 @@ const SHOWN_MAX = 5;
 type Records = Map<number, string | undefined>;
 
 /**
- * What one producer and the members of one group were told of a topic that nobody else writes to. In the end every acknowledged record lies
- * where it was said to lie and was read by the group; what was read is what lies there; a producer's records are in its order, and none is
- * there twice; no commit that was accepted was taken back.
+ * What one producer and the members of one group were told of a topic that nobody else writes to. In the end every record that was
+ * acknowledged at an offset lies there and was read by the group, and one that was acknowledged without is stored; what was read is what lies
+ * there; a producer's records are in its order, and none is there twice; no commit that was accepted was taken back.
  */
 export class GroupHistory {
   readonly topic: string;
@@ -20,7 +20,7 @@ export class GroupHistory {
   readonly #client: Client;
   readonly #watch: OffsetWatch;
   readonly #acknowledged: readonly Records[];
-  /** By partition: values of records that are stored, as their producer was told, it does not know where: it sent them again too late. */
+  /** By partition: values of records that were sent again so late that their producer was told they are stored, and not where. */
   readonly #placeless: readonly string[][];
   readonly #read: readonly Records[];
   readonly #failures: string[] = [];

@@ -51,7 +51,8 @@ async function main(): Promise<number> {
   const count = number("count", values.count, values.minutes === undefined ? COUNT : Number.MAX_SAFE_INTEGER);
   const scenarios = chosen();
   if (values.trace === true) return trace(scenarioFor(scenarios, from), from);
-  const run = new Run(scenarios, from, count, number("minutes", values.minutes, 0) * 60_000);
+  const known = values.known === true ? seeds.map(({ scenario, seed }) => ({ scenario, seed })) : [];
+  const run = new Run(known, scenarios, from, count, number("minutes", values.minutes, 0) * 60_000);
   await runJobs(
     number("workers", values.workers, WORKERS),
     () => run.next(),
@@ -87,14 +88,15 @@ class Run {
   readonly #startMs = performance.now();
   readonly #endMs: number;
   readonly #failures: Outcome[] = [];
-  /** What is run before anything else. */
-  readonly #known: Job[] = values.known === true ? seeds.map(({ scenario, seed }) => ({ scenario, seed })) : [];
+  readonly #first: Job[];
   #begun = 0;
   #done = 0;
   #virtualMs = 0;
   #toldMs = 0;
 
-  constructor(scenarios: readonly Scenario[], from: number, count: number, minutesMs: number) {
+  /** @param first Run before the seeds from `from` on, and not counted among them. */
+  constructor(first: readonly Job[], scenarios: readonly Scenario[], from: number, count: number, minutesMs: number) {
+    this.#first = [...first];
     this.#scenarios = scenarios;
     this.#from = from;
     this.#count = count;
@@ -102,8 +104,8 @@ class Run {
   }
 
   next(): Job | undefined {
-    const known = this.#known.shift();
-    if (known !== undefined) return known;
+    const first = this.#first.shift();
+    if (first !== undefined) return first;
     if (this.#begun >= this.#count || performance.now() >= this.#endMs || this.#failures.length >= FAILURES_MAX) return undefined;
     const seed = this.#from + this.#begun;
     this.#begun += 1;

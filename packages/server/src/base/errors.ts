@@ -54,7 +54,7 @@ export const ERROR_CODES = {
     kind: "retry",
     kafka: Kafka.NOT_ENOUGH_REPLICAS_AFTER_APPEND,
     http: 503,
-    doc: "Written, but meanwhile fewer replicas are in sync than were asked for.",
+    doc: "Written, but not committed yet, or meanwhile fewer replicas are in sync than were asked for.",
   },
   // Not KAFKA_STORAGE_ERROR, on which clients also refresh their metadata: more load on a broker that has enough.
   WAL_FULL: {

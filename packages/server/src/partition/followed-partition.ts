@@ -144,22 +144,24 @@ export class FollowedPartition implements FollowedLog {
     this.#records?.forget();
     this.#isBroken = true;
     if (wal.durableEnd < offset) await this.#parts.wal.synced();
-    let live: HeaderFold;
-    let base: HeaderFold;
-    do {
-      if (serial !== this.#serial) return;
-      base = partition.base;
-      const fold = base.copy();
-      await wal.scanHeaders(fold.nextOffset, offset, (header, _address, appendTimeMs) => applyBehind(fold, header, appendTimeMs));
-      live = fold;
-      // What lies below a base that has moved meanwhile may have gone before it was read.
-    } while (base !== partition.base);
+    const live = await this.#liveUpTo(offset, serial);
     // Another leader may have had it cut again, or given it a base: that is what counts.
-    if (serial !== this.#serial) return;
+    if (live === undefined) return;
     if (live.nextOffset < offset) live.skipTo(offset);
     partition.live = live;
     this.#isBroken = false;
     this.catchUp();
+  }
+
+  /** Made from the base; undefined when everything was begun anew meanwhile. */
+  async #liveUpTo(offset: number, serial: number): Promise<HeaderFold | undefined> {
+    if (serial !== this.#serial) return undefined;
+    const { base, wal } = this.partition;
+    const live = base.copy();
+    await wal.scanHeaders(live.nextOffset, offset, (header, _address, appendTimeMs) => applyBehind(live, header, appendTimeMs));
+    if (serial !== this.#serial) return undefined;
+    // What lies below a base that has moved meanwhile may have gone before it was read.
+    return base === this.partition.base ? live : this.#liveUpTo(offset, serial);
   }
 
   #begun(): number {

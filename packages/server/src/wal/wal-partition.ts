@@ -59,6 +59,9 @@ export class WalPartition {
   /** Append time of the newest batch; −1: none. */
   appendTimeMs = -1;
 
+  /** Counts how often it was cut, or begun anew: a read meanwhile gives nothing, also of what is left. */
+  truncations = 0;
+
   /* For the files of this folder only. */
   readonly index: HeaderIndex;
   base: BasePlace | undefined = undefined;
@@ -73,7 +76,6 @@ export class WalPartition {
   continues = false;
   touchedGroup = 0;
   touchedAt = 0;
-  truncations = 0;
   /** Lowest end since every group was durable that knew nothing of a truncation. */
   truncatedTo = Number.MAX_SAFE_INTEGER;
   /** Some batches lie elsewhere than time would have it: addresses in the index do not ascend. */
