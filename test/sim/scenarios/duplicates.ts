@@ -11,6 +11,8 @@ type Remembered = Readonly<{ producer: RawProducer; batches: Batch[] }>;
 /** As many as a broker remembers. */
 const BATCHES_REMEMBERED = 5;
 const DAY_MS = 86_400_000;
+/** After the bucket is back. */
+const SERVED_MS_MAX = 5_000;
 
 /**
  * Many producers send batches again, over crashes, uploads and reused files: each of the last five is answered with its old
@@ -49,23 +51,33 @@ async function jump(sim: Sim): Promise<void> {
   process?.clock.jumpWall(-3 * DAY_MS);
 }
 
-/** Half of the starts do without the bucket: what is known of producers lies in the log. */
+/**
+ * Half of the starts do without the bucket: what is known of producers lies in the log. Where it does not any more, its objects have it, and the
+ * partition waits for them.
+ */
 async function maybeCrash(sim: Sim): Promise<void> {
   const { faults } = sim.node.bucket;
   const how = sim.random.pick(["kill", "power", "stop", "none"] as const);
   sim.note(how);
   if (how === "none") return;
-  // A damaged base is read from its object: without the bucket, whom it named is not known.
-  const before = sim.random.pick(
-    sim.damageAllowed ? (["damage", "nothing"] as const) : (["outage", "outage", "damage", "nothing"] as const),
-  );
-  if (before === "outage") faults.outage = "fails";
-  if (before === "damage") flipBases(sim); // objects carry the same
+  if (sim.random.chance(0.5)) faults.outage = "fails";
+  if (sim.random.chance(0.4)) flipBases(sim);
   if (how === "kill") sim.node.kill();
   else if (how === "power") sim.node.losePower();
   else await sim.node.stop();
   await sim.start();
   faults.outage = "none";
+  await allServed(sim);
+}
+
+async function allServed(sim: Sim): Promise<void> {
+  const { partitions } = sim.broker;
+  const isServed = (): boolean => sim.load.targets.every(({ topic, partition }) => partitions.byName(topic, partition) !== undefined);
+  const untilMs = sim.world.nowMs + SERVED_MS_MAX;
+  while (!isServed()) {
+    check(sim.world.nowMs < untilMs, "availability", () => `not every partition is served ${SERVED_MS_MAX} ms after the bucket is back`);
+    await sim.sleep(50);
+  }
 }
 
 /** Damages what the log remembers of producers. */

@@ -1,5 +1,5 @@
 import { must } from "../base/assert.ts";
-import { kafkaErrorOf } from "../base/errors.ts";
+import { kafkaErrorOf, QueueError } from "../base/errors.ts";
 import { ALL_BROKERS, type ClusterState, isInternalTopic, isKept, NO_LEADER, type PartitionState } from "../cluster/cluster-state.ts";
 import type { Effect } from "../cluster/effects.ts";
 import { isElsewhere, isReady, minInSync } from "../cluster/rules.ts";
@@ -74,6 +74,8 @@ export class Hosting {
   #defaultSettings: TopicSettings;
   /** Of which the log has something that is not open yet. */
   readonly #toRestore = new Set<number>();
+  /** Of those: nobody else has them, and what they remember can be read only when object storage answers. */
+  readonly #waiting = new Map<number, RecoveredPartition>();
 
   constructor(parts: HostingParts) {
     this.#parts = parts;
@@ -96,17 +98,17 @@ export class Hosting {
       await pause();
       const { id } = found.partition;
       const mine = this.#mine(id);
-      if (mine !== undefined && this.#toRestore.has(id)) await this.#restoreOne(mine, found);
+      if (mine !== undefined && this.#toRestore.has(id)) await this.#restoreNowOrLater(mine, found);
       else if (!state.partitions.has(id))
         wal.forget(id); // deleted since the log was opened
       else if (this.#toRestore.has(id) && this.#isGivenUp(id)) {
         wal.forget(id);
         forgotten += 1;
       }
-      this.#toRestore.delete(id);
+      if (!this.#waiting.has(id)) this.#toRestore.delete(id);
     }
     for (const { id } of state.partitions.values()) {
-      if (this.#mine(id) !== undefined && this.#here(id) === undefined) this.#openNew(id);
+      if (this.#mine(id) !== undefined && this.#here(id) === undefined && !this.#waiting.has(id)) this.#openNew(id);
       await pause();
     }
     // The acceptance of a loss may follow at once, and must not find it in the log again after a crash.
@@ -442,6 +444,29 @@ export class Hosting {
     this.#open(state, this.#walOf(state), base, base.copy(), { mark: state.uploadedEnd, start: "hollow" });
   }
 
+  async #restoreNowOrLater(state: PartitionState, found: RecoveredPartition): Promise<void> {
+    try {
+      await this.#restoreOne(state, found);
+    } catch (error) {
+      if (!(error instanceof QueueError && error.code === "OBJECT_STORAGE_UNAVAILABLE")) throw error;
+      this.#waiting.set(state.id, found);
+      this.#late.add(state.id);
+    }
+  }
+
+  async #restoreLate(found: RecoveredPartition): Promise<void> {
+    const { id } = found.partition;
+    const state = this.#mine(id);
+    if (state !== undefined) await this.#restoreOne(state, found);
+    this.#waitsNoMore(id);
+  }
+
+  /** @returns Whether it did. */
+  #waitsNoMore(partitionId: number): boolean {
+    if (!this.#waiting.delete(partitionId)) return false;
+    return this.#toRestore.delete(partitionId);
+  }
+
   /**
    * The folds are made at the uploadedEnd that its log was told: uploads of a leader elsewhere may be committed all the time. Who follows goes on
    * from there; who leads has the newest one.
@@ -449,9 +474,10 @@ export class Hosting {
   async #restoreOne(state: PartitionState, found: RecoveredPartition): Promise<void> {
     const { id } = state;
     const { uploadedEnd } = found.partition;
-    const { base, live, oldestPendingMs, isWhole } = await foldsOfLog(this.#parts, { ...state, uploadedEnd }, found);
+    const isElsewhere = (): boolean => this.#isElsewhere(state);
+    const { base, live, oldestPendingMs, isWhole } = await foldsOfLog(this.#parts, { ...state, uploadedEnd }, found, isElsewhere);
     // Deleted meanwhile, or given to others.
-    if (this.#mine(id) === undefined || !this.#toRestore.has(id)) return;
+    if (this.#late.isStopped || this.#mine(id) === undefined || !this.#toRestore.has(id)) return;
     if (this.#led(id) !== undefined && state.uploadedEnd > uploadedEnd) {
       this.#catchUp(found);
       return this.#restoreOne(state, found);
@@ -463,7 +489,9 @@ export class Hosting {
 
   async #openLate(partitionId: number): Promise<void> {
     const { partitions } = this.#parts;
-    if (partitions.byId(partitionId) === undefined) await this.#openFromObject(partitionId);
+    const found = this.#waiting.get(partitionId);
+    if (found !== undefined) await this.#restoreLate(found);
+    else if (partitions.byId(partitionId) === undefined) await this.#openFromObject(partitionId);
     const partition = partitions.byId(partitionId);
     if (partition !== undefined && isWithoutRecords(partition)) await this.#openRecords(partition);
   }
@@ -602,7 +630,8 @@ export class Hosting {
   #drop(partitionId: number, code: "UNKNOWN_TOPIC_OR_PARTITION" | "NOT_LEADER"): void {
     const partition = this.#parts.partitions.remove(partitionId);
     const resting = this.#resting.get(partitionId);
-    const isHere = this.#resting.delete(partitionId) || partition !== undefined || this.#isLeft(partitionId);
+    const wasWaiting = this.#waitsNoMore(partitionId);
+    const isHere = this.#resting.delete(partitionId) || partition !== undefined || wasWaiting || this.#isLeft(partitionId);
     this.#unfollow(partitionId);
     resting?.close(kafkaErrorOf(code));
     this.#parts.replicator?.leave(partitionId);

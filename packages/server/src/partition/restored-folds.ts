@@ -30,10 +30,17 @@ export function isEmptyLog({ base, partition }: RecoveredPartition): boolean {
 }
 
 /**
- * Base and tail as the log has them; where it lacks something, the base of the object that ends at uploadedEnd. When that
- * cannot be read now, what there is, marked as incomplete: what is in the log is served without object storage.
+ * Base and tail as the log has them; where it lacks something, the base of the object that ends at uploadedEnd. When that cannot be read now,
+ * what there is, marked as incomplete, provided that others have it.
+ *
+ * @throws {QueueError} OBJECT_STORAGE_UNAVAILABLE: try again, as nobody else has it.
  */
-export async function foldsOfLog(source: FoldSource, state: PartitionState, found: RecoveredPartition): Promise<RestoredFolds> {
+export async function foldsOfLog(
+  source: FoldSource,
+  state: PartitionState,
+  found: RecoveredPartition,
+  isElsewhere: () => boolean,
+): Promise<RestoredFolds> {
   const { base, baseDamaged, partition } = found;
   const start = base === undefined ? new HeaderFold(0) : decodeHeaderFold(base.bytes);
   let folds = await replayed(found, start, state.uploadedEnd);
@@ -41,7 +48,9 @@ export async function foldsOfLog(source: FoldSource, state: PartitionState, foun
   const lacksSome = hasNoBase || (folds.base.incomplete && !start.incomplete);
   let wasIncomplete = start.incomplete;
   if (lacksSome || folds.base.nextOffset < state.uploadedEnd) {
-    const uploaded = await baseOfObject(source, state).catch(ifUnavailable);
+    const uploaded = await baseOfObject(source, state).catch((error: unknown) => {
+      if (!(error instanceof QueueError && isElsewhere())) throw error;
+    });
     if (uploaded !== undefined && (lacksSome || uploaded.nextOffset > folds.base.nextOffset)) {
       wasIncomplete = uploaded.incomplete;
       folds = await replayed(found, uploaded, state.uploadedEnd);
@@ -81,10 +90,6 @@ export async function baseOfObject({ remote, log }: FoldSource, state: WhereUplo
     reason,
   });
   return undefined;
-}
-
-function ifUnavailable(error: unknown): undefined {
-  if (!(error instanceof QueueError)) throw error;
 }
 
 /** One pass over the headers in the log. */

@@ -18,11 +18,13 @@ export type EmptierSource = Readonly<{
   partitions: ReadonlyMap<number, WalPartition>;
   /** Batches that end above it count. */
   floorOf(p: WalPartition): number;
+  /** False: not yet. */
+  hasBase(p: WalPartition): boolean;
   baseOf(p: WalPartition): NewBase | undefined | Promise<NewBase | undefined>;
 }>;
 
-/** What still counts in a file. */
-export type FileLoad = { liveBytes: number; baseBytes: number; pinning: WalPartition[] };
+/** What still counts in a file; `isNeeded`: also for a partition that has no base yet to put in its place. */
+export type FileLoad = { liveBytes: number; baseBytes: number; pinning: WalPartition[]; isNeeded: boolean };
 
 /** A run of batches that was copied to the head and is waiting to be synced there. */
 type Move = Readonly<{ partition: WalPartition; offset: number; end: number; runs: readonly MovedRun[] }>;
@@ -71,12 +73,14 @@ export class FileEmptier {
 
   /** How much would have to be copied, and for whom. */
   load(file: WalFile): FileLoad {
-    const load: FileLoad = { liveBytes: 0, baseBytes: 0, pinning: [] };
+    const load: FileLoad = { liveBytes: 0, baseBytes: 0, pinning: [], isNeeded: false };
     for (const p of this.#source.partitions.values()) {
       const live = this.#liveBytesIn(file, p);
       if (live > 0) load.pinning.push(p);
       load.liveBytes += live;
-      if (this.#needsBase(file, p)) load.baseBytes += (p.base?.bytes ?? 0) + ENTRY_BYTES;
+      if (!this.#needsBase(file, p)) continue;
+      load.baseBytes += (p.base?.bytes ?? 0) + ENTRY_BYTES;
+      load.isNeeded ||= !this.#source.hasBase(p);
     }
     return load;
   }

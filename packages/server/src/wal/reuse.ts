@@ -173,10 +173,10 @@ export class Reuse {
     let isOldest = true;
     for (const file of this.#files.inUse()) {
       if (file.state !== "full" || file.freeing || file.lastGroup > this.#writer.written) continue;
-      const { liveBytes, baseBytes, pinning } = this.#emptier.load(file);
+      const { liveBytes, baseBytes, pinning, isNeeded } = this.#emptier.load(file);
       if (isOldest) this.#setPinning(pinning);
       const load = liveBytes + baseBytes;
-      if (load < bestLoad && this.#isWorthIt(file, pinning, load) && this.#hasRoomFor(load)) {
+      if (!isNeeded && load < bestLoad && this.#isWorthIt(file, pinning, load) && this.#hasRoomFor(load)) {
         best = file;
         bestLoad = load;
         if (isOldest || load === 0) break;

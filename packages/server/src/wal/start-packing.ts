@@ -19,7 +19,12 @@ export async function packFiles(log: LogParts): Promise<Packing> {
     writer,
     log.cold,
     log.controls,
-    { partitions: log.partitions, floorOf: (p) => Math.min(p.base?.offset ?? 0, p.uploadedEnd), baseOf: (p) => storedBase(log, p) },
+    {
+      partitions: log.partitions,
+      floorOf: (p) => Math.min(p.base?.offset ?? 0, p.uploadedEnd),
+      hasBase: () => true,
+      baseOf: (p) => storedBase(log, p),
+    },
     log.parts.clock,
     { pendingBytesMax: spaceOf(log).pendingBytesMax, baseChunkBytes: baseChunkBytesMax(log.options), keepBytes: FILE_SLACK_BYTES / 2 },
   );

@@ -29,6 +29,8 @@ export type WalParts = Readonly<{
   log: Log;
   /** A write or sync failed: nothing is known about the disk any more. Called once; ends the process. */
   fatal(error: Error): void;
+  /** False: what its batches made is not known yet; what a base of it would stand for stays. */
+  hasBase(partition: WalPartition): boolean;
   /** Asked when a file is to be emptied: the fold's base of that partition at its current `uploadedEnd`. Synchronous. */
   baseOf(partition: WalPartition): Uint8Array;
   /** After each durable group, once per partition in it; its `durableEnd` has moved. */

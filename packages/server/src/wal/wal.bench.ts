@@ -35,6 +35,7 @@ async function openLog(root: string, sync: boolean, durable: () => void): Promis
     fatal(error: Error): void {
       throw error;
     },
+    hasBase: () => true,
     baseOf: () => new Uint8Array(100),
     durable(partition: WalPartition): void {
       partition.setUploadedEnd(partition.durableEnd);

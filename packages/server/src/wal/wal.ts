@@ -108,7 +108,12 @@ export class Wal {
       writer,
       log.cold,
       log.controls,
-      { partitions, floorOf: (p) => p.uploadedEnd, baseOf: (p) => ({ offset: p.uploadedEnd, bytes: parts.baseOf(p) }) },
+      {
+        partitions,
+        floorOf: (p) => p.uploadedEnd,
+        hasBase: (p) => parts.hasBase(p),
+        baseOf: (p) => ({ offset: p.uploadedEnd, bytes: parts.baseOf(p) }),
+      },
       parts.clock,
       { pendingBytesMax: this.#space.pendingBytesMax, baseChunkBytes: baseChunkBytesMax(log.options), keepBytes: 0 },
     );

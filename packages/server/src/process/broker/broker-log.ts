@@ -22,6 +22,9 @@ export class LogWiring {
     this.#broker = broker;
   }
 
+  /** Those that wait for object storage are not open yet. */
+  readonly hasBase = (partition: WalPartition): boolean => partition.owner !== undefined;
+
   readonly baseOf = (partition: WalPartition): Uint8Array => ownerOf(partition).baseForLog();
 
   readonly durable = (partition: WalPartition): void => ownerOf(partition).durableMoved();
@@ -85,7 +88,7 @@ export function openLog(
     slabBudgetBytes: config.writeMemoryBytes,
     indexBytesMax: sizes.indexBytesMax,
   };
-  const { baseOf, durable, groupDone, damaged } = wiring;
-  const parts = { disk, clock, random, log, baseOf, durable, groupDone, damaged, fatal: (error: Error) => world.fatal(error) };
+  const { hasBase, baseOf, durable, groupDone, damaged } = wiring;
+  const parts = { disk, clock, random, log, hasBase, baseOf, durable, groupDone, damaged, fatal: (error: Error) => world.fatal(error) };
   return Wal.open(options, parts, (id) => byId.get(id), byId.keys());
 }

@@ -8,10 +8,11 @@ import { GROUPS_TOPIC } from "../../coordinator/group-coordinator.ts";
 import type { Disk } from "../../io/disk.ts";
 import { PartitionUploadSource } from "../../partition/upload-source.ts";
 import { BrokerPair, type PairedBroker } from "../../testing/broker-pair.ts";
-import { basesIn, groupsIn } from "../../testing/checkers/wal-group-at.ts";
+import { groupsIn } from "../../testing/checkers/wal-group-at.ts";
 import type { ControllerCluster } from "../../testing/controller-cluster.ts";
 import { append, readAll, records } from "../../testing/partition-fixture.ts";
 import { SimObjectStore } from "../../testing/sim-io/object-store.ts";
+import { flipBases } from "../../testing/wal/flipped-bases.ts";
 import type { ControlPlane } from "../control/control-plane.ts";
 
 // Goal: what one of two brokers has lost leads nowhere, is committed nowhere as lost, and comes back from the other.
@@ -53,19 +54,6 @@ function flipFirstGroup({ node: { disk } }: PairedBroker, partitionId: number): 
     if (group !== undefined) return disk.flipBits(path, group.position + 20, group.position + 21);
   }
   throw new Error("the group is in no file");
-}
-
-/** All bodies of bases in its log. */
-function flipBases({ node: { disk } }: PairedBroker): void {
-  let count = 0;
-  for (const name of disk.names.list("wal")) {
-    const path = `wal/${name}`;
-    for (const position of basesIn(disk.contents(path))) {
-      disk.flipBits(path, position, position + 1);
-      count += 1;
-    }
-  }
-  ok(count > 0, "it has bases");
 }
 
 async function withoutLog(disk: Disk): Promise<void> {
@@ -167,7 +155,7 @@ test("who cannot read at its start what it remembers of what was uploaded, the b
   await world.settle(append(pair.led("t"), batchOf(1)).committed);
   await cluster.pass(2_000);
   for (const { node } of [first, second]) node.kill();
-  flipBases(second);
+  flipBases(second.node.disk);
   const bucket = new SimObjectStore(world, "a bucket that is away");
   bucket.faults.outage = "fails";
   Object.assign(second.node, { bucket });

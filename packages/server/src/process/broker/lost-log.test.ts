@@ -8,6 +8,7 @@ import { append, readAll, records } from "../../testing/partition-fixture.ts";
 import { ProcessEnded, SimBroker } from "../../testing/sim-broker.ts";
 import { HEALTHY_OBJECT_STORE } from "../../testing/sim-io/object-store.ts";
 import { SimWorld } from "../../testing/sim-io/sim-world.ts";
+import { flipBases } from "../../testing/wal/flipped-bases.ts";
 import { healthOf } from "../endpoints/health.ts";
 import type { Broker } from "./broker.ts";
 
@@ -15,6 +16,8 @@ import type { Broker } from "./broker.ts";
 const batchOf = (n: number) => records(10, { producerId: 7, producerEpoch: 0, baseSequence: n * 10 }, n * 100, 300);
 const UPLOADED = 12;
 const LATER = 5;
+/** So few that a producer's uploaded batches are remembered beside them. */
+const FEW = 2;
 const topic = (name: string, partitions = 1) => ({ name, partitions, replicationFactor: 1, assignments: [], configs: [] });
 
 /** A node with the topic `t` of two partitions; in each, [0, 120) is uploaded and [120, 170) is in the log only. */
@@ -201,6 +204,53 @@ test("an accepted partition is served when object storage can be read, and the s
   Object.assign(node.bucket.faults, HEALTHY_OBJECT_STORE);
   await world.run(world.nowMs + 15_000);
   await checkAccepted(the);
+});
+
+/** The log, which began with bases, lost them, and the bucket, which has them too, is away while the node starts. */
+async function withoutBases() {
+  const the = await nodeWithData();
+  const { world, node, up, fill } = the;
+  await loseWal(the);
+  await world.settle(node.start());
+  for (const index of [0, 1]) {
+    await world.settle(up().acceptLoss("t", index));
+    await fill(UPLOADED, UPLOADED + FEW, index);
+  }
+  node.kill();
+  flipBases(node.disk);
+  node.bucket.faults.outage = "fails";
+  await world.settle(node.start());
+  return the;
+}
+
+test("the only log of a partition is not led without what it remembers: it waits for object storage, then knows each retry", async () => {
+  const { world, node, up, partition } = await withoutBases();
+  equal(up().partitions.byName("t", 0), undefined);
+  await world.settle(up().controller.createTopics([topic("new")], false));
+  await world.settle(append(partition(0, "new"), batchOf(0)).committed);
+  match(healthOf(up()).problems.join(), /2 partitions are offline until object storage can be read/);
+  Object.assign(node.bucket.faults, HEALTHY_OBJECT_STORE);
+  await world.run(world.nowMs + 15_000);
+  for (const index of [0, 1]) {
+    const { base, live, logEnd } = partition(index);
+    deepEqual([base.incomplete, live.incomplete, logEnd], [false, false, 140]);
+    equal(append(partition(index), batchOf(UPLOADED - 1)).offset, (UPLOADED - 1) * 10, "a retry of what was uploaded is known");
+    equal(append(partition(index), batchOf(UPLOADED + FEW)).offset, 140);
+  }
+  equal(await world.settle(up().uploader.drain(10_000)), true);
+});
+
+test("a partition that waits for what it remembers can be deleted: its log lets go of it", async () => {
+  const { world, node, up } = await withoutBases();
+  const ids = [0, 1].map((index) => must(up().controller.state.partition("t", index), "the partition").id);
+  await world.settle(up().controller.deleteTopics([{ name: "t", topicId: undefined }]));
+  deepEqual(
+    ids.map((id) => up().wal.partition(id)),
+    [undefined, undefined],
+  );
+  Object.assign(node.bucket.faults, HEALTHY_OBJECT_STORE);
+  await world.run(world.nowMs + 15_000);
+  deepEqual([up().partitions.count, healthOf(up()).status, node.deaths], [0, "ok", []]);
 });
 
 test("an offline topic, or one that is about to be opened, can be deleted", async () => {

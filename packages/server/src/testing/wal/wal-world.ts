@@ -74,6 +74,7 @@ export class WalWorld {
           this.fatal = error;
           this.process.crash();
         },
+        hasBase: () => true,
         baseOf: (partition) => this.model(partition.id).foldAt(partition.uploadedEnd),
         durable: (partition) => {
           this.durableCalls += 1;
