@@ -5,6 +5,7 @@ import { BrokerPair } from "../testing/broker-pair.ts";
 import { append, records } from "../testing/partition-fixture.ts";
 import { areEqual, digestOf } from "./fold-digest.ts";
 import { HeaderFold } from "./header-fold.ts";
+import { PartitionLedLog } from "./led-log.ts";
 import { PRODUCERS_MIN } from "./limits.ts";
 
 // Goal: a replica that remembers something else than its leader, at an offset that an object ends with, notices and mends it.
@@ -30,6 +31,23 @@ test("few producers count, many do not: a broker may have had to forget some; wh
   equal(digestOf(lost, 0), undefined);
   ok(areEqual({ ...few, records: 1 }, few));
   ok(!areEqual({ ...few, records: 1 }, { ...few, records: 2 }));
+});
+
+test("a base from a leader that knew of a later log start is not compared by the earlier one, and a leader tells the newest", async () => {
+  const base = new HeaderFold(0);
+  for (let n = 0; n < 3; n++) base.apply(records(5, { baseOffset: n * 5 }), 0, 1_000);
+  base.setLogStart(10);
+  equal(digestOf(base, 5), undefined);
+  equal(digestOf(base, 10)?.logStart, 10);
+  const pair = await BrokerPair.open({}, { uploadAgeMs: 1_000 });
+  await pair.createTopic("t");
+  const led = pair.led("t");
+  await pair.cluster.world.settle(append(led, records(5)).committed);
+  ok(await pair.cluster.until(COMPARED_MS_MAX, () => led.uploadedEnd === 5));
+  const log = new PartitionLedLog(led);
+  equal(log.foldDigest()?.logStart, 0);
+  led.logStartRaised(3);
+  deepEqual(log.foldDigest(), digestOf(led.base, 3));
 });
 
 test("a follower whose fold differs leaves the set, begins anew with the leader's, and is in sync again", async () => {

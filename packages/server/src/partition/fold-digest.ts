@@ -10,7 +10,7 @@ import { PRODUCERS_MIN } from "./limits.ts";
  * where no broker's own limit can have made it forget one.
  */
 export function digestOf(base: HeaderFold, logStart: number): FoldDigest | undefined {
-  if (base.incomplete || base.nextOffset === 0) return undefined;
+  if (base.incomplete || base.nextOffset === 0 || !base.isKnownFrom(logStart)) return undefined;
   const headers = new HeaderFold(base.nextOffset);
   headers.lastAppendTimeMs = base.lastAppendTimeMs;
   headers.maxTimestampMs = base.maxTimestampMs;

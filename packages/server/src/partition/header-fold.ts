@@ -143,6 +143,11 @@ export class HeaderFold {
     if (this.epochs.length > 0 && (this.epochStarts[0] ?? 0) < offset) this.epochStarts[0] = offset;
   }
 
+  /** False: it came from a leader that had applied a later log start, and does not say what lay before that. */
+  isKnownFrom(logStart: number): boolean {
+    return (this.epochStarts[0] ?? 0) <= logStart;
+  }
+
   #addEpoch(epoch: number, startOffset: number): void {
     const newest = this.epochs[this.epochs.length - 1];
     if (newest !== undefined && newest >= epoch) return;

@@ -9,7 +9,7 @@ import type { Partition } from "./partition.ts";
 /** What followers get of a partition that is led here. */
 export class PartitionLedLog implements LedLog {
   readonly #partition: Partition;
-  #digest: Readonly<{ base: HeaderFold; digest: FoldDigest | undefined }> | undefined;
+  #digest: Readonly<{ base: HeaderFold; logStart: number; digest: FoldDigest | undefined }> | undefined;
 
   constructor(partition: Partition) {
     this.#partition = partition;
@@ -58,7 +58,8 @@ export class PartitionLedLog implements LedLog {
 
   foldDigest(): FoldDigest | undefined {
     const { base, logStart } = this.#partition;
-    if (this.#digest?.base !== base) this.#digest = { base, digest: digestOf(base, logStart) };
+    if (this.#digest?.base !== base || this.#digest.logStart !== logStart)
+      this.#digest = { base, logStart, digest: digestOf(base, logStart) };
     return this.#digest.digest;
   }
 

@@ -25,7 +25,7 @@ export class EqualFolds {
 
   #lookAt({ identity, base, logStart, name }: Partition, by: number): void {
     // What was never known, or lost, is on no other replica.
-    if (base.incomplete || base.nextOffset === 0) return;
+    if (base.incomplete || base.nextOffset === 0 || !base.isKnownFrom(logStart)) return;
     const place = `${identity.id} at ${base.nextOffset}, log start ${logStart}`;
     const stage = `${place}, records to ${base.recordsEnd}`;
     if (this.#compared.get(base) === stage) return;
