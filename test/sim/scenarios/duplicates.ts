@@ -1,6 +1,6 @@
 import { ErrorCode } from "@tidemq/protocol/error-codes.ts";
 import { check } from "@tidemq/server/testing/checkers/check-failure.ts";
-import { basesIn } from "@tidemq/server/testing/checkers/wal-group-at.ts";
+import { flipBases } from "@tidemq/server/testing/wal/flipped-bases.ts";
 import { RawProducer } from "../harness/raw-producer.ts";
 import type { Sim } from "../harness/sim.ts";
 import type { Scenario } from "../scenario.ts";
@@ -61,7 +61,7 @@ async function maybeCrash(sim: Sim): Promise<void> {
   sim.note(how);
   if (how === "none") return;
   if (sim.random.chance(0.5)) faults.outage = "fails";
-  if (sim.random.chance(0.4)) flipBases(sim);
+  if (sim.random.chance(0.4)) damageBases(sim);
   if (how === "kill") sim.node.kill();
   else if (how === "power") sim.node.losePower();
   else await sim.node.stop();
@@ -81,13 +81,9 @@ async function allServed(sim: Sim): Promise<void> {
 }
 
 /** Damages what the log remembers of producers. */
-function flipBases(sim: Sim): void {
+function damageBases(sim: Sim): void {
   sim.damageAllowed = true;
-  const { disk } = sim.node;
-  for (const name of disk.names.list("wal")) {
-    const path = `wal/${name}`;
-    for (const position of basesIn(disk.contents(path))) if (sim.random.chance(0.5)) disk.flipBits(path, position, position + 1);
-  }
+  flipBases(sim.node.disk, () => sim.random.chance(0.5));
   sim.note("bases are damaged");
 }
 

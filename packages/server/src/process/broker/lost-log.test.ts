@@ -217,7 +217,7 @@ async function withoutBases() {
     await fill(UPLOADED, UPLOADED + FEW, index);
   }
   node.kill();
-  flipBases(node.disk);
+  ok(flipBases(node.disk) > 0, "it has bases");
   node.bucket.faults.outage = "fails";
   await world.settle(node.start());
   return the;
