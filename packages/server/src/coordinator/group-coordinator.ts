@@ -33,6 +33,14 @@ export type GroupCoordinatorParts = Readonly<{
   opened(partitionId: number, waitMs: number): Promise<unknown>;
 }>;
 
+/** Who waits for a partition to be served here. */
+type Waiting = Readonly<{
+  /** The last leader epoch in which nobody else can have led it since. */
+  leaderEpoch: number;
+  run: (shard: ShardDriver) => void;
+  refuse: (error: Error) => void;
+}>;
+
 /** The answer that a request of this kind gets. */
 type AnswerTo<R extends Request> = Answer extends infer A
   ? A extends { kind: infer K }
@@ -50,6 +58,8 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   readonly #parts: GroupCoordinatorParts;
   /** By partition index. */
   readonly #shards = new Map<number, ShardDriver>();
+  /** By partition index, in the order in which they came. */
+  readonly #waiting = new Map<number, Set<Waiting>>();
   readonly #share: TurnShare;
   readonly #answers: TurnShare;
   readonly #patterns: TopicPatterns;
@@ -70,10 +80,10 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   opened(partition: Partition): void {
     const { clock, options, expiryMs } = this.#parts;
-    this.#shards.set(
-      partition.identity.index,
-      new ShardDriver(partition, { share: this.#share, answers: this.#answers, clock, options, topology: this, expiryMs }),
-    );
+    const { index } = partition.identity;
+    const shard = new ShardDriver(partition, { share: this.#share, answers: this.#answers, clock, options, topology: this, expiryMs });
+    this.#shards.set(index, shard);
+    this.#serveWaiting(index, shard);
     this.#sweepLater();
   }
 
@@ -97,7 +107,8 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   /** Resolves when there is a coordinator for every group. @throws QueueError of the controller. */
   async ready(): Promise<void> {
-    if (this.#parts.state.internalTopics.has(GROUPS_TOPIC)) return;
+    // Who came while it was made goes first.
+    if (this.#creating === undefined && this.#parts.state.internalTopics.has(GROUPS_TOPIC)) return;
     this.#creating ??= this.#create().finally(() => {
       this.#creating = undefined;
     });
@@ -124,12 +135,12 @@ export class GroupCoordinator implements InternalPartitions, Topology {
 
   /** @throws QueueError NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE: find the coordinator again. */
   async ask<R extends Request>(request: R): Promise<AnswerTo<R>> {
-    return (await (await this.#shardOf(request.groupId)).ask(request)) as AnswerTo<R>;
+    return (await this.#atShardOf(request.groupId, (shard) => shard.ask(request))) as AnswerTo<R>;
   }
 
   /** Runs on the groups of that one's partition when all that they show is durable. */
   async read<T>(groupId: string, run: (shard: GroupShard) => T): Promise<T> {
-    return (await this.#shardOf(groupId)).read(groupId, run);
+    return this.#atShardOf(groupId, (shard) => shard.read(groupId, run));
   }
 
   /**
@@ -138,7 +149,7 @@ export class GroupCoordinator implements InternalPartitions, Topology {
    */
   async readAll<T>(run: (shard: GroupShard) => T): Promise<T[]> {
     const here = [...this.#partitions.entries()].filter(([, id]) => !this.#isElsewhere(id));
-    const shards = await Promise.all(here.map(([index, id]) => this.#shardAt(index, id)));
+    const shards = await Promise.all(here.map(([index, id]) => this.#atShard(index, id, (shard) => Promise.resolve(shard))));
     const results: T[] = [];
     for (const shard of shards) {
       results.push(await shard.read(ALL_GROUPS, run));
@@ -173,10 +184,10 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     return this.#patterns.known(expressions);
   }
 
-  async #shardOf(groupId: string): Promise<ShardDriver> {
+  async #atShardOf<T>(groupId: string, run: (shard: ShardDriver) => Promise<T>): Promise<T> {
     await this.ready();
     const { index, id } = this.#partitionOf(groupId);
-    return this.#shardAt(index, id);
+    return this.#atShard(index, id, run);
   }
 
   #partitionOf(groupId: string): Readonly<{ index: number; id: number }> {
@@ -185,12 +196,32 @@ export class GroupCoordinator implements InternalPartitions, Topology {
     return { index, id: partitions[index] ?? -1 };
   }
 
-  async #shardAt(index: number, partitionId: number): Promise<ShardDriver> {
+  /**
+   * Requests run in the order in which they came, also those that wait for the partition: a client may have given up the connection of one and
+   * sent the next. A commit that its successor had overtaken would take that back; so would one from before another broker led.
+   */
+  async #atShard<T>(index: number, partitionId: number, run: (shard: ShardDriver) => Promise<T>): Promise<T> {
     if (this.#isElsewhere(partitionId)) throw new QueueError("NOT_COORDINATOR", "another broker is the coordinator of the group");
-    if (!this.#shards.has(index)) await this.#parts.opened(partitionId, OPENED_WAIT_MS);
     const shard = this.#shards.get(index);
-    if (shard === undefined) throw unavailable();
-    return shard;
+    if (shard !== undefined) return run(shard);
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const state = this.#parts.state.partitions.get(partitionId);
+    const leaderEpoch = (state?.leaderEpoch ?? 0) + (state?.leader === NO_LEADER ? 1 : 0);
+    const waiting: Waiting = { leaderEpoch, run: (served) => void run(served).then(resolve, reject), refuse: reject };
+    const all = this.#waiting.get(index) ?? new Set();
+    this.#waiting.set(index, all.add(waiting));
+    await Promise.race([promise, this.#parts.opened(partitionId, OPENED_WAIT_MS)]);
+    if (all.delete(waiting)) throw unavailable();
+    return promise;
+  }
+
+  #serveWaiting(index: number, shard: ShardDriver): void {
+    const all = this.#waiting.get(index);
+    for (const waiting of all ?? []) {
+      all?.delete(waiting);
+      if (shard.partition.leaderEpoch <= waiting.leaderEpoch) waiting.run(shard);
+      else waiting.refuse(unavailable());
+    }
   }
 
   #isElsewhere(partitionId: number): boolean {
