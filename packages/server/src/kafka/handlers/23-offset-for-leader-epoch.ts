@@ -9,7 +9,8 @@ import { findPartition } from "../partition-access.ts";
 /*
  * Behaviour
  * - The largest leader epoch at or below the one asked for, and the offset behind its last record: −1 and −1 when none is
- *   known. The current epoch ends, for consumers, at the high watermark.
+ *   known. The newest ends where the log does, committed or not: a new leader may not know yet what of it is, and a consumer that
+ *   has read beyond the answer takes its records for cut off, and goes back.
  *
  * Version notes
  * - v2 the leader epoch that the client believes in · v3 replica id (consumers: −1; −2 when not given) · v4 flexible
@@ -45,11 +46,11 @@ export function offsetForLeaderEpochHandler(parts: KafkaParts): ApiHandler {
 
 function endOf(partition: Partition, index: number, epoch: number): PartitionAnswer {
   const answer = { errorCode: ErrorCode.NONE, partition: index };
-  if (epoch === partition.leaderEpoch) return { ...answer, leaderEpoch: epoch, endOffset: partition.highWatermark };
-  const end = epoch < 0 || epoch > partition.leaderEpoch ? undefined : partition.live.epochEnd(epoch);
+  const { leaderEpoch, logEnd, live } = partition;
+  if (epoch === leaderEpoch) return { ...answer, leaderEpoch, endOffset: logEnd };
+  const end = epoch < 0 || epoch > leaderEpoch ? undefined : live.epochEnd(epoch);
   if (end === undefined) return { ...answer, leaderEpoch: UNDEFINED, endOffset: UNDEFINED };
-  // The epoch of the last record ends where the log did when the current leader began, which is where it still ends.
-  return { ...answer, leaderEpoch: end.epoch, endOffset: Math.min(end.endOffset ?? partition.logEnd, partition.highWatermark) };
+  return { ...answer, leaderEpoch: end.epoch, endOffset: end.endOffset ?? logEnd };
 }
 
 function failed(partition: number, errorCode: number): PartitionAnswer {
