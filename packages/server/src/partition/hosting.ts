@@ -22,7 +22,7 @@ import { type Followers, Partition, type PartitionParts } from "./partition.ts";
 import type { Partitions } from "./partitions.ts";
 import type { RecordFolds } from "./record-fold.ts";
 import { foldOfObject, foldsOfLog, isEmptyLog } from "./restored-folds.ts";
-import { type BaseRecords, baseRecords, restoreRecords } from "./restored-records.ts";
+import { type BaseRecords, baseRecords, restoredRecords } from "./restored-records.ts";
 import { PartitionUploadSource } from "./upload-source.ts";
 
 export type HostingParts = PartitionParts &
@@ -504,18 +504,21 @@ export class Hosting {
     if (state === undefined) return;
     // Nothing is appended before the fold is there.
     if (partition.wal.durableEnd < partition.logEnd) await this.#parts.wal.synced();
-    const isRestored = await restoreRecords(this.#parts, state, partition, () => nextTurn(clock)).catch((error: unknown) => {
+    const { leaderEpoch } = partition;
+    const restored = await restoredRecords(this.#parts, state, partition, () => nextTurn(clock)).catch((error: unknown) => {
       // The disk may give it later; others need not wait for that.
-      if (isUnreadable(error) && this.#canOthersLead(state)) return false;
+      if (isUnreadable(error) && this.#canOthersLead(state)) return undefined;
       throw error;
     });
-    if (this.#late.isStopped || partitions.byId(id) !== partition) return;
-    if (!isRestored && this.#isElsewhere(state)) return this.damaged(id);
-    partition.recordsLost = !isRestored;
-    if (!isRestored) {
+    // In another epoch others may have led meanwhile: its log is not what was read.
+    if (this.#late.isStopped || partitions.byId(id) !== partition || partition.leaderEpoch !== leaderEpoch) return;
+    if (restored === undefined && this.#isElsewhere(state)) return this.damaged(id);
+    partition.recordsLost = restored === undefined;
+    if (restored === undefined) {
       log.error("groups are offline: entries of theirs are lost; see `tidemq cluster health`", { partition: partition.name });
       return;
     }
+    partition.restored(restored);
     this.#serve(partition, undefined);
   }
 

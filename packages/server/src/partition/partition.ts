@@ -17,6 +17,7 @@ import { type MarkWaiter, MarkWaiters } from "./mark-waiters.ts";
 import type { ProducerLimit } from "./producer-limit.ts";
 import type { RecordFold, RecordFolds } from "./record-fold.ts";
 import { foldOfBytes, replayRecords } from "./record-replay.ts";
+import type { RestoredRecords } from "./restored-records.ts";
 
 /** What never changes of a partition. */
 export type PartitionIdentity = Readonly<{ id: number; topic: string; topicId: string; index: number }>;
@@ -504,6 +505,15 @@ export class Partition {
     this.#appendTime = new AppendTime(this.#parts.clock, this.live.lastAppendTimeMs);
     this.#epochStart = this.logEnd;
     this.#open = true;
+  }
+
+  /** Led, and neither appended to nor uploaded since. */
+  restored({ fold, bytes, uploadedEnd, logEnd }: RestoredRecords): void {
+    assert(this.records === undefined && logEnd === this.logEnd, `the records of ${this.name} are folded once, to the end of the log`);
+    assert(this.base.nextOffset === uploadedEnd, "uploadedEnd stands while records are restored");
+    this.base.records = bytes;
+    this.base.recordsEnd = uploadedEnd;
+    this.records = fold;
   }
 
   /** Whoever else has it, from the beginning of a leader epoch on; undefined: nobody. */

@@ -12,25 +12,26 @@ type Pause = () => Promise<void>;
 /** The fold of the records at uploadedEnd, and its bytes as a base keeps them. */
 export type BaseRecords = Readonly<{ fold: RecordFold; bytes: Uint8Array }>;
 
+/** The fold of the records at the end of the log, and what the base at `uploadedEnd` has of it. */
+export type RestoredRecords = BaseRecords & Readonly<{ uploadedEnd: number; logEnd: number }>;
+
 /**
- * Makes the fold of an internal partition's records after a start, at the end of its log, which is durable, and completes its base. Nothing
- * is appended or uploaded meanwhile. False when a part of it is lost: then the partition stays as it is until a person gives that part up.
+ * Makes the fold of an internal partition's records after a start, at the end of its log, which is durable. It is of use if nothing was appended
+ * or uploaded meanwhile. Undefined when a part of it is lost: then the partition stays as it is until a person gives that part up.
  * @throws QueueError OBJECT_STORAGE_UNAVAILABLE: try again.
  */
-export async function restoreRecords(source: FoldSource, state: PartitionState, partition: Partition, pause: Pause): Promise<boolean> {
-  const { base, wal, recordFolds } = partition;
-  assert(recordFolds !== undefined && partition.records === undefined, `the records of ${partition.name} are folded once`);
-  assert(wal.durableEnd === wal.logEnd, `what ${partition.name} has not synced cannot be read`);
-  const { uploadedEnd } = partition;
+export async function restoredRecords(
+  source: FoldSource,
+  state: PartitionState,
+  partition: Partition,
+  pause: Pause,
+): Promise<RestoredRecords | undefined> {
+  const { wal, uploadedEnd, logEnd } = partition;
+  assert(wal.durableEnd === logEnd, `what ${partition.name} has not synced cannot be read`);
   const found = await baseRecords(source, state, partition, pause);
-  if (found === undefined) return false;
-  const { fold, bytes } = found;
-  if (!(await unlessDamaged(source, partition, () => replayRecords(fold, wal, uploadedEnd, wal.logEnd, pause)))) return false;
-  assert(base === partition.base && uploadedEnd === partition.uploadedEnd, "uploadedEnd stands while records are restored");
-  base.records = bytes;
-  base.recordsEnd = uploadedEnd;
-  partition.records = fold;
-  return true;
+  if (found === undefined) return undefined;
+  const isWhole = await unlessDamaged(source, partition, () => replayRecords(found.fold, wal, uploadedEnd, logEnd, pause));
+  return isWhole ? { ...found, uploadedEnd, logEnd } : undefined;
 }
 
 /**
