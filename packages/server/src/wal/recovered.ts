@@ -39,6 +39,8 @@ export type RecoveryReport = {
   /** Groups behind `lastGroup` that were found but do not count (a write that was under way), and offsets in them. */
   groupsCut: number;
   offsetsCut: number;
+  /** The first of them, which need not have been found, was written whole: a bit has flipped since. They may have been acknowledged. */
+  cutByFlip: boolean;
   unfinishedStarts: number;
   filesPacked: number;
   /** What was damaged, for people. */

@@ -1,6 +1,8 @@
 import { crc32c } from "@tidemq/protocol/crc32c.ts";
 import { isBatchProven } from "./cold-reader.ts";
+import { FIRST_GROUP_POSITION } from "./file-header-codec.ts";
 import type { FileScan, NotedEntry } from "./file-scan.ts";
+import { isFlipped } from "./flipped-group.ts";
 import {
   BODY_CRC_AT,
   COPY_FLAG,
@@ -38,6 +40,8 @@ export type Cut = Readonly<{
   rescued: readonly Readonly<{ scan: FileScan; number: number }>[];
   /** What the cut leaves behind, as far as its headers can be read. */
   tail: TornTail;
+  /** The first group behind the cut was written whole, but for a bit that has flipped since. */
+  isFlipped: boolean;
   /** Incarnations whose groups all lie above D (they are rescued) or were freed. */
   emptied: readonly LiveRange[];
   /** Control entries and copies in groups that count. */
@@ -72,6 +76,7 @@ export async function cutLog(survey: Survey, files: WalFiles): Promise<Cut> {
     ranges: kept.filter((range) => range.last >= range.first).sort((a, b) => a.first - b.first),
     rescued,
     tail: tornTail(survey, last, limits),
+    isFlipped: await isFlippedBehind(last, survey, files, limits),
     emptied: kept.filter((range) => range.last < range.first),
     noted: noted.filter(({ scan }) => !freed.has(scan.incarnation)),
   };
@@ -131,6 +136,24 @@ function tornTail(survey: Survey, last: number, limits: (run: number) => number)
     }
   }
   return { groups: numbers.size, offsets: Math.max(0, behind - before) };
+}
+
+/** Wherever a group of that number can have been written by a run that counts. */
+async function isFlippedBehind(last: number, survey: Survey, files: WalFiles, limits: (run: number) => number): Promise<boolean> {
+  for (const { scan } of survey.scans) {
+    if (scan.cleanEnd || last >= limits(scan.run)) continue;
+    const position = await positionBehind(scan, last, files);
+    if (position !== undefined && (await isFlipped({ scan, position, number: last + 1 }, files))) return true;
+  }
+  return false;
+}
+
+async function positionBehind(scan: FileScan, number: number, { walId, fileBytes }: WalFiles): Promise<number | undefined> {
+  if (scan.groups.first > number) return scan.groups.first === number + 1 && scan.header !== undefined ? FIRST_GROUP_POSITION : undefined;
+  if (scan.groups.block(number) === 0) return undefined;
+  const position = positionIn(scan, number);
+  const directory = await readDirectory(scan.file, position, walId, fileBytes);
+  return directory && position + directory.header.bytes;
 }
 
 async function isGroupWhole(scan: FileScan, number: number, files: WalFiles): Promise<boolean> {

@@ -89,6 +89,7 @@ class Recoverer {
         groupsRescued: cut.rescued.length,
         groupsCut: cut.tail.groups,
         offsetsCut: cut.tail.offsets,
+        cutByFlip: cut.isFlipped,
         unfinishedStarts: survey.unfinishedRuns,
         filesPacked: packed,
         damage: this.#damage,

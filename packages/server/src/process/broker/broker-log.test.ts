@@ -4,7 +4,7 @@ import { RecordingLog } from "../../testing/recording-log.ts";
 import { tellRecovery } from "./broker-log.ts";
 
 const HEALTHY = { created: false, durationMs: 1, filesRead: 1, groupsRead: 1, bytesRead: 1, durableGroup: 9, lastGroup: 9 };
-const NOTHING_CUT = { groupsRescued: 0, groupsCut: 0, offsetsCut: 0, unfinishedStarts: 0, filesPacked: 0 };
+const NOTHING_CUT = { groupsRescued: 0, groupsCut: 0, offsetsCut: 0, cutByFlip: false, unfinishedStarts: 0, filesPacked: 0 };
 
 test("a start tells the first damages, and how many more there are", () => {
   const damage = Array.from({ length: 3_000 }, (_, id) => `partition ${id} has lost offsets [0, 1)`);

@@ -50,11 +50,21 @@ function ownerOf(partition: WalPartition): Partition {
 
 /** What a start did to the write-ahead log that a person may want to know later. */
 export function tellRecovery(log: Log, report: RecoveryReport): void {
-  const { durableGroup, lastGroup, groupsRescued, groupsCut, offsetsCut, damage } = report;
+  const { durableGroup, lastGroup, groupsRescued, groupsCut, offsetsCut, cutByFlip, damage } = report;
   // A mark alone is what every stop leaves.
   if (groupsRescued > 1)
     log.info("groups of the write-ahead log were not known to be synced: written again", { durableGroup, groups: groupsRescued });
-  if (groupsCut > 0)
+  if (cutByFlip)
+    log.error(
+      "a bit has flipped in what the write-ahead log has of its last moments: what others have is copied again, what nobody has is lost",
+      {
+        durableGroup,
+        lastGroup,
+        groups: groupsCut,
+        offsets: offsetsCut,
+      },
+    );
+  else if (groupsCut > 0)
     log.warn("the write-ahead log ended within a write, which was cut off", {
       durableGroup,
       lastGroup,

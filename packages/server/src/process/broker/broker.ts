@@ -146,7 +146,7 @@ export class Broker {
     await opened.wal.nameMetadataIndex(state.index);
     const { fatal } = world;
     const damage = new DamageReports({ brokerId, controller, clock, log: logger, fatal: (error) => fatal(error) });
-    await damage.report(damagedIn(opened.wal));
+    await damage.report(opened.report.cutByFlip ? partitionsOf(state, brokerId) : damagedIn(opened.wal));
     await control.lead();
     const broker = new Broker(config, world, { control, opened, brokerEpoch, sizes, bucket, others, damage });
     await broker.#restore(opened, wiring);
@@ -399,6 +399,11 @@ export class Broker {
   get addresses(): readonly HostPort[] {
     return this.#listeners.map(({ host, port }) => ({ host, port }));
   }
+}
+
+/** Any of them may have been acknowledged here, and be gone. */
+function partitionsOf({ partitions }: ClusterState, broker: number): number[] {
+  return [...partitions.values()].filter(({ inSync }) => inSync.includes(broker)).map(({ id }) => id);
 }
 
 function damagedIn(wal: Wal): number[] {
