@@ -8,6 +8,7 @@ import { scenario as bucketLies } from "./scenarios/bucket-lies.ts";
 import { scenario as calm } from "./scenarios/calm.ts";
 import { scenario as clockJumps } from "./scenarios/clock-jumps.ts";
 import { scenario as cluster } from "./scenarios/cluster.ts";
+import { scenario as clusterBusy } from "./scenarios/cluster-busy.ts";
 import { scenario as clusterGroups } from "./scenarios/cluster-groups.ts";
 import { scenario as clusterMoves } from "./scenarios/cluster-moves.ts";
 import { scenario as clusterReplicas } from "./scenarios/cluster-replicas.ts";
@@ -64,6 +65,7 @@ export const SCENARIOS: readonly Scenario[] = [
   calm,
   clockJumps,
   cluster,
+  clusterBusy,
   clusterGroups,
   clusterMoves,
   clusterReplicas,

@@ -107,6 +107,7 @@ function heal(sim: ClusterSim): void {
   Object.assign(sim.network.faults, HEALTHY_NETWORK);
   for (const { node } of sim.machines) Object.assign(node.disk.faults, HEALTHY_DISK);
   sim.clocks.right();
+  sim.world.busyMs.clear();
   const hosts = [...nodes.map(({ name }) => name), ...sim.machines.map(({ node }) => node.address.host)];
   for (const from of hosts) for (const to of hosts) peers.heal(from, to);
   for (const controller of nodes) {

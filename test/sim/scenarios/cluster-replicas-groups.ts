@@ -15,11 +15,11 @@ const LOSE_RATIO = 0.25;
 export const scenario: ClusterScenario = {
   name: "cluster-replicas-groups",
   async runCluster(sim) {
-    await groupsInTrouble(sim, REPLICAS, trouble);
+    await groupsInTrouble(sim, REPLICAS, troubleWithGroups);
   },
 };
 
-function trouble(sim: ClusterSim): void {
+export function troubleWithGroups(sim: ClusterSim): void {
   const { random } = sim;
   if (random.chance(MOVE_RATIO)) move(sim, true);
   else if (random.chance(LOSE_RATIO)) loseControllers(sim, random.pick(sim.machines));

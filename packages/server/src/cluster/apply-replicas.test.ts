@@ -87,6 +87,7 @@ test("a wish for the set as it is makes earlier ones void, and so does damage", 
   equal(cluster.refusal(late), "changed");
   const later = cluster.wish(3, 1, 2, 3);
   cluster.answer({ kind: "report-damage", broker: 3, brokerEpoch: cluster.brokerEpoch(3), partitionIds: [3] });
+  deepEqual(cluster.effects.at(-1), { kind: "replica-damaged", partitionId: 3, broker: 3 });
   equal(cluster.refusal(later), "changed");
   deepEqual(cluster.answer(cluster.wish(3, 1, 2, 3)).inSync, [1, 2, 3]);
 });

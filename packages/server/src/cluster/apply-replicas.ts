@@ -69,6 +69,7 @@ export function applyReportDamage(state: ClusterState, command: ReportDamage, ef
     if (partition === undefined || !partition.replicas.includes(command.broker)) continue;
     state.observer?.beforePartition(partition);
     partition.partitionEpoch += 1;
+    effects.push({ kind: "replica-damaged", partitionId: id, broker: command.broker });
     if (!partition.inSync.includes(command.broker) || partition.inSync.length === 1) continue;
     const others = partition.inSync.filter((broker) => broker !== command.broker);
     changeInSync(state, partition, others, effects);

@@ -12,6 +12,8 @@ export type Effect =
   | Readonly<{ kind: "partition-created"; partitionId: number }>
   | Readonly<{ kind: "leader-changed"; partitionId: number; leader: number; leaderEpoch: number }>
   | Readonly<{ kind: "in-sync-changed"; partitionId: number; inSync: readonly number[] }>
+  /** This broker has lost something that it had of the partition, as a member of the set or not. */
+  | Readonly<{ kind: "replica-damaged"; partitionId: number; broker: number }>
   | Readonly<{ kind: "replicas-changed"; partitionId: number; replicas: readonly number[] }>
   /** This broker, which has become a replica, knows the partition's object index from now on. In no batch: told when it comes. */
   | Readonly<{ kind: "index-kept"; partitionId: number }>

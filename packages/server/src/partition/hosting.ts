@@ -178,6 +178,8 @@ export class Hosting {
         return;
       case "in-sync-changed":
         return this.#inSyncChanged(effect.partitionId);
+      case "replica-damaged":
+        return this.#parts.replicator?.replicaDamaged(effect.partitionId, effect.broker);
       case "replicas-changed":
         return this.#replicasChanged(effect.partitionId, effect.replicas);
       case "broker-registered":

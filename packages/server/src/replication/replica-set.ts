@@ -36,7 +36,7 @@ export class ReplicaSet {
   readonly #startEnd: number;
   readonly #startMs: number;
   readonly #followers = new Map<number, Progress>();
-  /** Index in the metadata log of what made the replicas what they are: whoever follows has applied that. */
+  /** Index in the metadata log of what made the replicas what they are, damage of one included: whoever follows has applied that. */
   since = 0;
   #asked = 0;
   readonly #answers = new Map<number, number>();

@@ -75,6 +75,27 @@ test("a member that was to join, and could not be heard of as one, is given up b
   replicator.close();
 });
 
+test("who has lost a part is not wished back into the set by what it acknowledged before", async () => {
+  const clock = new ManualClock();
+  const log = newLog();
+  const asked: string[] = [];
+  const replicator = leader(clock, ({ to }) => {
+    asked.push(to.join());
+    return Promise.resolve();
+  });
+  const set = replicator.lead(log, { replicas: [1, 2], inSync: [1, 2] });
+  set.acknowledged(2, 20, 20, clock.nowMs);
+  replicator.replicaDamaged(log.id, 2);
+  replicator.membersChanged(log.id, { replicas: [1, 2], inSync: [1] });
+  await pass(clock);
+  await pass(clock);
+  deepEqual([asked, set.endOf(2)], [[], undefined]);
+  set.acknowledged(2, 20, 20, clock.nowMs);
+  await pass(clock);
+  deepEqual(asked, ["1,2"]);
+  replicator.close();
+});
+
 test("the first record after a quiet time costs no follower its place", async () => {
   const clock = new ManualClock();
   const log = newLog();

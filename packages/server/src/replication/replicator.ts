@@ -100,12 +100,24 @@ export class Replicator implements LeadingSide, FollowingSide {
     const led = this.#led.get(partitionId);
     if (led === undefined) return;
     const before = led.set.members.replicas;
-    for (const broker of led.set.replicasLeft(members))
-      for (const stream of this.#streams) if (stream.broker === broker) stream.leave(partitionId);
+    for (const broker of led.set.replicasLeft(members)) this.#leftBy(broker, partitionId);
     if (before.join() !== members.replicas.join()) led.set.since = this.metadataIndex;
     led.set.members = members;
     led.log.moveMark();
     this.#parts.settled();
+  }
+
+  /** What the broker has said to have of it counts no more, nor does what is on its way: it follows anew once it has applied that, too. */
+  replicaDamaged(partitionId: number, broker: number): void {
+    const led = this.#led.get(partitionId);
+    if (led === undefined) return;
+    led.set.forget(broker);
+    led.set.since = this.metadataIndex;
+    this.#leftBy(broker, partitionId);
+  }
+
+  #leftBy(broker: number, partitionId: number): void {
+    for (const stream of this.#streams) if (stream.broker === broker) stream.leave(partitionId);
   }
 
   /** Follows that leader, in that leader epoch. */

@@ -1,6 +1,7 @@
 import type { Clock, Timer } from "../../io/clock.ts";
 import { TURN_MS } from "./limits.ts";
 import type { SimProcess } from "./process.ts";
+import type { SimRandom } from "./random.ts";
 
 /** Wall time at the start of every world: 2026-01-01T00:00:00Z. */
 const WALL_START_MS = 1_767_225_600_000;
@@ -10,9 +11,13 @@ export class SimClock implements Clock {
   readonly #process: SimProcess;
   readonly #monotonicOffsetMs: number;
   #wallOffsetMs = 0;
+  readonly #turns: SimRandom;
+  /** What was given back first goes on first. */
+  #nextTurnMs = 0;
 
   constructor(process: SimProcess) {
     this.#process = process;
+    this.#turns = process.random.fork("turns");
     this.#monotonicOffsetMs = process.random.between(0, 1_000_000_000) - process.world.nowMs;
   }
 
@@ -29,7 +34,11 @@ export class SimClock implements Clock {
   }
 
   nextTurn(run: () => void): void {
-    this.#process.after(TURN_MS, run);
+    const { world, name } = this.#process;
+    const busyMs = world.busyMs.get(name) ?? 0;
+    const turnMs = busyMs > 0 ? this.#turns.between(0, busyMs) : 0;
+    this.#nextTurnMs = Math.max(this.#nextTurnMs, world.nowMs + TURN_MS + turnMs);
+    this.#process.at(this.#nextTurnMs, run);
   }
 
   /** Moves the wall clock, forth or back. Monotonic time and timers are not touched. */

@@ -18,6 +18,8 @@ export class SimWorld {
   readonly seed: number;
   readonly random: SimRandom;
   readonly trace = new Trace();
+  /** By the name of a machine that has too much to do: what gives the loop back waits up to so many milliseconds for its next turn. */
+  readonly busyMs = new Map<string, number>();
   readonly #queue = new EventQueue();
   #nowMs = 0;
   #sequence = 0;
