@@ -1,4 +1,3 @@
-import { ok } from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { join } from "node:path";
 import type { Client } from "@tidemq/client/client.ts";
@@ -11,6 +10,8 @@ const START_AGAIN_MS = 500;
 const SEND_EVERY_MS = 10;
 const ASK_EVERY_MS = 50;
 const DELIVERY_MS_MAX = 90_000;
+/** Answers behind one that is wrong, in a message. */
+const SHOWN_NEXT = 10;
 
 type ProgramOf = readonly [string, ...string[]];
 
@@ -121,12 +122,17 @@ export class NumberedLoad {
   }
 }
 
+/** How far a group is in a partition, who said so, and when. */
+type Heard = Readonly<{ offset: number; by: "a member" | "the coordinator"; atMs: number }>;
+
+type WentBack = Readonly<{ partition: number; offset: number; last: Heard; askedMs: number }>;
+
 /**
  * Asks for a group's offsets again and again: none goes back, nor behind what a member was told. Until `end`, or until its client is
  * closed.
  */
 export class OffsetWatch {
-  readonly #last = new Map<number, number>();
+  readonly #last = new Map<number, Heard>();
   readonly #running: Promise<void>;
   #stopped = false;
   #answers = 0;
@@ -138,29 +144,47 @@ export class OffsetWatch {
 
   /** A commit was accepted. */
   told({ partition, offset }: Readonly<{ partition: number; offset: number }>): void {
-    this.#last.set(partition, Math.max(offset, this.#last.get(partition) ?? -1));
+    this.#hear(partition, offset, "a member");
   }
 
-  /** How often it was answered. @throws AssertionError */
+  /** How often it was answered. @throws Error An offset went back. */
   async end(): Promise<number> {
     this.#stopped = true;
     await this.#running;
     return this.#answers;
   }
 
+  #hear(partition: number, offset: number, by: Heard["by"]): void {
+    if (offset > (this.#last.get(partition)?.offset ?? -1)) this.#last.set(partition, { offset, by, atMs: performance.now() });
+  }
+
   async #run(client: Client, group: string): Promise<void> {
     while (!this.#stopped && !client.cluster.isClosed) {
       await pause(ASK_EVERY_MS);
       const before = new Map(this.#last);
+      const askedMs = performance.now();
       const offsets = await client.groups.offsets(group).catch(() => undefined);
       if (offsets === undefined) continue;
       this.#answers += 1;
       for (const { partition, offset } of offsets) {
-        const last = before.get(partition) ?? -1;
-        ok(offset >= last, `partition ${partition}: offset ${offset} behind ${last}`);
-        this.told({ partition, offset });
+        const last = before.get(partition);
+        if (last !== undefined && offset < last.offset) throw await this.#wentBack(client, group, { partition, offset, last, askedMs });
+        this.#hear(partition, offset, "the coordinator");
       }
     }
+  }
+
+  /** With what is answered next: whether a commit was lost or came late. */
+  async #wentBack(client: Client, group: string, { partition, offset, last, askedMs }: WentBack): Promise<Error> {
+    const [agoMs, tookMs] = [askedMs - last.atMs, performance.now() - askedMs].map(Math.round);
+    const next: string[] = [];
+    for (let n = 0; n < SHOWN_NEXT; n += 1) {
+      await pause(ASK_EVERY_MS);
+      const offsets = await client.groups.offsets(group).catch((error: unknown) => String(error));
+      next.push(typeof offsets === "string" ? offsets : `${offsets.find((each) => each.partition === partition)?.offset}`);
+    }
+    const heard = `which ${last.by} said ${agoMs} ms before this was asked, answered within ${tookMs} ms`;
+    return new Error(`${group}, partition ${partition}: offset ${offset} behind ${last.offset}, ${heard}; then ${next.join(", ")}`);
   }
 }
 
