@@ -46,6 +46,16 @@ function leader(clock: ManualClock, changeInSync: (change: InSyncChange) => Prom
   });
 }
 
+/** Whose wishes are granted; it is not told of what it applies then. */
+function granted(clock: ManualClock) {
+  const asked: string[] = [];
+  const replicator = leader(clock, ({ to }) => {
+    asked.push(to.join());
+    return Promise.resolve();
+  });
+  return { replicator, asked };
+}
+
 async function pass(clock: ManualClock): Promise<void> {
   clock.advance(LOOK_MS);
   for (let turn = 0; turn < 10; turn += 1) await Promise.resolve();
@@ -78,11 +88,7 @@ test("a member that was to join, and could not be heard of as one, is given up b
 test("who has lost a part is not wished back into the set by what it acknowledged before", async () => {
   const clock = new ManualClock();
   const log = newLog();
-  const asked: string[] = [];
-  const replicator = leader(clock, ({ to }) => {
-    asked.push(to.join());
-    return Promise.resolve();
-  });
+  const { replicator, asked } = granted(clock);
   const set = replicator.lead(log, { replicas: [1, 2], inSync: [1, 2] });
   set.acknowledged(2, 20, 20, clock.nowMs);
   replicator.replicaDamaged(log.id, 2);
@@ -99,11 +105,7 @@ test("who has lost a part is not wished back into the set by what it acknowledge
 test("the first record after a quiet time costs no follower its place", async () => {
   const clock = new ManualClock();
   const log = newLog();
-  const asked: string[] = [];
-  const replicator = leader(clock, ({ to }) => {
-    asked.push(to.join());
-    return Promise.resolve();
-  });
+  const { replicator, asked } = granted(clock);
   const set = replicator.lead(log, { replicas: [1, 2, 3], inSync: [1, 2, 3] });
   for (const broker of [2, 3]) set.acknowledged(broker, log.logEnd, log.logEnd, clock.nowMs);
   clock.advance(10 * LAG_MAX_MS);
