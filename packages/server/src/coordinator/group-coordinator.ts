@@ -216,9 +216,9 @@ export class GroupCoordinator implements InternalPartitions, Topology {
   }
 
   #serveWaiting(index: number, shard: ShardDriver): void {
-    const all = this.#waiting.get(index);
-    for (const waiting of all ?? []) {
-      all?.delete(waiting);
+    const all = this.#waiting.get(index) ?? new Set();
+    for (const waiting of all) {
+      all.delete(waiting);
       if (shard.partition.leaderEpoch <= waiting.leaderEpoch) waiting.run(shard);
       else waiting.refuse(unavailable());
     }

@@ -508,9 +508,9 @@ export class Partition {
   }
 
   /** Led, and neither appended to nor uploaded since. */
-  restored({ fold, bytes, uploadedEnd, logEnd }: RestoredRecords): void {
+  restored({ fold, bytes, base, uploadedEnd, logEnd }: RestoredRecords): void {
     assert(this.records === undefined && logEnd === this.logEnd, `the records of ${this.name} are folded once, to the end of the log`);
-    assert(this.base.nextOffset === uploadedEnd, "uploadedEnd stands while records are restored");
+    assert(base === this.base && uploadedEnd === this.uploadedEnd, "uploadedEnd stands while records are restored");
     this.base.records = bytes;
     this.base.recordsEnd = uploadedEnd;
     this.records = fold;

@@ -2,6 +2,7 @@ import { assert, must } from "../base/assert.ts";
 import { QueueError } from "../base/errors.ts";
 import { isAcceptedLoss } from "../cluster/accepted-losses.ts";
 import type { PartitionState } from "../cluster/cluster-state.ts";
+import type { HeaderFold } from "./header-fold.ts";
 import type { Partition } from "./partition.ts";
 import type { RecordFold, RecordFolds } from "./record-fold.ts";
 import { foldOfBytes, replayRecords } from "./record-replay.ts";
@@ -12,8 +13,8 @@ type Pause = () => Promise<void>;
 /** The fold of the records at uploadedEnd, and its bytes as a base keeps them. */
 export type BaseRecords = Readonly<{ fold: RecordFold; bytes: Uint8Array }>;
 
-/** The fold of the records at the end of the log, and what the base at `uploadedEnd` has of it. */
-export type RestoredRecords = BaseRecords & Readonly<{ uploadedEnd: number; logEnd: number }>;
+/** The fold of the records at the end of the log, and what the base at `uploadedEnd` has of it; where all of these were when it was begun. */
+export type RestoredRecords = BaseRecords & Readonly<{ base: HeaderFold; uploadedEnd: number; logEnd: number }>;
 
 /**
  * Makes the fold of an internal partition's records after a start, at the end of its log, which is durable. It is of use if nothing was appended
@@ -26,12 +27,12 @@ export async function restoredRecords(
   partition: Partition,
   pause: Pause,
 ): Promise<RestoredRecords | undefined> {
-  const { wal, uploadedEnd, logEnd } = partition;
+  const { base, wal, uploadedEnd, logEnd } = partition;
   assert(wal.durableEnd === logEnd, `what ${partition.name} has not synced cannot be read`);
   const found = await baseRecords(source, state, partition, pause);
   if (found === undefined) return undefined;
   const isWhole = await unlessDamaged(source, partition, () => replayRecords(found.fold, wal, uploadedEnd, logEnd, pause));
-  return isWhole ? { ...found, uploadedEnd, logEnd } : undefined;
+  return isWhole ? { ...found, base, uploadedEnd, logEnd } : undefined;
 }
 
 /**

@@ -23,11 +23,11 @@ import type { WalFiles } from "./wal-files.ts";
 const POLYNOMIAL = 0x82f63b78;
 
 /** The group that should begin there. */
-export type ExpectedGroup = Readonly<{ scan: FileScan; position: number; number: number }>;
+type ExpectedGroup = Readonly<{ scan: FileScan; position: number; number: number }>;
 
 /**
  * Whether this group, which is not whole, was written whole: a single bit of it is wrong. A write that was cut off leaves whole sectors as
- * they were; it looks like this once in 2³² ÷ the bits below one checksum, which is once in 500 for the largest batches.
+ * they were; it looks like this once in 2³² ÷ the bits below one checksum, which is once in 500 for a batch of 1 MiB.
  */
 export async function isFlipped({ scan, position, number }: ExpectedGroup, { walId, fileBytes }: WalFiles): Promise<boolean> {
   const { file } = scan;
